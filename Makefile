@@ -1,0 +1,35 @@
+# The same commands for people and for CI. `make` alone lists them.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+# --no-compile: msgraph-sdk holds thousands of modules of which a run imports a few dozen.
+$(READY): requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(READY)  ## create .venv with everything the project needs, pinned and hashed
+
+demo: $(READY)  ## the whole story against the embedded emulator
+	$(BIN)/reconciler demo
+
+test: $(READY)  ## all tests that need no browser
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## ruff, mypy, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:  ## remove what the targets above made
+	rm -rf $(VENV) .reconciler .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist htmlcov

@@ -1,0 +1,156 @@
+"""What the repository declares, after validation: every value here has passed every rule."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from reconciler.model.identity import EmailAddress, ObjectId, TenantId
+
+
+class Cloud(StrEnum):
+    """The Microsoft cloud a tenant lives in, or the embedded emulator.
+
+    Source: https://learn.microsoft.com/graph/deployments
+    """
+
+    GLOBAL = "global"
+    USGOV = "usgov"
+    USGOV_DOD = "usgov-dod"
+    CHINA = "china"
+    EMULATOR = "emulator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Source:
+    """Where in the desired tree a value stands."""
+
+    file: str
+    """Path relative to the desired tree, with forward slashes."""
+
+    line: int
+    """Counted from 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Problem:
+    """Something wrong in the desired tree, with its place and its remedy."""
+
+    file: str
+    """Path relative to the desired tree, with forward slashes."""
+
+    line: int
+    """Counted from 1."""
+
+    column: int
+    """Counted from 1, in characters."""
+
+    rule: str
+    """Stable id of the rule, such as `duplicate-id`; programs may branch on it."""
+
+    message: str
+    """What is wrong."""
+
+    hint: str
+    """What to do about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """How the reset invites the person: the tenant's defaults under the guest's own values."""
+
+    redirect_url: str
+    """Where the person lands after redeeming. Required by Graph, on resets too."""
+
+    send_message: bool
+    """Whether Microsoft sends a message."""
+
+    language: str
+    """Language tag of the message, such as `en-US`; Graph ignores it when `message` is set."""
+
+    cc: EmailAddress | None
+    """Who gets a copy: one address at most, a Graph limit."""
+
+    message: str | None
+    """Custom text. Microsoft drops it when an application sends the invitation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A guest who must not be changed for now."""
+
+    reason: str
+
+    until: date
+    """Last day, in UTC, on which the guest is blocked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRaise:
+    """A reviewed, self-expiring raise of the limits."""
+
+    max_changes: int | None
+    max_change_percent: int | None
+
+    until: date
+    """Last day, in UTC, on which the raise counts."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The guard rails of `tenant.yaml`."""
+
+    max_changes: int = 20
+    """More resets than this refuse the whole apply; changes of kind other-mails do not count."""
+
+    max_change_percent: int = 10
+    """The same in percent of the declared guests, looked at from 100 declared guests on."""
+
+    limit_raise: LimitRaise | None = None
+
+    allowed_domains: tuple[str, ...] = ()
+    """Lower case. When not empty, a new address must be in one of these."""
+
+    denied_domains: tuple[str, ...] = ()
+    """Lower case."""
+
+    protected: tuple[ObjectId, ...] = ()
+    """Guests who are never changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredGuest:
+    """One entry of a guests file."""
+
+    id: ObjectId
+
+    name: str | None
+    """For readers only; no rule looks at it."""
+
+    email: EmailAddress
+    """The address this guest should sign in with."""
+
+    alternate_emails: tuple[EmailAddress, ...] | None
+    """Sorted. With `email`, the exact content of `otherMails`; `None`: foreign values there are left alone."""
+
+    reset_after: datetime | None
+    """UTC. The redemption state must have changed at or after this moment."""
+
+    invitation: Invitation
+
+    hold: Hold | None
+
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """A whole desired tree."""
+
+    tenant_id: TenantId
+    cloud: Cloud
+    policy: Policy
+
+    guests: tuple[DesiredGuest, ...]
+    """Sorted by id; no id and no address twice."""

@@ -1,0 +1,182 @@
+"""What the directory reports now, reduced to what planning needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from reconciler.model.identity import EmailAddress, ObjectId, TenantId
+
+
+class RedemptionState(StrEnum):
+    """`externalUserState` of a B2B guest. Source: https://learn.microsoft.com/graph/api/resources/user"""
+
+    PENDING = "PendingAcceptance"
+    ACCEPTED = "Accepted"
+
+
+class InvitesFrom(StrEnum):
+    """Who may invite. Source: https://learn.microsoft.com/graph/api/resources/authorizationpolicy"""
+
+    NONE = "none"
+    ADMINS = "adminsAndGuestInviters"
+    MEMBERS = "adminsGuestInvitersAndAllMembers"
+    EVERYONE = "everyone"
+
+
+class Caller(StrEnum):
+    """On whose behalf the token speaks; Microsoft drops a custom message of an application."""
+
+    APPLICATION = "application"
+    PERSON = "person"
+
+
+class OwnerKind(StrEnum):
+    """What kind of object holds an address."""
+
+    GUEST = "guest"
+    """A B2B user, whatever its `userType`."""
+
+    MEMBER = "member"
+    """A user who is not B2B."""
+
+    GROUP = "group"
+    CONTACT = "contact"
+
+
+class AddressUse(StrEnum):
+    """The property in which an object holds an address."""
+
+    MAIL = "mail"
+    USER_PRINCIPAL_NAME = "userPrincipalName"
+    PROXY_ADDRESSES = "proxyAddresses"
+    OTHER_MAILS = "otherMails"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyAddress:
+    """An SMTP entry of `proxyAddresses`, which Graph lets nobody write.
+
+    Source: https://learn.microsoft.com/graph/api/resources/user
+    """
+
+    address: EmailAddress
+
+    primary: bool
+    """Written `SMTP:` rather than `smtp:`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """An entry of `identities`. Source: https://learn.microsoft.com/graph/api/resources/objectidentity"""
+
+    sign_in_type: str | None
+    issuer: str | None
+
+    issuer_assigned_id: str | None
+    """Null for accounts of other Entra tenants: which one is bound cannot be seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """A user object as the directory reported it. `is_b2b` tells whether it is a guest at all."""
+
+    id: ObjectId
+    user_principal_name: str
+
+    display_name: str | None
+    """Comes from strangers: escape it for the medium it is shown in."""
+
+    user_type: str | None
+    """A relationship, not a way to sign in: external members are B2B too. No rule looks at it."""
+
+    account_enabled: bool
+    creation_type: str | None
+
+    state: RedemptionState | None
+    """`externalUserState`; `None` for users of the tenant itself."""
+
+    state_changed_at: datetime | None
+    """`externalUserStateChangeDateTime`, UTC: when the guest was reset or redeemed."""
+
+    mail: EmailAddress | None
+
+    other_mails: tuple[EmailAddress, ...]
+    """Sorted. Graph replaces the list as a whole."""
+
+    proxy_addresses: tuple[ProxyAddress, ...]
+    """SMTP entries only, sorted by address."""
+
+    identities: tuple[Identity, ...]
+    on_premises_synced: bool
+
+    @property
+    def is_b2b(self) -> bool:
+        """Invited from outside, by the state or by the way of creation, whatever `userType` says."""
+        return self.creation_type == "Invitation" or self.state is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressOwner:
+    """An object of the tenant that holds an address, and in which property."""
+
+    id: ObjectId
+    kind: OwnerKind
+    display_name: str | None
+    use: AddressUse
+
+    primary: bool = False
+    """For `proxyAddresses`: whether it is the primary one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class NotChecked:
+    """A check that could not be made."""
+
+    check: str
+    """What was not looked at, such as `role assignments`."""
+
+    permission: str | None
+    """The least application permission that would open it; `None` when it is not about permissions."""
+
+    essential: bool
+    """Whether the plan is incomplete without it."""
+
+    reason: str
+    """Why, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """The directory as far as a plan needs it."""
+
+    tenant_id: TenantId
+
+    verified_domains: frozenset[str] | None
+    """Lower case; `None` when they could not be read (then `not_checked` says so)."""
+
+    invites_from: InvitesFrom | None
+    """`None` when the policy could not be read."""
+
+    caller: Caller
+
+    guests: Mapping[ObjectId, Guest]
+    """The declared ids that exist as users, B2B or not."""
+
+    deleted: frozenset[ObjectId]
+    """Declared ids found among the soft-deleted users."""
+
+    role_holders: Mapping[ObjectId, str]
+    """Declared ids that hold a directory role, with how: direct, through which group, or eligible."""
+
+    owners: Mapping[EmailAddress, tuple[AddressOwner, ...]]
+    """For each address that was asked about, every object that holds it, the wanting guest among them."""
+
+    unmanaged: int
+    """B2B guests that the listing showed and nobody declared."""
+
+    listed_all: bool
+    """Whether the listing ran to its end; else `unmanaged` is a lower bound."""
+
+    not_checked: tuple[NotChecked, ...]
+    """Sorted."""

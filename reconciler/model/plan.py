@@ -1,0 +1,186 @@
+"""The plan: what would change, what is blocked, and why. Data only; it can be printed, hashed and compared."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from reconciler.model.desired import Cloud, Source
+from reconciler.model.identity import EmailAddress, ObjectId, TenantId
+from reconciler.model.live import RedemptionState
+
+
+class ChangeKind(StrEnum):
+    """What a guest needs."""
+
+    CHANGE_EMAIL = "change-email"
+    """A new address to sign in with; ends with `mail`, which is the commit record."""
+
+    RESET = "reset"
+    """The same address, redeemed once more."""
+
+    OTHER_MAILS = "other-mails"
+    """Only the declared rest of `otherMails` differs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddOtherMail:
+    """PATCH `otherMails` to what stands there plus one address, so that the reset accepts it."""
+
+    email: EmailAddress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetRedemption:
+    """POST an invitation with `resetRedemption`: locks the guest out until somebody redeems."""
+
+    email: EmailAddress
+    send_message: bool
+    language: str
+    redirect_url: str
+    cc: EmailAddress | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetMail:
+    """PATCH `mail` and the final `otherMails` in one request: the commit record of a change of address."""
+
+    email: EmailAddress
+
+    other_mails: tuple[EmailAddress, ...]
+    """Sorted; the whole list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOtherMails:
+    """PATCH `otherMails` to exactly this list."""
+
+    other_mails: tuple[EmailAddress, ...]
+    """Sorted; the whole list."""
+
+
+Action = AddOtherMail | ResetRedemption | SetMail | SetOtherMails
+
+
+def action_name(action: Action) -> str:
+    """Name an action as the plan document, the journal and the report do."""
+    return type(action).__name__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """A property of the user object before and after."""
+
+    field: str
+    """`mail` or `otherMails`."""
+
+    before: str | tuple[str, ...] | None
+    after: str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Note:
+    """A warning or a refusal: a rule id and a sentence."""
+
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precondition:
+    """The live state a change was planned from; apply compares it with what it finds."""
+
+    mail: EmailAddress | None
+    other_mails: tuple[EmailAddress, ...]
+    state: RedemptionState | None
+    state_changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One guest's part of a plan."""
+
+    id: ObjectId
+
+    display_name: str | None
+    """Comes from strangers: escape it for the medium it is shown in."""
+
+    kind: ChangeKind
+
+    digest: str
+    """`sha256:…` over tenant, id, kind, fields and actions: the same work has the same digest anywhere."""
+
+    fields: tuple[FieldChange, ...]
+    """Sorted by field."""
+
+    actions: tuple[Action, ...]
+    """In the order in which they run."""
+
+    reason: str
+    warnings: tuple[Note, ...]
+    precondition: Precondition
+    source: Source
+
+    waits_for: ObjectId | None
+    """The guest whose `SetMail` must come first, because this one takes over that address."""
+
+    @property
+    def resets(self) -> bool:
+        """Whether this change counts against the limits: other-mails changes do not."""
+        return self.kind is not ChangeKind.OTHER_MAILS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """A declared guest who differs and must not or cannot be changed."""
+
+    id: ObjectId
+    display_name: str | None
+    rule: str
+    message: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The counts of a plan; declared = changes + blocked + unchanged."""
+
+    declared: int
+    changes: int
+    blocked: int
+    unchanged: int
+
+    unmanaged: int
+    """Live B2B guests nobody declared, as far as the listing showed them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All changes that would make the directory agree with the desired tree."""
+
+    tenant_id: TenantId
+    cloud: Cloud
+    created_at: datetime
+
+    digest: str
+    """`sha256:…` over the sorted digests of the changes."""
+
+    complete: bool
+    """False when a check that the plan's truth depends on could not be made."""
+
+    listed_all: bool
+    """Whether `summary.unmanaged` counts the whole tenant; else it is a lower bound."""
+
+    refusals: tuple[Note, ...]
+    """What would make apply refuse this plan as a whole."""
+
+    summary: Summary
+
+    changes: tuple[Change, ...]
+    """In the order in which apply starts them: chains first things first, else by id."""
+
+    blocked: tuple[Blocked, ...]
+    """Sorted by id."""
+
+    warnings: tuple[Note, ...]
+    """Warnings that belong to no change, sorted."""
