@@ -1,0 +1,52 @@
+"""Files that only grow, one JSON document a line: what was written before a kill stays readable."""
+
+import json
+import os
+from collections.abc import Mapping
+from io import FileIO
+from pathlib import Path
+
+_OWNER_ONLY = 0o600
+
+
+class JsonLines:
+    """An open file of JSON lines; each line has left the process when `append` returns."""
+
+    def __init__(self, path: Path, *, no_follow: bool = False) -> None:
+        """Open `path` for appending; a new file is for its owner only. Raises `OSError`.
+
+        A run that was killed may have left half a line: what is appended starts on a line of its own.
+        With `no_follow` a symbolic link is an error, on systems that can tell.
+        """
+        flags = getattr(os, "O_NOFOLLOW", 0) if no_follow else 0
+        self._file = FileIO(path, "a+", opener=lambda name, mode: os.open(name, mode | flags, _OWNER_ONLY))
+        try:
+            self._end_last_line()
+        except OSError:
+            self._file.close()
+            raise
+
+    def fileno(self) -> int:
+        """Give the file descriptor, to ask the system about the very file that is open."""
+        return self._file.fileno()
+
+    def append(self, document: Mapping[str, object], *, durable: bool) -> None:
+        """Write one line; `durable` waits until it is on the disk. Raises `OSError`."""
+        self._write(json.dumps(document).encode() + b"\n")
+        if durable:
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _end_last_line(self) -> None:
+        size = self._file.seek(0, os.SEEK_END)
+        if size:
+            self._file.seek(size - 1)
+            if self._file.read(1) != b"\n":
+                self._write(b"\n")
+
+    def _write(self, data: bytes) -> None:
+        while data:
+            data = data[self._file.write(data) :]

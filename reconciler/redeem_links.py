@@ -1,0 +1,60 @@
+"""The one file that may hold redeem links, written only when it was asked for.
+
+A redeem link is a bearer secret: whoever holds it can bind an account of their own to the guest.
+So the file is its owner's alone, and nothing else in the product ever sees the link.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from reconciler.errors import UsageError
+from reconciler.json_lines import JsonLines
+from reconciler.model import EmailAddress, ObjectId, RedeemUrl
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+class RedeemLinks:
+    """An open file of redeem links."""
+
+    def __init__(self, lines: JsonLines) -> None:
+        self._lines = lines
+
+    def append(self, guest: ObjectId, email: EmailAddress, link: RedeemUrl) -> None:
+        """Append one line and force it to the disk. Raises `OSError`."""
+        self._lines.append({"id": guest, "email": email.text, "redeemUrl": link.reveal()}, durable=True)
+
+
+@contextmanager
+def open_redeem_links(path: Path) -> Iterator[RedeemLinks]:
+    """Open a file of redeem links for appending; a new one gets mode 0600.
+
+    Raises `UsageError` when the file cannot be opened, is a symbolic link or no plain file, or can be
+    read by others. Windows has no such mode: there the folder's access list decides.
+    """
+    try:
+        lines = JsonLines(path, no_follow=True)
+    except OSError as error:
+        raise UsageError(
+            f"the redeem links cannot be written to {path}: {error.strerror}",
+            rule="redeem-links-unusable",
+            hint="name a plain file, not a symbolic link, in a folder that exists and can be written",
+        ) from error
+    with closing(lines):
+        mode = os.fstat(lines.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise UsageError(
+                f"{path} is not a plain file",
+                rule="redeem-links-unusable",
+                hint="redeem links are secrets: name a plain file only you can read",
+            )
+        if os.name == "posix" and mode & _OTHERS:
+            raise UsageError(
+                f"{path} can be read by others (mode {stat.S_IMODE(mode):04o})",
+                rule="redeem-links-readable",
+                hint=f"run `chmod 600 {path}`, or name a new file: a redeem link lets its holder in",
+            )
+        yield RedeemLinks(lines)
