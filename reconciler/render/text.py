@@ -1,0 +1,143 @@
+"""Plans, reports and problems for a terminal or a log; our own words are ASCII, and counts come last."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from rich.style import Style
+
+from reconciler.errors import EXIT_DONE
+from reconciler.model import (
+    Blocked,
+    Change,
+    GuestOutcome,
+    Note,
+    Outcome,
+    Plan,
+    Problem,
+    Report,
+    format_instant,
+)
+from reconciler.render import wording
+from reconciler.render.escape import terminal
+from reconciler.render.lines import BAD, CAUTION, GOOD, HEADING, QUIET, Page
+
+MANY: Final = 30
+"""From this many changes on, what holds for most of them is said once instead of for each."""
+
+_OUTCOME_STYLES: Final = {
+    Outcome.FAILED: BAD,
+    Outcome.UNVERIFIED: CAUTION,
+    Outcome.STALE: CAUTION,
+    Outcome.NOT_ATTEMPTED: CAUTION,
+    Outcome.NOT_APPROVED: CAUTION,
+    Outcome.BLOCKED: CAUTION,
+    Outcome.ALREADY_APPLIED: GOOD,
+    Outcome.APPLIED: GOOD,
+}
+
+
+def plan(shown: Plan, *, width: int, colour: bool) -> str:
+    """Show a plan: each change in the order of apply, then what is blocked, warned about and refused.
+
+    Counts come last, where a long output ends on the screen. `width` is in terminal cells.
+    """
+    page = Page(width=width, colour=colour)
+    if wording.emulated(shown.cloud):
+        page.write(wording.EMULATOR, style=CAUTION)
+    page.write(f"Plan for tenant {shown.tenant_id}, made {format_instant(shown.created_at)}", style=HEADING)
+    many = len(shown.changes) >= MANY
+    if many:
+        page.write(wording.USUAL)
+    for change in shown.changes:
+        page.blank()
+        _change(page, change, unusual_only=many)
+    for blocked in shown.blocked:
+        page.blank()
+        _blocked(page, blocked)
+    _notes(page, "Warnings", shown.warnings, style=CAUTION)
+    _notes(page, "Apply would refuse this plan", shown.refusals, style=BAD)
+    page.blank()
+    if (incomplete := wording.incomplete(shown)) is not None:
+        page.write(incomplete, style=CAUTION)
+    page.write(wording.headline(shown), style=HEADING)
+    page.write(wording.counts(shown))
+    page.write(f"Plan {shown.digest}", style=QUIET)
+    return page.text()
+
+
+def report(shown: Report, *, width: int, colour: bool) -> str:
+    """Show what became of each guest, those who need somebody first, with what to do next; counts last.
+
+    `width` is in terminal cells.
+    """
+    page = Page(width=width, colour=colour)
+    if wording.emulated(shown.cloud):
+        page.write(wording.EMULATOR, style=CAUTION)
+    page.write(f"Run {shown.run} on tenant {shown.tenant_id}", style=HEADING)
+    _notes(page, "The run was refused or broke off", shown.refusals, style=BAD)
+    for outcome, advice in wording.OUTCOMES.items():
+        ended = [one for one in shown.outcomes if one.outcome is outcome]
+        if not ended:
+            continue
+        page.blank()
+        page.write(f"{outcome.value}: {wording.of(len(ended), 'guest')}", style=_OUTCOME_STYLES[outcome])
+        page.write(advice, indent=2)
+        for one in ended:
+            _outcome(page, one)
+    page.blank()
+    page.write(wording.tally(shown), style=GOOD if shown.exit_code == EXIT_DONE else CAUTION)
+    page.write(f"{format_instant(shown.started_at)} to {format_instant(shown.ended_at)}", style=QUIET)
+    if shown.digest is not None:
+        page.write(f"Plan {shown.digest}", style=QUIET)
+    return page.text()
+
+
+def problems(shown: Iterable[Problem]) -> str:
+    """List problems one a line, as compilers do: `file:line:column: rule: what is wrong; what to do`."""
+    return "".join(
+        terminal(f"{one.file}:{one.line}:{one.column}: {one.rule}: {one.message}; {one.hint}") + "\n"
+        for one in shown
+    )
+
+
+def _change(page: Page, change: Change, *, unusual_only: bool) -> None:
+    before, after = wording.from_to(change)
+    page.write(
+        f"{wording.KINDS[change.kind]}: {change.display_name or wording.NO_NAME}",
+        style=HEADING,
+    )
+    page.field("id", f"{change.id} ({change.source.file}:{change.source.line})")
+    page.field("from", before)
+    page.field("to", after)
+    if not unusual_only:
+        page.field("why", change.reason)
+    for effect in wording.effects(change):
+        if not (unusual_only and effect.usual):
+            page.write(effect.text, indent=4)
+    for note in wording.special_warnings(change):
+        page.write(f"warning: {note.rule}: {note.message}", indent=4, style=CAUTION)
+
+
+def _blocked(page: Page, blocked: Blocked) -> None:
+    page.write(f"blocked: {blocked.display_name or wording.NO_NAME}", style=BAD)
+    page.field("id", f"{blocked.id} ({blocked.source.file}:{blocked.source.line})")
+    page.write(f"{blocked.rule}: {blocked.message}", indent=4)
+
+
+def _outcome(page: Page, one: GuestOutcome) -> None:
+    page.write(f"{one.id} {one.display_name or wording.NO_NAME}", indent=4)
+    if one.message:
+        page.write(f"{one.rule}: {one.message}" if one.rule else one.message, indent=6)
+    if one.outcome in {Outcome.FAILED, Outcome.UNVERIFIED}:
+        for record in one.actions:
+            request = f", request {record.request_id}" if record.request_id else ""
+            page.write(f"{record.action}: {record.result.value}{request}", indent=6, style=QUIET)
+
+
+def _notes(page: Page, title: str, notes: tuple[Note, ...], *, style: Style) -> None:
+    if not notes:
+        return
+    page.blank()
+    page.write(f"{title}:", style=style)
+    for note in notes:
+        page.write(f"{note.rule}: {note.message}", indent=2)

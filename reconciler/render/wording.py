@@ -1,0 +1,193 @@
+"""The words all renderings share: what a change does to its guest, what to do about an outcome, how to count.
+
+Sentences hold values raw; each renderer escapes whole sentences for its medium.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.model import (
+    Change,
+    ChangeKind,
+    Cloud,
+    Note,
+    Outcome,
+    Plan,
+    RedemptionState,
+    Report,
+    ResetRedemption,
+    SetMail,
+    SetOtherMails,
+)
+
+EMULATOR: Final = "EMULATOR: nothing here is about a Microsoft tenant."
+
+NO_NAME: Final = "(no name)"
+
+USUAL: Final = (
+    "Unless a guest below says otherwise: they cannot sign in until they redeem, Microsoft sends the"
+    " invitation, and the old address can still redeem while it stays in proxyAddresses."
+)
+"""What holds for most changes, said once where there are many; see `Effect.usual`."""
+
+KINDS: Final = {
+    ChangeKind.CHANGE_EMAIL: "new address",
+    ChangeKind.RESET: "redeem again",
+    ChangeKind.OTHER_MAILS: "other addresses",
+}
+
+OUTCOMES: Final = {
+    Outcome.FAILED: "Put the cause right and run apply again; the next plan still shows this change.",
+    Outcome.UNVERIFIED: "Plan again in a few minutes: an empty plan means that it arrived.",
+    Outcome.STALE: "Somebody changed this guest since the plan was made: have a new plan reviewed.",
+    Outcome.NOT_ATTEMPTED: "Nothing was written: run apply again.",
+    Outcome.NOT_APPROVED: "Nothing was written: have this change reviewed in a plan of its own.",
+    Outcome.BLOCKED: "Nothing was written: remove what blocks it, or the entry.",
+    Outcome.ALREADY_APPLIED: "Nothing to do: an earlier run had done it.",
+    Outcome.APPLIED: "Nothing to do: it was done, and seen in the directory.",
+}
+"""What to do next about each outcome, in the order in which a reader should see them."""
+
+_SAID_BY_EFFECTS: Final = frozenset({"old-address-remains", "nobody-told", "kept-address"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """Something a change does to its guest, as a sentence."""
+
+    text: str
+
+    usual: bool = False
+    """Covered by `USUAL`, so that a long plan need not repeat it in every row."""
+
+
+def effects(change: Change) -> tuple[Effect, ...]:
+    """Say what will happen to the guest of a change, most drastic first."""
+    said = {note.rule for note in change.warnings}
+    reset = next((a for a in change.actions if isinstance(a, ResetRedemption)), None)
+    found: list[Effect] = []
+    if reset is None:
+        found.append(Effect(text="They keep their way to sign in."))
+    else:
+        found += _locked_out(change), _message(reset)
+    if "old-address-remains" in said:
+        found.append(
+            Effect(text="The old address can still redeem while it stays in proxyAddresses.", usual=True)
+        )
+    kept = _kept(change)
+    if kept and change.kind is not ChangeKind.OTHER_MAILS:
+        found.append(Effect(text=f"Can sign in with these too: {', '.join(kept)}."))
+    if change.waits_for is not None:
+        found.append(Effect(text=f"Waits until guest {change.waits_for} has left this address."))
+    return tuple(found)
+
+
+def special_warnings(change: Change) -> tuple[Note, ...]:
+    """Pick the warnings of a change that `effects` does not say already."""
+    return tuple(note for note in change.warnings if note.rule not in _SAID_BY_EFFECTS)
+
+
+def from_to(change: Change) -> tuple[str, str]:
+    """Tell what the guest has and gets: addresses to sign in with, or lists of other addresses."""
+    wanted = "otherMails" if change.kind is ChangeKind.OTHER_MAILS else "mail"
+    field = next((one for one in change.fields if one.field == wanted), None)
+    if field is not None:
+        return _listed(field.before), _listed(field.after)
+    return _listed(None if change.precondition.mail is None else change.precondition.mail.text), "(the same)"
+
+
+def risk(change: Change) -> int:
+    """Rank a change for a reviewer, lowest first: odd ones, those nobody tells, other resets, the rest."""
+    if special_warnings(change):
+        return 0
+    if any(note.rule == "nobody-told" for note in change.warnings):
+        return 1
+    return 2 if change.resets else 3
+
+
+def headline(plan: Plan) -> str:
+    """Put the plan into one sentence."""
+    counts = plan.summary
+    if not counts.changes and not counts.blocked:
+        return f"Nothing to change: {of(counts.unchanged, 'declared guest')} and the tenant agree."
+    parts = [f"{of(counts.changes, 'guest')} to change"]
+    if locked := sum(1 for change in plan.changes if _locks_out(change)):
+        parts.append(f"{locked} of them cannot sign in until they redeem")
+    if counts.blocked:
+        parts.append(f"{counts.blocked} blocked")
+    return ", ".join(parts) + "."
+
+
+def counts(plan: Plan) -> str:
+    """All counts of a plan in one sentence."""
+    have = plan.summary
+    least = "" if plan.listed_all else "at least "
+    return (
+        f"Declared {have.declared}: {have.changes} to change, {have.blocked} blocked,"
+        f" {have.unchanged} unchanged. Not declared: {least}{have.unmanaged}."
+    )
+
+
+def tally(report: Report) -> str:
+    """Count how many guests ended how, with the exit code."""
+    ended = Counter(one.outcome for one in report.outcomes)
+    found = [f"{ended[outcome]} {outcome.value}" for outcome in reversed(OUTCOMES) if ended[outcome]]
+    return f"{', '.join(found) or 'No guest was touched'}; exit code {report.exit_code}."
+
+
+def incomplete(plan: Plan) -> str | None:
+    """Say that a check is missing from the plan, or `None`."""
+    return None if plan.complete else "INCOMPLETE: a check could not be made; see the warnings."
+
+
+def emulated(cloud: Cloud) -> bool:
+    """Tell whether the output must begin with `EMULATOR`."""
+    return cloud is Cloud.EMULATOR
+
+
+def of(count: int, noun: str) -> str:
+    """Count things in English: `1 guest`, `2 guests`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _locks_out(change: Change) -> bool:
+    resets = any(isinstance(action, ResetRedemption) for action in change.actions)
+    return resets and change.precondition.state is not RedemptionState.PENDING
+
+
+def _locked_out(change: Change) -> Effect:
+    if _locks_out(change):
+        return Effect(text="Cannot sign in until they redeem.", usual=True)
+    return Effect(text="Has not redeemed yet; the link sent before stops working.")
+
+
+def _message(reset: ResetRedemption) -> Effect:
+    if not reset.send_message:
+        return Effect(text="Nobody is told: hand over the redeem link (apply --redeem-links FILE).")
+    copy = "" if reset.cc is None else f", with a copy to {reset.cc}"
+    if reset.message is not None:
+        return Effect(text=f"Microsoft sends the invitation with a message of yours{copy}.")
+    return Effect(text=f"Microsoft sends the invitation in {reset.language}{copy}.", usual=reset.cc is None)
+
+
+def _kept(change: Change) -> Sequence[str]:
+    """List the addresses the object holds after the change, besides the one declared as `email`."""
+    for action in reversed(change.actions):
+        match action:
+            case SetMail(email=email, other_mails=final):
+                return [str(address) for address in final if address != email]
+            case SetOtherMails(other_mails=final):
+                return [str(address) for address in final if address != change.precondition.mail]
+            case _:
+                continue
+    return [
+        str(address) for address in change.precondition.other_mails if address != change.precondition.mail
+    ]
+
+
+def _listed(value: str | tuple[str, ...] | None) -> str:
+    if value is None or value == ():
+        return "(none)"
+    return value if isinstance(value, str) else ", ".join(value)

@@ -1,0 +1,285 @@
+"""Plans and reports built by hand, as small or as large as a test wants them."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from reconciler.model import (
+    ActionRecord,
+    ActionResult,
+    AddOtherMail,
+    Blocked,
+    Change,
+    ChangeKind,
+    Cloud,
+    EmailAddress,
+    FieldChange,
+    GuestOutcome,
+    Note,
+    ObjectId,
+    Outcome,
+    Plan,
+    Precondition,
+    RedemptionState,
+    Report,
+    ResetRedemption,
+    SetMail,
+    SetOtherMails,
+    Source,
+    Summary,
+    TenantId,
+)
+
+NOW = datetime(2026, 10, 1, 8, 0, tzinfo=UTC)
+TENANT = TenantId("7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10")
+LINGERS = Note(
+    rule="old-address-remains",
+    message="the old address usually stays in proxyAddresses, and whoever reads its mail can redeem",
+)
+
+
+def guest_id(number: int) -> ObjectId:
+    return ObjectId(f"1b6a4f0c-8a0c-4d6e-9a51-{number:012x}")
+
+
+def digest_of(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def reset_of(
+    email: str, *, send_message: bool = True, cc: str | None = None, message: str | None = None
+) -> ResetRedemption:
+    return ResetRedemption(
+        email=EmailAddress(email),
+        send_message=send_message,
+        language="en-US",
+        redirect_url=f"https://myapps.microsoft.com?tenantId={TENANT}",
+        cc=None if cc is None else EmailAddress(cc),
+        message=message,
+    )
+
+
+def change_of(
+    number: int = 1,
+    *,
+    name: str | None = "Ana Souza",
+    before: str | None = "ana@old.example",
+    after: str = "ana@newco.example",
+    others: Sequence[str] = (),
+    reset: ResetRedemption | None = None,
+    state: RedemptionState | None = RedemptionState.ACCEPTED,
+    warnings: Sequence[Note] = (LINGERS,),
+    waits_for: ObjectId | None = None,
+    file: str = "guests/fabrikam.yaml",
+) -> Change:
+    """Make a change of address."""
+    final = tuple(sorted(EmailAddress(text) for text in (after, *others)))
+    had = None if before is None else EmailAddress(before)
+    return Change(
+        id=guest_id(number),
+        display_name=name,
+        kind=ChangeKind.CHANGE_EMAIL,
+        digest=digest_of(f"{number} {before} {after}"),
+        fields=(FieldChange(field="mail", before=before, after=after),),
+        actions=(
+            AddOtherMail(email=EmailAddress(after)),
+            reset or reset_of(after),
+            SetMail(email=EmailAddress(after), other_mails=final),
+        ),
+        reason="the declared address differs from mail",
+        warnings=tuple(sorted(warnings)),
+        precondition=Precondition(
+            mail=had,
+            other_mails=tuple(
+                sorted(EmailAddress(text) for text in (*([before] if before else []), *others))
+            ),
+            state=state,
+            state_changed_at=NOW - timedelta(days=300),
+        ),
+        source=Source(file=file, line=3 + number),
+        waits_for=waits_for,
+    )
+
+
+def again_of(number: int = 2, *, email: str = "bo@fabrikam.example", others: Sequence[str] = ()) -> Change:
+    """Make a change that only resets: the address stays."""
+    held = tuple(sorted(EmailAddress(text) for text in (email, *others)))
+    return Change(
+        id=guest_id(number),
+        display_name="Bo Hansen",
+        kind=ChangeKind.RESET,
+        digest=digest_of(f"{number} again"),
+        fields=(),
+        actions=(reset_of(email, send_message=False),),
+        reason="resetAfter is later than the last redemption",
+        warnings=(Note(rule="nobody-told", message="no message is sent and no links are written"),),
+        precondition=Precondition(
+            mail=EmailAddress(email), other_mails=held, state=RedemptionState.ACCEPTED, state_changed_at=NOW
+        ),
+        source=Source(file="guests/fabrikam.yaml", line=30),
+        waits_for=None,
+    )
+
+
+def others_of(
+    number: int = 3,
+    *,
+    before: Sequence[str] = ("eve@private.example",),
+    after: Sequence[str] = (),
+    reset: ResetRedemption | None = None,
+) -> Change:
+    """Make a change of the other addresses alone."""
+    final = tuple(sorted(EmailAddress(text) for text in after))
+    return Change(
+        id=guest_id(number),
+        display_name="Eve Moneypenny",
+        kind=ChangeKind.OTHER_MAILS,
+        digest=digest_of(f"{number} others"),
+        fields=(FieldChange(field="otherMails", before=tuple(before), after=tuple(after)),),
+        actions=(*([] if reset is None else [reset]), SetOtherMails(other_mails=final)),
+        reason="the declared alternateEmails differ from otherMails",
+        warnings=(),
+        precondition=Precondition(
+            mail=EmailAddress("eve@fabrikam.example"),
+            other_mails=tuple(sorted(EmailAddress(text) for text in before)),
+            state=RedemptionState.ACCEPTED if reset is None else RedemptionState.PENDING,
+            state_changed_at=NOW,
+        ),
+        source=Source(file="guests/fabrikam.yaml", line=40),
+        waits_for=None,
+    )
+
+
+def blocked_of(number: int = 9, *, name: str | None = "Max Admin", rule: str = "holds-role") -> Blocked:
+    return Blocked(
+        id=guest_id(number),
+        display_name=name,
+        rule=rule,
+        message="holds the role User Administrator; remove the role assignment, apply, and assign it again",
+        source=Source(file="guests/fabrikam.yaml", line=9),
+    )
+
+
+def plan_of(
+    *changes: Change,
+    blocked: Sequence[Blocked] = (),
+    warnings: Sequence[Note] = (),
+    refusals: Sequence[Note] = (),
+    cloud: Cloud = Cloud.GLOBAL,
+    complete: bool = True,
+    listed_all: bool = True,
+    unchanged: int = 97,
+) -> Plan:
+    return Plan(
+        tenant_id=TENANT,
+        cloud=cloud,
+        created_at=NOW,
+        digest=digest_of("".join(change.digest for change in changes)),
+        complete=complete,
+        listed_all=listed_all,
+        refusals=tuple(refusals),
+        summary=Summary(
+            declared=len(changes) + len(blocked) + unchanged,
+            changes=len(changes),
+            blocked=len(blocked),
+            unchanged=unchanged,
+            unmanaged=12,
+        ),
+        changes=changes,
+        blocked=tuple(blocked),
+        warnings=tuple(warnings),
+    )
+
+
+def small_plan(*, cloud: Cloud = Cloud.GLOBAL) -> Plan:
+    """Make a plan with one change of each kind, a blocked guest and a warning."""
+    look_alike = Note(
+        rule="domain-look-alike", message="newc0.example looks like newco.example, which 40 guests use"
+    )
+    return plan_of(
+        change_of(1, others=["ana.k@private.example"], warnings=[LINGERS, look_alike]),
+        again_of(2),
+        others_of(3),
+        blocked=[blocked_of()],
+        warnings=[
+            Note(
+                rule="not-checked", message="PIM eligibility was not looked at: grant RoleManagement.Read.All"
+            )
+        ],
+        cloud=cloud,
+    )
+
+
+def large_plan(count: int) -> Plan:
+    """Make a plan of so many changes, every hundredth of which is odd, with a tenth as many blocked."""
+    odd = Note(rule="guest-disabled", message="the account is disabled: redeeming will not let them in")
+    changes = [
+        change_of(
+            number,
+            name=f"Guest {number} Ångström",
+            before=f"guest{number}@fabrikam.example",
+            after=f"guest{number}@newco.example",
+            warnings=[LINGERS, odd] if number % 100 == 0 else [LINGERS],
+            file=f"guests/file{number % 40:02}.yaml",
+        )
+        for number in range(count)
+    ]
+    return plan_of(*changes, blocked=[blocked_of(count + number) for number in range(count // 10)])
+
+
+def outcome_of(
+    number: int,
+    outcome: Outcome,
+    *,
+    name: str | None = "Ana Souza",
+    rule: str | None = None,
+    message: str = "",
+    actions: Sequence[ActionRecord] = (),
+) -> GuestOutcome:
+    return GuestOutcome(
+        id=guest_id(number),
+        display_name=name,
+        outcome=outcome,
+        rule=rule,
+        message=message,
+        actions=tuple(actions),
+    )
+
+
+def report_of(
+    *outcomes: GuestOutcome,
+    refusals: Sequence[Note] = (),
+    exit_code: int = 0,
+    cloud: Cloud = Cloud.GLOBAL,
+    digest: str | None = "sha256:aa",
+) -> Report:
+    return Report(
+        run="9b2c1d",
+        tenant_id=TENANT,
+        cloud=cloud,
+        started_at=NOW,
+        ended_at=NOW + timedelta(minutes=3),
+        digest=digest,
+        exit_code=exit_code,
+        refusals=tuple(refusals),
+        outcomes=outcomes,
+    )
+
+
+def mixed_report(*, cloud: Cloud = Cloud.GLOBAL) -> Report:
+    """Make a report with one guest of every outcome."""
+    failed = [
+        ActionRecord(action="AddOtherMail", result=ActionResult.DONE, attempts=1, request_id="req-1"),
+        ActionRecord(action="ResetRedemption", result=ActionResult.FAILED, attempts=1, request_id=None),
+    ]
+    outcomes = [
+        outcome_of(
+            number,
+            outcome,
+            rule="holds-role" if outcome is Outcome.FAILED else None,
+            message="Graph refused the reset; see who holds a role" if outcome is Outcome.FAILED else "",
+            actions=failed if outcome is Outcome.FAILED else (),
+        )
+        for number, outcome in enumerate(Outcome)
+    ]
+    return report_of(*outcomes, exit_code=7, cloud=cloud)
