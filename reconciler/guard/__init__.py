@@ -1,0 +1,1 @@
+"""Pure rules that keep an apply within what was reviewed: limits, approvals, staleness."""

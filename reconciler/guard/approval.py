@@ -1,0 +1,183 @@
+"""Which changes of a new plan were approved: a plan file is an allow-list, never the source of work.
+
+Only the new plan says what is done; a file says what somebody agreed to. A change that was cut short
+looks different in the new plan, so approval recognises the goal as well as the digest.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.model import (
+    Change,
+    EmailAddress,
+    GuestOutcome,
+    ObjectId,
+    Outcome,
+    Plan,
+    ResetRedemption,
+    SetMail,
+    SetOtherMails,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One guest to look after: what may be written, and what it is judged against."""
+
+    planned: Change | None
+    """What to run, from the new plan; `None`: nothing, only find out whether it was done already."""
+
+    recorded: Change
+    """What was approved. Its precondition tells how the guest looked to who approved it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """What an apply may do, and what became already of everybody else."""
+
+    work: tuple[Work, ...]
+    """In the order of the new plan; then those with nothing planned, by id."""
+
+    outcomes: tuple[GuestOutcome, ...]
+    """Sorted by id. No guest is both here and in `work`."""
+
+
+def approve_all(plan: Plan) -> Approval:
+    """Approve every change of a plan, as a person does who has just seen it."""
+    return Approval(
+        work=tuple(Work(planned=change, recorded=change) for change in plan.changes),
+        outcomes=_blocked(plan),
+    )
+
+
+def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
+    """Keep of a new plan what the approved plans allow together.
+
+    A change is approved by one that has the same digest, or the same goal: then it is what is left of
+    it. A guest whom several approve is judged against the one that fits the change best, and of those
+    the newest. A guest who was named with another goal is `stale`, one who was not named is
+    `not-approved`. Who takes over an address waits for a guest who has to be approved too.
+    """
+    records = _by_guest(approved)
+    work: list[Work] = []
+    outcomes: list[GuestOutcome] = []
+    running: set[ObjectId] = set()
+    for change in plan.changes:
+        candidates = records.get(change.id, ())
+        fitting = _fitting(change, candidates)
+        if not candidates:
+            outcomes.append(
+                _outcome(
+                    change,
+                    Outcome.NOT_APPROVED,
+                    "no approved plan names this guest: plan again and have that plan approved",
+                )
+            )
+        elif fitting is None:
+            differences = " and ".join(_differences(candidates[0], change))
+            outcomes.append(
+                _outcome(
+                    change,
+                    Outcome.STALE,
+                    f"another change was approved for this guest: {differences}; plan again and have that "
+                    "plan approved",
+                )
+            )
+        elif change.waits_for is not None and change.waits_for not in running:
+            outcomes.append(
+                _outcome(
+                    change,
+                    Outcome.NOT_ATTEMPTED,
+                    f"takes over an address of {change.waits_for}, whose own change does not run: have that "
+                    "approved first",
+                    rule="address-in-use",
+                )
+            )
+        else:
+            running.add(change.id)
+            work.append(Work(planned=change, recorded=fitting))
+
+    settled = {change.id for change in plan.changes} | {blocked.id for blocked in plan.blocked}
+    work.extend(
+        Work(planned=None, recorded=records[guest][0]) for guest in sorted(records) if guest not in settled
+    )
+    return Approval(
+        work=tuple(work),
+        outcomes=tuple(sorted((*outcomes, *_blocked(plan)), key=lambda outcome: outcome.id)),
+    )
+
+
+def _by_guest(approved: Iterable[Plan]) -> Mapping[ObjectId, list[Change]]:
+    """Collect the approved changes of each guest, newest plan first; the digest settles a draw."""
+    newest_first = sorted(approved, key=lambda plan: (plan.created_at, plan.digest), reverse=True)
+    records: dict[ObjectId, list[Change]] = {}
+    for plan in newest_first:
+        for change in plan.changes:
+            records.setdefault(change.id, []).append(change)
+    return records
+
+
+def _fitting(change: Change, candidates: Sequence[Change]) -> Change | None:
+    """Choose what approves a change: the newest with its digest, else the newest with its goal."""
+    same = [candidate for candidate in candidates if candidate.digest == change.digest]
+    rest = [candidate for candidate in candidates if not _differences(candidate, change)]
+    return next(iter((*same, *rest)), None)
+
+
+def _differences(recorded: Change, change: Change) -> tuple[str, ...]:
+    """Say in what the goal of a planned change differs from the approved one; empty when it does not.
+
+    What is left of a change may lack what is done already: the reset, or the list it wrote first.
+    """
+    if recorded.kind is not change.kind:
+        return (f"{recorded.kind} was approved, {change.kind} is planned",)
+    differences: list[str] = []
+    approved_reset, planned_reset = _reset(recorded), _reset(change)
+    if planned_reset and approved_reset is None:
+        differences.append("no reset was approved, one is planned")
+    elif planned_reset and approved_reset and approved_reset != planned_reset:
+        if approved_reset.email != planned_reset.email:
+            differences.append(f"{approved_reset.email} was approved, {planned_reset.email} is planned")
+        else:
+            differences.append("the invitation would not be sent as approved")
+    approved_list, planned_list = _list_written(recorded), _list_written(change)
+    if approved_list is not None and planned_list is None:
+        planned_list = frozenset(change.precondition.other_mails)
+    if approved_list != planned_list:
+        differences.append("otherMails would become another list than the approved one")
+    return tuple(differences)
+
+
+def _reset(change: Change) -> ResetRedemption | None:
+    return next((action for action in change.actions if isinstance(action, ResetRedemption)), None)
+
+
+def _list_written(change: Change) -> frozenset[EmailAddress] | None:
+    """Give the list that a change sets `otherMails` to; `None` when it only adds to it, if that."""
+    lists = [action.other_mails for action in change.actions if isinstance(action, SetMail | SetOtherMails)]
+    return frozenset(lists[-1]) if lists else None
+
+
+def _outcome(change: Change, outcome: Outcome, message: str, *, rule: str | None = None) -> GuestOutcome:
+    return GuestOutcome(
+        id=change.id,
+        display_name=change.display_name,
+        outcome=outcome,
+        rule=rule or outcome.value,
+        message=message,
+        actions=(),
+    )
+
+
+def _blocked(plan: Plan) -> tuple[GuestOutcome, ...]:
+    return tuple(
+        GuestOutcome(
+            id=blocked.id,
+            display_name=blocked.display_name,
+            outcome=Outcome.BLOCKED,
+            rule=blocked.rule,
+            message=blocked.message,
+            actions=(),
+        )
+        for blocked in plan.blocked
+    )

@@ -1,0 +1,9 @@
+"""The pure planner: what each declared guest needs, what stands in the way, in which order.
+
+Takes values and returns values. Never reads a clock, a file, the network or the environment.
+"""
+
+from reconciler.plan.needs import questions
+from reconciler.plan.planner import make_plan
+
+__all__ = ["make_plan", "questions"]

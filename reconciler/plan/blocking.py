@@ -1,0 +1,133 @@
+"""The rules that stop a declared guest from being changed, as far as one guest shows them."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from reconciler.model import DesiredGuest, InvitesFrom, Live, Note, Policy
+from reconciler.plan.needs import Need
+
+
+class Rule(StrEnum):
+    """Why a guest is blocked. The order counts: a guest who breaks several shows the first."""
+
+    NOT_FOUND = "not-found"
+    DELETED = "deleted"
+    NOT_B2B = "not-b2b"
+    ON_PREMISES_SYNCED = "on-premises-synced"
+    NO_STATE_TIME = "no-state-time"
+    HOLDS_ROLE = "holds-role"
+    ADDRESS_IN_USE = "address-in-use"
+    VERIFIED_DOMAIN = "verified-domain"
+    DOMAIN_NOT_ALLOWED = "domain-not-allowed"
+    DOMAIN_DENIED = "domain-denied"
+    PROTECTED = "protected"
+    ON_HOLD = "on-hold"
+    ADDRESS_CYCLE = "address-cycle"
+    INVITATIONS_DISABLED = "invitations-disabled"
+
+
+_RANK = {rule.value: rank for rank, rule in enumerate(Rule)}
+
+
+def gravest_first(obstacles: Iterable[Note]) -> tuple[Note, ...]:
+    """Sort obstacles in the order of `Rule`, each once."""
+    return tuple(sorted(set(obstacles), key=lambda note: (_RANK[note.rule], note.message)))
+
+
+def absence(entry: DesiredGuest, live: Live) -> Note:
+    """Say why a declared id is not among the users."""
+    if entry.id in live.deleted:
+        return Note(
+            rule=Rule.DELETED,
+            message="the user is deleted: restore it within 30 days of its deletion, or remove the entry",
+        )
+    return Note(
+        rule=Rule.NOT_FOUND,
+        message="no user has this object id: correct the id, or remove the entry",
+    )
+
+
+def obstacles(need: Need, *, policy: Policy, live: Live, now: datetime) -> tuple[Note, ...]:
+    """Collect the rules that one guest breaks, in no particular order; other owners are not looked at."""
+    return (
+        *_about_the_object(need, live),
+        *_about_domains(need, policy, live),
+        *_about_consent(need, policy, now),
+        *_about_invitations(need, live),
+    )
+
+
+def _about_the_object(need: Need, live: Live) -> Iterable[Note]:
+    guest = need.guest
+    if not guest.is_b2b:
+        yield Note(
+            rule=Rule.NOT_B2B,
+            message="this user was not invited (creationType is not Invitation, and there is no "
+            "externalUserState): remove the entry, or correct the id",
+        )
+    if guest.on_premises_synced:
+        yield Note(
+            rule=Rule.ON_PREMISES_SYNCED,
+            message="this user is synchronised from an on-premises directory: change the address there",
+        )
+    if need.lacks_time:
+        yield Note(
+            rule=Rule.NO_STATE_TIME,
+            message="the directory does not say when this guest redeemed, so every run would reset again: "
+            "remove resetAfter, and reset the guest by hand once if that is needed",
+        )
+    if guest.id in live.role_holders:
+        yield Note(
+            rule=Rule.HOLDS_ROLE,
+            message=f"the guest holds a directory role ({live.role_holders[guest.id]}), and Microsoft lets "
+            "no application reset role holders: remove the role for the time of the change",
+        )
+
+
+def _about_domains(need: Need, policy: Policy, live: Live) -> Iterable[Note]:
+    verified = live.verified_domains or frozenset()
+    for address in need.looked_at:
+        if address.domain in verified:
+            yield Note(
+                rule=Rule.VERIFIED_DOMAIN,
+                message=f"{address.domain} is a verified domain of this tenant, and nobody is invited to an "
+                f"address of the tenant itself: declare another address than {address}",
+            )
+        if address.domain in policy.denied_domains:
+            yield Note(
+                rule=Rule.DOMAIN_DENIED,
+                message=f"{address.domain} is in policy.deniedDomains: declare another address than "
+                f"{address}, or have the policy changed",
+            )
+    if policy.allowed_domains:
+        for address in need.added:
+            if address.domain not in policy.allowed_domains:
+                yield Note(
+                    rule=Rule.DOMAIN_NOT_ALLOWED,
+                    message=f"{address.domain} is not in policy.allowedDomains, where subdomains are listed "
+                    f"one by one: declare another address than {address}, or have the domain added",
+                )
+
+
+def _about_consent(need: Need, policy: Policy, now: datetime) -> Iterable[Note]:
+    hold = need.entry.hold
+    if need.entry.id in policy.protected:
+        yield Note(
+            rule=Rule.PROTECTED,
+            message="the id is in policy.protected: have it taken out, or declare what the directory has",
+        )
+    if hold and now.astimezone(UTC).date() <= hold.until:
+        yield Note(
+            rule=Rule.ON_HOLD,
+            message=f"on hold through {hold.until} ({hold.reason}): wait, or remove the hold",
+        )
+
+
+def _about_invitations(need: Need, live: Live) -> Iterable[Note]:
+    if need.resets and live.invites_from is InvitesFrom.NONE:
+        yield Note(
+            rule=Rule.INVITATIONS_DISABLED,
+            message="the tenant lets nobody invite (allowInvitesFrom is none), and a reset is an invitation: "
+            "have the external collaboration settings opened",
+        )

@@ -1,0 +1,82 @@
+"""Guests who take over each other's addresses: cycles, who falls with whom, and the order of work."""
+
+import heapq
+from collections.abc import Iterable, Mapping
+
+from reconciler.model import Note, ObjectId
+from reconciler.plan.blocking import Rule
+
+
+def cycles(waits_for: Mapping[ObjectId, ObjectId]) -> tuple[tuple[ObjectId, ...], ...]:
+    """Find the rings of guests that each wait for the next, every ring sorted, the rings sorted."""
+    found: list[tuple[ObjectId, ...]] = []
+    seen: set[ObjectId] = set()
+    for start in sorted(waits_for):
+        path: dict[ObjectId, None] = {}
+        at: ObjectId | None = start
+        while at is not None and at not in seen:
+            seen.add(at)
+            path[at] = None
+            at = waits_for.get(at)
+        if at is not None and at in path:
+            walked = list(path)
+            found.append(tuple(sorted(walked[walked.index(at) :])))
+    return tuple(sorted(found))
+
+
+def cycle_obstacles(waits_for: Mapping[ObjectId, ObjectId]) -> dict[ObjectId, Note]:
+    """Give every guest of a ring the obstacle that names the whole ring."""
+    return {
+        member: Note(
+            rule=Rule.ADDRESS_CYCLE,
+            message=f"these guests want each other's addresses: {', '.join(ring)}; give one of them another "
+            "address first, and the old one stays in proxyAddresses until Exchange lets go of it",
+        )
+        for ring in cycles(waits_for)
+        for member in ring
+    }
+
+
+def fallen(waits_for: Mapping[ObjectId, ObjectId], blocked: Iterable[ObjectId]) -> dict[ObjectId, ObjectId]:
+    """Map each guest who waits, however indirectly, for a blocked one to the guest it waits for itself.
+
+    Guests who are blocked already are in it too when what they wait for is blocked.
+    """
+    followers: dict[ObjectId, list[ObjectId]] = {}
+    for follower, first in waits_for.items():
+        followers.setdefault(first, []).append(follower)
+    down = set(blocked)
+    todo = list(down)
+    found: dict[ObjectId, ObjectId] = {}
+    while todo:
+        first = todo.pop()
+        for follower in followers.get(first, ()):
+            found[follower] = first
+            if follower not in down:
+                down.add(follower)
+                todo.append(follower)
+    return found
+
+
+def in_working_order(
+    guests: Iterable[ObjectId], waits_for: Mapping[ObjectId, ObjectId]
+) -> tuple[ObjectId, ...]:
+    """Sort guests by id, except that whoever waits comes after whom it waits for.
+
+    `waits_for` has no ring among `guests`, and whom a guest waits for is one of them.
+    """
+    ready: list[ObjectId] = []
+    followers: dict[ObjectId, list[ObjectId]] = {}
+    for guest in guests:
+        if guest in waits_for:
+            followers.setdefault(waits_for[guest], []).append(guest)
+        else:
+            ready.append(guest)
+    heapq.heapify(ready)
+    order: list[ObjectId] = []
+    while ready:
+        first = heapq.heappop(ready)
+        order.append(first)
+        for follower in followers.get(first, ()):
+            heapq.heappush(ready, follower)
+    return tuple(order)

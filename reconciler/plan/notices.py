@@ -1,0 +1,164 @@
+"""What a reviewer should know about a guest although nothing is blocked."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from reconciler.model import (
+    Caller,
+    ChangeKind,
+    DesiredGuest,
+    Guest,
+    Live,
+    NotChecked,
+    Note,
+    ObjectId,
+    RedemptionState,
+)
+from reconciler.plan.needs import Need
+
+
+def about_change(need: Need, *, live: Live, now: datetime, redeem_links: bool) -> tuple[Note, ...]:
+    """Collect the warnings of one change, sorted; those about other owners and chains are not here."""
+    return tuple(
+        sorted(
+            {
+                *_about_entry(need.entry, need.guest, now=now),
+                *_about_traces(need),
+                *_about_reset(need, live, redeem_links=redeem_links),
+                *_about_account(need),
+                *(_about_identity(need.entry, need.guest) if need.kind is ChangeKind.OTHER_MAILS else ()),
+            }
+        )
+    )
+
+
+def about_unchanged(entry: DesiredGuest, guest: Guest, *, now: datetime) -> tuple[Note, ...]:
+    """Collect the warnings of a guest who is as declared, each naming the guest."""
+    notes = (*_about_entry(entry, guest, now=now), *_about_identity(entry, guest))
+    return tuple(naming(entry.id, note) for note in notes)
+
+
+def about_blocked(entry: DesiredGuest, *, now: datetime) -> tuple[Note, ...]:
+    """Collect the warnings of a blocked guest that are not about the change, each naming the guest."""
+    return tuple(naming(entry.id, note) for note in _about_hold(entry, now))
+
+
+def about_checks(not_checked: Iterable[NotChecked]) -> tuple[Note, ...]:
+    """Say of each check that could not be made what it was, why, and what would open it."""
+    return tuple(
+        Note(
+            rule="not-checked",
+            message=f"{missed.check} not checked: {missed.reason}"
+            + (f"; grant {missed.permission}" if missed.permission else ""),
+        )
+        for missed in not_checked
+    )
+
+
+def naming(guest: ObjectId, note: Note) -> Note:
+    """Put the guest's id in front of a warning that stands outside the guest's change."""
+    return Note(rule=note.rule, message=f"{guest}: {note.message}")
+
+
+def _about_entry(entry: DesiredGuest, guest: Guest, *, now: datetime) -> Iterable[Note]:
+    yield from _about_hold(entry, now)
+    if entry.reset_after is None or guest.state is RedemptionState.ACCEPTED:
+        return
+    if guest.mail != entry.email:
+        return
+    if guest.state_changed_at is None or guest.state_changed_at < entry.reset_after:
+        yield Note(
+            rule="reset-not-needed",
+            message="resetAfter does nothing, because the directory does not say that the guest has "
+            "redeemed; redeeming meets it, so it can be removed",
+        )
+
+
+def _about_hold(entry: DesiredGuest, now: datetime) -> Iterable[Note]:
+    if entry.hold and now.astimezone(UTC).date() > entry.hold.until:
+        yield Note(
+            rule="hold-expired",
+            message=f"the hold ended on {entry.hold.until} ({entry.hold.reason}): remove it, or set a later "
+            "day",
+        )
+
+
+def _about_identity(entry: DesiredGuest, guest: Guest) -> Iterable[Note]:
+    """Compare who redeemed with who should, where that can be seen: one-time passcodes only.
+
+    Source: https://learn.microsoft.com/graph/api/resources/objectidentity
+    """
+    if guest.state is not RedemptionState.ACCEPTED:
+        return
+    bound = {
+        identity.issuer_assigned_id
+        for identity in guest.identities
+        if identity.issuer == "mail" and identity.issuer_assigned_id is not None
+    }
+    for address in sorted(bound):
+        if address.lower() != entry.email.key:
+            yield Note(
+                rule="identity-differs",
+                message=f"redeemed as {address}, declared is {entry.email}: if that is another person, set "
+                "resetAfter to have the guest redeem anew",
+            )
+
+
+def _about_traces(need: Need) -> Iterable[Note]:
+    """Name the addresses that let somebody in although nobody declared them."""
+    old = need.guest.mail
+    if need.kind is ChangeKind.CHANGE_EMAIL and old is None:
+        yield Note(
+            rule="no-mail",
+            message="mail is empty now, and once written it can be changed but never emptied again",
+        )
+    if need.kind is ChangeKind.CHANGE_EMAIL and old is not None:
+        yield Note(
+            rule="old-address-remains",
+            message=f"{old} usually stays in proxyAddresses, which Graph lets nobody write; while it does, "
+            "whoever reads that mailbox may be able to redeem again by opening an app directly",
+        )
+    if need.entry.alternate_emails is None:
+        kept = [address for address in need.other_mails_after if address != need.email]
+        if kept:
+            named = ", ".join(address.text for address in kept)
+            yield Note(
+                rule="kept-address",
+                message=f"{named} stays in otherMails and can sign in; to remove it, declare alternateEmails",
+            )
+
+
+def _about_reset(need: Need, live: Live, *, redeem_links: bool) -> Iterable[Note]:
+    guest, invitation = need.guest, need.entry.invitation
+    if not need.resets:
+        return
+    if (
+        need.kind is ChangeKind.CHANGE_EMAIL
+        and guest.state is RedemptionState.PENDING
+        and need.email in guest.other_mails
+    ):
+        yield Note(
+            rule="half-done",
+            message="looks like a change that was cut short; it is done again from the start, which may send "
+            "a second message",
+        )
+    if not invitation.send_message and not redeem_links:
+        yield Note(
+            rule="nobody-told",
+            message="no message is sent, and no redeem link is kept: set sendMessage, apply with "
+            "--redeem-links, or tell the person to sign in anew",
+        )
+    if invitation.send_message and invitation.message is not None and live.caller is Caller.APPLICATION:
+        yield Note(
+            rule="message-dropped",
+            message="Microsoft drops the custom message when an application sends the invitation: remove "
+            "invitation.message, or apply as a person",
+        )
+
+
+def _about_account(need: Need) -> Iterable[Note]:
+    if not need.guest.account_enabled:
+        yield Note(
+            rule="guest-disabled",
+            message="the account is disabled, so nobody can sign in: enable it, or put the guest on hold",
+        )

@@ -1,0 +1,151 @@
+"""Who else holds the addresses a guest wants: what of it blocks, what warns, what can be waited for."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.model import (
+    AddressUse,
+    EmailAddress,
+    Guest,
+    Live,
+    Note,
+    ObjectId,
+    OwnerKind,
+)
+from reconciler.plan.needs import Need
+
+RULE = "address-in-use"
+
+_PRIMARY = "primary of proxyAddresses"
+_SECONDARY = "secondary of proxyAddresses"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Holder:
+    """An object of the tenant and the properties in which it holds one address."""
+
+    id: ObjectId
+    kind: OwnerKind
+    display_name: str
+    uses: tuple[str, ...]
+    """Sorted names of properties, those of `proxyAddresses` with their rank."""
+
+
+Holders = Mapping[EmailAddress, tuple[Holder, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How the addresses one guest wants stand with those who hold them now."""
+
+    obstacles: tuple[Note, ...]
+    warnings: tuple[Note, ...]
+
+    waits_for: ObjectId | None
+    """The declared guest whose own change frees the address first."""
+
+
+def find_holders(live: Live, wanted: Iterable[EmailAddress]) -> Holders:
+    """Join the owners that were asked for with what the declared guests' own rows show, sorted by id."""
+    held: dict[EmailAddress, dict[ObjectId, tuple[OwnerKind, str, set[str]]]] = {
+        address: {} for address in wanted
+    }
+    for guest in live.guests.values():
+        kind = OwnerKind.GUEST if guest.is_b2b else OwnerKind.MEMBER
+        for address, use in _held_by(guest):
+            if address in held:
+                entry = held[address].setdefault(guest.id, (kind, guest.display_name or "", set()))
+                entry[2].add(use)
+    for address, holders in held.items():
+        for owner in sorted(live.owners.get(address, ()), key=lambda owner: owner.display_name or ""):
+            entry = holders.setdefault(owner.id, (owner.kind, owner.display_name or "", set()))
+            entry[2].add(_use(owner.use, primary=owner.primary))
+    return {
+        address: tuple(
+            Holder(id=holder, kind=kind, display_name=name, uses=tuple(sorted(uses)))
+            for holder, (kind, name, uses) in sorted(holders.items())
+        )
+        for address, holders in held.items()
+    }
+
+
+def assess(need: Need, holders: Holders, needs: Mapping[ObjectId, Need]) -> Standing:
+    """Look at every other holder of every address that matters to one guest.
+
+    `needs` are the differences of all declared guests: a holder who is leaving the address is waited
+    for. An address that the guest has already and is only reset with gives a warning at most.
+    """
+    obstacles: list[Note] = []
+    warnings: list[Note] = []
+    leaving: dict[ObjectId, EmailAddress] = {}
+    for address in need.looked_at:
+        for holder in holders.get(address, ()):
+            if holder.id == need.entry.id:
+                continue
+            if address not in need.added:
+                warnings.append(
+                    _note(address, holder, "Microsoft may refuse the reset, or reset again later")
+                )
+            elif holder.kind is not OwnerKind.GUEST and holder.uses == (AddressUse.OTHER_MAILS,):
+                warnings.append(_note(address, holder, "make sure that both are the same person"))
+            elif holder.id in needs and _is_left(address, holder, needs[holder.id]):
+                leaving[holder.id] = address
+            else:
+                obstacles.append(_note(address, holder, _remedy(holder)))
+    if len(leaving) > 1:
+        named = ", ".join(f"{address} of {holder}" for holder, address in sorted(leaving.items()))
+        obstacles.append(
+            Note(
+                rule=RULE,
+                message=f"takes over addresses of several guests at once ({named}): do it in two steps",
+            )
+        )
+    return Standing(
+        obstacles=tuple(obstacles),
+        warnings=tuple(warnings),
+        waits_for=min(leaving, default=None),
+    )
+
+
+def _held_by(guest: Guest) -> Iterable[tuple[EmailAddress, str]]:
+    if guest.mail is not None:
+        yield guest.mail, AddressUse.MAIL
+    yield EmailAddress(guest.user_principal_name), AddressUse.USER_PRINCIPAL_NAME
+    for proxy in guest.proxy_addresses:
+        yield proxy.address, _use(AddressUse.PROXY_ADDRESSES, primary=proxy.primary)
+    for address in guest.other_mails:
+        yield address, AddressUse.OTHER_MAILS
+
+
+def _use(use: AddressUse, *, primary: bool) -> str:
+    if use is not AddressUse.PROXY_ADDRESSES:
+        return use.value
+    return _PRIMARY if primary else _SECONDARY
+
+
+def _is_left(address: EmailAddress, holder: Holder, need: Need) -> bool:
+    """Tell whether a holder's own change frees the address, as far as Graph lets it.
+
+    What stands in `proxyAddresses` as a secondary stays there: Graph lets nobody write that list
+    (https://learn.microsoft.com/graph/api/resources/user). The primary one follows `mail`.
+    """
+    if {AddressUse.USER_PRINCIPAL_NAME.value, _SECONDARY} & set(holder.uses):
+        return False
+    if _PRIMARY in holder.uses and AddressUse.MAIL not in holder.uses:
+        return False
+    return address != need.mail_after and address not in need.other_mails_after
+
+
+def _note(address: EmailAddress, holder: Holder, advice: str) -> Note:
+    uses = " and ".join(holder.uses)
+    name = f" {holder.display_name}" if holder.display_name else ""
+    return Note(
+        rule=RULE,
+        message=f"{address} is {uses} of the {holder.kind}{name} ({holder.id}): {advice}",
+    )
+
+
+def _remedy(holder: Holder) -> str:
+    if holder.uses == (_SECONDARY,):
+        return "nobody can remove it through Graph; have it removed in Exchange, or declare another address"
+    return "free it there first, or declare another address"

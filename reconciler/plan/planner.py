@@ -1,0 +1,216 @@
+"""Puts a plan together: judges every declared guest once, orders the work, counts, and sums up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from reconciler.guard import limits
+from reconciler.model import (
+    Blocked,
+    Change,
+    ChangeKind,
+    Desired,
+    DesiredGuest,
+    Live,
+    Note,
+    ObjectId,
+    Plan,
+    Precondition,
+    Summary,
+    TenantId,
+    format_instant,
+)
+from reconciler.plan import blocking, chains, notices, ownership
+from reconciler.plan.compare import changed_fields, project
+from reconciler.plan.content import change_digest, plan_digest
+from reconciler.plan.needs import Need, find_need, in_order
+from reconciler.plan.ownership import Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judgement:
+    """What the rules say about the guests who differ."""
+
+    standings: Mapping[ObjectId, Standing]
+
+    obstacles: Mapping[ObjectId, tuple[Note, ...]]
+    """By guest, gravest first; guests without obstacles are missing."""
+
+    order: tuple[ObjectId, ...]
+    """The guests without obstacles, in the order of work."""
+
+
+def make_plan(desired: Desired, live: Live, now: datetime, *, redeem_links: bool = False) -> Plan:
+    """Compare the whole desired tree with the directory.
+
+    Total and deterministic: any two values give a plan, and the order of files, pages or owners
+    changes nothing. `now` is UTC and decides about holds and raises only. `redeem_links` tells that
+    apply will keep the links, so that a guest without a message is told nevertheless.
+    """
+    entries = {entry.id: entry for entry in sorted(desired.guests, key=lambda entry: entry.id)}
+    needs: dict[ObjectId, Need] = {}
+    blocked: dict[ObjectId, Blocked] = {}
+    warnings = list(notices.about_checks(live.not_checked))
+    for entry in entries.values():
+        guest = live.guests.get(entry.id)
+        if guest is None:
+            blocked[entry.id] = _blocked(entry, None, (blocking.absence(entry, live),))
+            warnings += notices.about_blocked(entry, now=now)
+            continue
+        need = find_need(entry, guest)
+        if need is None:
+            warnings += notices.about_unchanged(entry, guest, now=now)
+        else:
+            needs[entry.id] = need
+
+    judgement = _judge(needs, desired=desired, live=live, now=now)
+    for guest_id, obstacles in judgement.obstacles.items():
+        entry = entries[guest_id]
+        blocked[guest_id] = _blocked(entry, needs[guest_id], obstacles)
+        warnings += notices.about_blocked(entry, now=now)
+    changes = tuple(
+        _change(
+            needs[guest_id],
+            standing=judgement.standings[guest_id],
+            tenant=desired.tenant_id,
+            warnings=notices.about_change(needs[guest_id], live=live, now=now, redeem_links=redeem_links),
+        )
+        for guest_id in judgement.order
+    )
+    return Plan(
+        tenant_id=desired.tenant_id,
+        cloud=desired.cloud,
+        created_at=now,
+        digest=plan_digest(change.digest for change in changes),
+        complete=not any(missed.essential for missed in live.not_checked),
+        listed_all=live.listed_all,
+        refusals=limits.check(
+            resets=sum(change.resets for change in changes),
+            declared=len(entries),
+            policy=desired.policy,
+            now=now,
+        ),
+        summary=Summary(
+            declared=len(entries),
+            changes=len(changes),
+            blocked=len(blocked),
+            unchanged=len(entries) - len(changes) - len(blocked),
+            unmanaged=live.unmanaged,
+        ),
+        changes=changes,
+        blocked=tuple(blocked[guest_id] for guest_id in sorted(blocked)),
+        warnings=tuple(sorted(set(warnings))),
+    )
+
+
+def _judge(needs: Mapping[ObjectId, Need], *, desired: Desired, live: Live, now: datetime) -> _Judgement:
+    """Find every obstacle of every guest who differs, those that come from other guests among them."""
+    wanted = {address for need in needs.values() for address in need.looked_at}
+    holders = ownership.find_holders(live, wanted) if wanted else {}
+    standings = {guest: ownership.assess(need, holders, needs) for guest, need in needs.items()}
+    waits_for = {
+        guest: standing.waits_for for guest, standing in standings.items() if standing.waits_for is not None
+    }
+    obstacles: dict[ObjectId, list[Note]] = {}
+    for guest, need in needs.items():
+        own = blocking.obstacles(need, policy=desired.policy, live=live, now=now)
+        if own or standings[guest].obstacles:
+            obstacles[guest] = [*own, *standings[guest].obstacles]
+    rings = chains.cycle_obstacles(waits_for)
+    for guest, note in rings.items():
+        obstacles.setdefault(guest, []).append(note)
+    for guest, first in chains.fallen(waits_for, obstacles).items():
+        if guest not in rings:
+            obstacles.setdefault(guest, []).append(_held_up(first))
+    return _Judgement(
+        standings=standings,
+        obstacles={guest: blocking.gravest_first(notes) for guest, notes in obstacles.items()},
+        order=chains.in_working_order(
+            (guest for guest in needs if guest not in obstacles),
+            {guest: first for guest, first in waits_for.items() if guest not in obstacles},
+        ),
+    )
+
+
+def _held_up(first: ObjectId) -> Note:
+    return Note(
+        rule=blocking.Rule.ADDRESS_IN_USE,
+        message=f"takes over an address of {first}, who is blocked and keeps it: solve that first, or "
+        "declare another address",
+    )
+
+
+def _blocked(entry: DesiredGuest, need: Need | None, obstacles: tuple[Note, ...]) -> Blocked:
+    """Show the gravest obstacle, and name the others, so that one look is enough."""
+    gravest = obstacles[0]
+    others = dict.fromkeys(note.rule for note in obstacles if note.rule != gravest.rule)
+    also = f" (also: {', '.join(others)})" if others else ""
+    return Blocked(
+        id=entry.id,
+        display_name=need.guest.display_name if need else entry.name,
+        rule=gravest.rule,
+        message=gravest.message + also,
+        source=entry.source,
+    )
+
+
+def _change(need: Need, *, standing: Standing, tenant: TenantId, warnings: tuple[Note, ...]) -> Change:
+    guest = need.guest
+    fields = changed_fields(
+        project(guest.mail, in_order(guest.other_mails)),
+        project(need.mail_after, need.other_mails_after),
+    )
+    chain = () if standing.waits_for is None else (_may_wait(standing.waits_for),)
+    return Change(
+        id=guest.id,
+        display_name=guest.display_name,
+        kind=need.kind,
+        digest=change_digest(
+            tenant=tenant,
+            guest=guest.id,
+            kind=need.kind,
+            fields=fields,
+            actions=need.actions,
+        ),
+        fields=fields,
+        actions=need.actions,
+        reason=_reason(need),
+        warnings=tuple(sorted({*warnings, *standing.warnings, *chain})),
+        precondition=Precondition(
+            mail=guest.mail,
+            other_mails=in_order(guest.other_mails),
+            state=guest.state,
+            state_changed_at=guest.state_changed_at,
+        ),
+        source=need.entry.source,
+        waits_for=standing.waits_for,
+    )
+
+
+def _may_wait(first: ObjectId) -> Note:
+    return Note(
+        rule="chain-may-wait",
+        message=f"takes over an address that {first} is leaving and starts after that guest; while the "
+        "address still stands in proxyAddresses there, this change waits for a later run",
+    )
+
+
+def _reason(need: Need) -> str:
+    guest, entry = need.guest, need.entry
+    match need.kind:
+        case ChangeKind.CHANGE_EMAIL:
+            now = "empty" if guest.mail is None else guest.mail
+            return f"mail is {now}, declared is {need.email}"
+        case ChangeKind.RESET:
+            since = guest.state_changed_at and format_instant(guest.state_changed_at)
+            wanted = entry.reset_after and format_instant(entry.reset_after)
+            return f"redeemed {since}, and resetAfter asks for a redemption after {wanted}"
+        case ChangeKind.OTHER_MAILS if need.resets:
+            return (
+                "otherMails is not as declared; reset because a lost address may hold a link that still works"
+            )
+        case ChangeKind.OTHER_MAILS:
+            return "otherMails is not as declared"
+        case _:
+            assert_never(need.kind)
