@@ -1,0 +1,238 @@
+"""Which token carries the calls: chosen from the environment, fetched when needed, never shown.
+
+The only place that knows azure-identity. It is imported when the first credential is made, so that
+nothing pays for it that talks to this machine only.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from reconciler.errors import AccessDenied, Unreachable, UsageError, WrongTenant
+from reconciler.graph.clouds import graph_root, token_scope
+from reconciler.graph.github_oidc import AssertionFetcher
+from reconciler.graph.loopback import is_loopback
+from reconciler.graph.sign_in_errors import refused_sign_in
+from reconciler.model import Cloud, TenantId
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken, TokenCredential
+
+    from reconciler.graph.wire import TokenSource
+
+ROOT_VARIABLE = "RECONCILER_GRAPH_URL"
+"""Replaces the Graph root; must be loopback."""
+
+TOKEN_VARIABLE = "RECONCILER_GRAPH_TOKEN"  # noqa: S105 - the name of a variable
+"""The bearer token sent to a loopback root."""
+
+EMULATOR_TOKEN = "emulator"  # noqa: S105 - the emulator's well-known token, worth nothing elsewhere
+"""What is sent to a loopback root when the variable is not set."""
+
+# Authority and audience of federated credentials.
+# Sources: https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud,
+# https://learn.microsoft.com/graph/api/resources/federatedidentitycredential
+_AUTHORITIES = {
+    Cloud.GLOBAL: ("https://login.microsoftonline.com", "api://AzureADTokenExchange"),
+    Cloud.USGOV: ("https://login.microsoftonline.us", "api://AzureADTokenExchangeUSGov"),
+    Cloud.USGOV_DOD: ("https://login.microsoftonline.us", "api://AzureADTokenExchangeUSGov"),
+    Cloud.CHINA: ("https://login.chinacloudapi.cn", "api://AzureADTokenExchangeChina"),
+}
+
+_GITHUB_VARIABLES = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+
+# azure-identity renews its own cache this long before a token ends; a shorter margin of ours would
+# hand out a token it has already replaced.
+_MARGIN_SECONDS = 300
+
+
+def graph_root_from(environ: Mapping[str, str], cloud: Cloud) -> str | None:
+    """Give the Graph root of this run, such as `https://graph.microsoft.com`, without `/v1.0`.
+
+    `RECONCILER_GRAPH_URL` replaces the cloud's. `None` means the embedded emulator, which has no
+    address until somebody starts it. Raises `UsageError` when the variable does not name scheme,
+    loopback host and port, and nothing else: a token for Graph must not leave in clear.
+    """
+    text = environ.get(ROOT_VARIABLE, "")
+    if not text:
+        return None if cloud is Cloud.EMULATOR else graph_root(cloud)
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        raise _bad_root() from None
+    plain = url.scheme in {"http", "https"} and url.path in {"", "/"} and not re.search(r"[\s@?#\\]", text)
+    if not plain or not is_loopback(host):
+        raise _bad_root()
+    shown = f"[{host}]" if ":" in host else host
+    return f"{url.scheme}://{shown}" if port is None else f"{url.scheme}://{shown}:{port}"
+
+
+def token_source(
+    *,
+    cloud: Cloud,
+    tenant_id: TenantId | None,
+    environ: Mapping[str, str],
+    authority: str | None = None,
+    authority_certificates: str | None = None,
+) -> "TokenSource":
+    """Choose where tokens come from.
+
+    A loopback Graph root, and the emulator, get the fixed token. Otherwise a job in GitHub Actions
+    signs in with what GitHub states about it, and anything else with `DefaultAzureCredential`.
+    `tenant_id` is the declared tenant; `None` leaves it to the environment. `authority` and
+    `authority_certificates` (a path to PEM) replace the cloud's, for a token endpoint of one's own.
+
+    Raises `UsageError` as `graph_root_from` does, `AccessDenied` when the environment lacks something,
+    `WrongTenant` when it names another tenant.
+    """
+    root = graph_root_from(environ, cloud)
+    if root is None or environ.get(ROOT_VARIABLE):
+        return FixedToken(environ.get(TOKEN_VARIABLE) or EMULATOR_TOKEN)
+    named = environ.get("AZURE_TENANT_ID", "").strip().lower()
+    if tenant_id is not None and named and named != tenant_id:
+        raise WrongTenant(
+            f"AZURE_TENANT_ID names tenant {named}, tenant.yaml declares {tenant_id}",
+            rule="wrong-tenant",
+            hint="set AZURE_TENANT_ID to the declared tenant's id",
+        )
+    usual_authority, audience = _AUTHORITIES[cloud]
+    options: dict[str, object] = {"authority": authority or usual_authority}
+    if authority is not None:
+        options["disable_instance_discovery"] = True
+    if authority_certificates is not None:
+        options["connection_verify"] = authority_certificates
+    _keep_answers_out_of_logs()
+    if environ.get("GITHUB_ACTIONS") == "true":
+        return _from_github(
+            environ, tenant=tenant_id or named, scope=token_scope(root), audience=audience, options=options
+        )
+
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - see the module's docstring
+
+    return CredentialTokens(
+        DefaultAzureCredential(**options),
+        scope=token_scope(root),
+        tenant_id=tenant_id,
+    )
+
+
+class FixedToken:
+    """One token for the whole run."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def token(self, *, claims: str | None = None) -> str:
+        """Give the token; a claims challenge changes nothing, there is no other."""
+        del claims
+        return self._token
+
+
+class CredentialTokens:
+    """Tokens from an azure-identity credential, one fetch at a time and off the event loop."""
+
+    def __init__(
+        self,
+        credential: "TokenCredential",
+        *,
+        scope: str,
+        tenant_id: str | None = None,
+        assertions: AssertionFetcher | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Take a synchronous credential.
+
+        `scope` is Graph's, ending in `/.default`. `tenant_id` chooses among the tenants of a person
+        who is a guest elsewhere. `assertions` is asked what it stated when Entra refuses it.
+        `now` gives the time in seconds since 1970.
+        """
+        self._credential = credential
+        self._scope = scope
+        self._tenant_id = tenant_id
+        self._assertions = assertions
+        self._now = now
+        self._lock = asyncio.Lock()
+        self._held: AccessToken | None = None
+
+    async def token(self, *, claims: str | None = None) -> str:
+        """Give a token that is valid now; see `TokenSource`.
+
+        Some credentials start a program for each token, so a token is kept here until five minutes
+        before its end; from then on the credential decides.
+        """
+        async with self._lock:
+            if claims is None and self._held and self._now() < self._held.expires_on - _MARGIN_SECONDS:
+                return self._held.token
+            self._held = await asyncio.to_thread(self._fetch, claims)
+            return self._held.token
+
+    def _fetch(self, claims: str | None) -> "AccessToken":
+        from azure.core.exceptions import AzureError, ClientAuthenticationError  # noqa: PLC0415 - as above
+
+        try:
+            if claims is None:
+                return self._credential.get_token(self._scope, tenant_id=self._tenant_id)
+            return self._credential.get_token(self._scope, tenant_id=self._tenant_id, claims=claims)
+        except ClientAuthenticationError as error:
+            statement = self._assertions.statement if self._assertions else None
+            raise refused_sign_in(error.message, statement=statement) from None
+        except AzureError as error:
+            raise Unreachable(
+                f"Microsoft Entra's token endpoint did not answer ({type(error).__name__})",
+                rule="authority-unreachable",
+                hint="check the network, the proxy and `cloud` in tenant.yaml",
+            ) from None
+
+
+def _from_github(
+    environ: Mapping[str, str], *, tenant: str, scope: str, audience: str, options: Mapping[str, object]
+) -> CredentialTokens:
+    """Sign in as the job: no secret, and an assertion that is never older than its use."""
+    missing = [name for name in _GITHUB_VARIABLES if not environ.get(name)]
+    if missing:
+        raise AccessDenied(
+            f"the job may not ask GitHub for a token: {' and '.join(missing)} not set",
+            rule="github-token",
+            hint="give the job `permissions: id-token: write`; a pull request from a fork never gets it",
+        )
+    client_id = environ.get("AZURE_CLIENT_ID", "").strip().lower()
+    unusable = [
+        name
+        for name, value in (("AZURE_CLIENT_ID", client_id), ("AZURE_TENANT_ID", tenant))
+        if not _GUID.match(value)
+    ]
+    if unusable:
+        raise AccessDenied(
+            f"{' and '.join(unusable)} must be set to a GUID",
+            rule="missing-variable",
+            hint="set it in the job's `env` from a repository or environment variable; it is no secret",
+        )
+    url, request_token = (environ[name] for name in _GITHUB_VARIABLES)
+    fetch = AssertionFetcher(url=url, request_token=request_token, audience=audience)
+
+    from azure.identity import ClientAssertionCredential  # noqa: PLC0415 - see the module's docstring
+
+    credential = ClientAssertionCredential(tenant, client_id, fetch, **options)
+    return CredentialTokens(credential, scope=scope, assertions=fetch)
+
+
+def _keep_answers_out_of_logs() -> None:
+    """Silence azure-identity: it warns with the whole answer of the token endpoint, unescaped.
+
+    Whatever it would say is raised as well, and said in our own words.
+    """
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
+
+
+def _bad_root() -> UsageError:
+    return UsageError(
+        f"{ROOT_VARIABLE} must be http or https, a loopback host and a port, such as http://127.0.0.1:8080",
+        rule="graph-root",
+        hint="leave it unset to talk to the real Microsoft Graph",
+    )

@@ -1,0 +1,165 @@
+"""What a refused sign-in means, and what to do about it.
+
+Decides by the number Entra puts after `AADSTS`. The rest of its answer is dropped: it is text
+from outside, and may repeat what was sent.
+
+Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+"""
+
+import re
+from dataclasses import dataclass
+
+from reconciler.errors import AccessDenied
+from reconciler.graph.github_oidc import Statement
+
+_CODE = re.compile(r"AADSTS(\d{4,9})")
+
+SUBJECT_FORMATS = (
+    "repo:OWNER/REPOSITORY:environment:NAME, or, for a repository created, renamed or transferred after "
+    "2026-07-15, repo:OWNER@OWNER_ID/REPOSITORY@REPOSITORY_ID:environment:NAME"
+    " (without an environment: …:pull_request or …:ref:refs/heads/BRANCH)"
+)
+"""Both forms of the subject GitHub states. Source: https://docs.github.com/actions/reference/security/oidc"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    rule: str
+    message: str
+    hint: str
+
+
+_FEDERATION = "federated-identity-mismatch"
+_FEDERATED_CREDENTIAL = (
+    "add a federated credential to the application that AZURE_CLIENT_ID names, with exactly"
+)
+
+_MEANINGS = {
+    "7000215": _Meaning(
+        "invalid-secret",
+        "the client secret is wrong",
+        "set AZURE_CLIENT_SECRET to the secret's value, not to its id",
+    ),
+    "7000222": _Meaning(
+        "expired-secret",
+        "the client secret has expired",
+        "create a new secret and set AZURE_CLIENT_SECRET; in GitHub Actions no secret is needed",
+    ),
+    "7000218": _Meaning(
+        "no-secret", "the sign-in carried neither secret nor assertion", "set AZURE_CLIENT_SECRET"
+    ),
+    "700016": _Meaning(
+        "unknown-application",
+        "the tenant does not know this application",
+        "check that AZURE_CLIENT_ID is the application (client) id and that AZURE_TENANT_ID is its tenant",
+    ),
+    "7000229": _Meaning(
+        "unknown-application",
+        "the application has no service principal in this tenant",
+        "grant admin consent in this tenant: that creates it",
+    ),
+    "7000112": _Meaning(
+        "disabled-application", "the application is disabled", "have an administrator enable it again"
+    ),
+    "90002": _Meaning(
+        "unknown-tenant",
+        "there is no such tenant in this cloud",
+        "check AZURE_TENANT_ID, and `tenantId` and `cloud` in tenant.yaml",
+    ),
+    "700024": _Meaning(
+        "expired-assertion",
+        "the assertion was outside its time",
+        "check the clock of the machine that runs the job",
+    ),
+    "70021": _Meaning(
+        _FEDERATION,
+        "the application does not trust this workflow",
+        f"{_FEDERATED_CREDENTIAL} the issuer, subject and audience of the job",
+    ),
+    "700211": _Meaning(
+        _FEDERATION,
+        "the application does not trust this issuer",
+        f"{_FEDERATED_CREDENTIAL} the issuer https://token.actions.githubusercontent.com, "
+        "without a slash at its end",
+    ),
+    "700212": _Meaning(
+        _FEDERATION,
+        "the application's federated credential has another audience",
+        f"{_FEDERATED_CREDENTIAL} the audience of the cloud, such as api://AzureADTokenExchange",
+    ),
+    "700213": _Meaning(
+        _FEDERATION,
+        "the application does not trust this workflow",
+        f"{_FEDERATED_CREDENTIAL} the subject of the job",
+    ),
+    "7002138": _Meaning(
+        _FEDERATION,
+        "the subject of the workflow and of the federated credential differ in upper and lower case only",
+        "write the federated credential's subject exactly as the job states it, case included",
+    ),
+    "700027": _Meaning(
+        "invalid-assertion",
+        "the signature of the assertion or certificate is not the application's",
+        "check the certificate, or the federated credential, of the application",
+    ),
+    "65001": _Meaning(
+        "no-consent",
+        "nobody has consented to the application's permissions",
+        "have an administrator grant admin consent",
+    ),
+    "500011": _Meaning(
+        "unknown-resource",
+        "Microsoft Graph of this cloud is not known to the tenant",
+        "check `cloud` in tenant.yaml",
+    ),
+    "1002012": _Meaning(
+        "unknown-resource", "the scope asked for does not fit the cloud", "check `cloud` in tenant.yaml"
+    ),
+    "50076": _Meaning("interaction-needed", "the sign-in needs a second factor", "sign in again: `az login`"),
+    "50079": _Meaning("interaction-needed", "the sign-in needs a second factor", "sign in again: `az login`"),
+    "70043": _Meaning("interaction-needed", "the sign-in is too old", "sign in again: `az login`"),
+    "700082": _Meaning("interaction-needed", "the sign-in is too old", "sign in again: `az login`"),
+    "53003": _Meaning(
+        "conditional-access",
+        "a Conditional Access policy forbids this sign-in",
+        "run where the policy allows it, or have an administrator change the policy",
+    ),
+}
+
+
+def refused_sign_in(text: str, *, statement: Statement | None) -> AccessDenied:
+    """Make the error for a sign-in that Entra, or the machine, refused.
+
+    `text` is what azure-identity reports; only the error number in it is used. `statement` is
+    what GitHub's token said, where one was sent.
+    """
+    code = _CODE.search(text)
+    if code is None:
+        return AccessDenied(
+            "no credential for Microsoft Entra gave a token",
+            rule="no-credential",
+            hint="sign in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; "
+            "in GitHub Actions the job signs in by itself",
+        )
+    meaning = _MEANINGS.get(code[1])
+    if meaning is None:
+        return AccessDenied(
+            f"Microsoft Entra refused the sign-in (AADSTS{code[1]})",
+            rule="sign-in-refused",
+            hint=f"see https://login.microsoftonline.com/error?code={code[1]}",
+        )
+    hint = meaning.hint
+    if meaning.rule == _FEDERATION:
+        hint = f"{hint}. {_stated(statement)}A subject has the form {SUBJECT_FORMATS}"
+    return AccessDenied(
+        f"Microsoft Entra refused the sign-in: {meaning.message} (AADSTS{code[1]})",
+        rule=meaning.rule,
+        hint=hint,
+    )
+
+
+def _stated(statement: Statement | None) -> str:
+    if statement is None:
+        return ""
+    said = f"issuer {statement.issuer}, subject {statement.subject}, audience {statement.audience}"
+    return f"The job stated {said}. "
