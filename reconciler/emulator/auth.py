@@ -1,0 +1,59 @@
+"""Who calls, and whether they may: the seam between the tenant's rules and its tokens."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from reconciler.emulator.graph_errors import GraphError, invalid_token
+
+ALL_PERMISSIONS = frozenset(
+    {
+        "Directory.ReadWrite.All",
+        "GroupMember.Read.All",
+        "Organization.Read.All",
+        "Policy.Read.All",
+        "RoleManagement.Read.Directory",
+        "User.Invite.All",
+        "User.ReadWrite.All",
+    }
+)
+"""Enough for every route there is. Source: https://learn.microsoft.com/graph/permissions-reference"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Whoever a token speaks for."""
+
+    app_id: str
+    """Client id of the application."""
+
+    permissions: frozenset[str]
+    """Names of Graph's application permissions, such as `User.Read.All`."""
+
+    application: bool = True
+    """Whether the application speaks for itself rather than for a person."""
+
+
+class Authorizer(Protocol):
+    """Decides about a call before any rule of the tenant is looked at."""
+
+    def authorize(self, bearer: str | None, method: str, path: str) -> Caller | GraphError:
+        """Name the caller, or say how Graph refuses them.
+
+        `bearer` is what follows `Bearer ` in the header, `path` what follows the version root, decoded.
+        """
+        ...
+
+
+class FixedToken:
+    """Accepts one token, with all permissions, and nothing else."""
+
+    def __init__(self, token: str = "emulator") -> None:  # noqa: S107  a token that is no secret
+        self._token = token
+
+    def authorize(self, bearer: str | None, method: str, path: str) -> Caller | GraphError:  # noqa: ARG002  the protocol's
+        """Accept the token for every method and path."""
+        if bearer is None:
+            return invalid_token("Access token is empty.")
+        if bearer != self._token:
+            return invalid_token("Invalid token: the token is not one of the emulator's.")
+        return Caller(app_id="00000000-0000-4000-8000-00000000e11a", permissions=ALL_PERMISSIONS)

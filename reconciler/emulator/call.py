@@ -1,0 +1,97 @@
+"""What a rule of the tenant has at hand while it answers one request."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reconciler.emulator.auth import Caller
+from reconciler.emulator.store import Store, StoredObject
+from reconciler.emulator.switches import Switches
+from reconciler.emulator.wire import GraphRequest
+from reconciler.model import format_instant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One request, the tenant it meets, and who sent it."""
+
+    request: GraphRequest
+    store: Store
+    switches: Switches
+    caller: Caller
+    now: datetime
+    number: int | None
+    """The number of the request in the record; `None` for what happens apart from Graph."""
+
+    def user(self, key: str) -> StoredObject | None:
+        """Give the living user with this id or user principal name."""
+        found = self.store.find("(id = ? OR upn = ?) AND kind = 'user' AND deleted IS NULL", key, key)
+        return next(found, None)
+
+
+def stamp(moment: datetime, *, fractions: bool = False) -> str:
+    """Write a time as the directory does."""
+    return format_instant(moment if fractions else moment.replace(microsecond=0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a write came from, for the history."""
+
+    time: datetime
+
+    operation: str
+    """`patch`, `invite`, `reset`, `redeem`, `edit`, `create` or `delete`."""
+
+    request: int | None = None
+    """The number of the Graph request."""
+
+
+def write(store: Store, before: StoredObject, after: StoredObject, origin: Origin) -> None:
+    """Store a changed object and note each property that differs, hidden ones too."""
+    store.update(after)
+    note(store, after.id, _differences(_visible(before), _visible(after)), origin)
+
+
+def create(store: Store, item: StoredObject, origin: Origin) -> StoredObject:
+    """Store a new object and note it."""
+    stored = store.insert(item)
+    note(store, item.id, _differences({}, _visible(item)), origin)
+    return stored
+
+
+def note(store: Store, object_id: str, changes: Mapping[str, Any], origin: Origin) -> None:
+    """Append to the history; a write that changed nothing is noted as well."""
+    store.execute(
+        "INSERT INTO history (time, id, operation, request, changes) VALUES (?, ?, ?, ?, json(?))",
+        format_instant(origin.time),
+        object_id,
+        origin.operation,
+        origin.request,
+        dump(changes),
+    )
+
+
+def dump(value: Any) -> str:
+    """Write JSON in the store's way."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _visible(item: StoredObject) -> dict[str, Any]:
+    return {
+        **item.body,
+        "account": item.account,
+        "invited": item.invited,
+        "hasLiveLink": item.ticket is not None,
+        "deleted": item.deleted,
+    }
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"before": before.get(name), "after": after.get(name)}
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    }

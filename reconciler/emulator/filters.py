@@ -1,0 +1,383 @@
+"""The `$filter` expressions of the plain, not the advanced, queries of Graph.
+
+An expression is compiled to SQL for the index and to a predicate for objects that come from
+elsewhere; both mean the same. What needs the advanced query engine is refused as Graph refuses it.
+
+Source: https://learn.microsoft.com/graph/aad-advanced-queries
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from reconciler.emulator.graph_errors import GraphError, bad_request, unsupported_query
+from reconciler.emulator.store import fold
+from reconciler.emulator.wire import JsonObject
+
+USER_COLUMNS: Mapping[str, str] = {
+    "id": "id",
+    "userType": "user_type",
+    "creationType": "creation_type",
+    "externalUserState": "state",
+    "accountEnabled": "enabled",
+    "createdDateTime": "created",
+    "displayName": "name",
+    "mail": "mail",
+    "userPrincipalName": "upn",
+}
+"""The properties of a user that can be compared, and the column each is in."""
+
+OTHER_COLUMNS: Mapping[str, str] = {"id": "id", "displayName": "name", "mail": "mail"}
+"""The same for groups and contacts."""
+
+_ISSUERS_ALONE = frozenset({"google.com", "facebook.com", "mail", "phone"})
+_TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<word>[A-Za-z0-9_./:$@-]+)|(?P<mark>[(),]))")
+
+
+class Expression(Protocol):
+    """A condition on an object."""
+
+    def sql(self) -> tuple[str, tuple[object, ...]]:
+        """Give the condition on a row of `objects`, and its parameters."""
+        ...
+
+    def matches(self, body: JsonObject) -> bool:
+        """Tell whether it holds for an object."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """`property eq value`, `ge` or `le`."""
+
+    name: str
+    column: str
+    operator: str
+    value: str | bool
+
+    def sql(self) -> tuple[str, tuple[object, ...]]:
+        """Compare the column."""
+        return f"{self.column} {_SQL_OPERATORS[self.operator]} ?", (self.value,)
+
+    def matches(self, body: JsonObject) -> bool:
+        """Compare the property, text without regard to case."""
+        found = body.get(self.name)
+        if isinstance(self.value, bool) or not isinstance(found, str):
+            return found is not None and found == self.value
+        if self.operator == "eq":
+            return fold(found) == fold(self.value)
+        return found >= self.value if self.operator == "ge" else found <= self.value
+
+
+@dataclass(frozen=True, slots=True)
+class StartsWith:
+    """`startsWith(property, 'text')`."""
+
+    name: str
+    column: str
+    prefix: str
+
+    def sql(self) -> tuple[str, tuple[object, ...]]:
+        """Compare the beginning of the column."""
+        return f"substr({self.column}, 1, ?) = ? COLLATE NOCASE", (len(self.prefix), self.prefix)
+
+    def matches(self, body: JsonObject) -> bool:
+        """Compare the beginning of the property."""
+        return (
+            fold(body.get(self.name) or "").startswith(fold(self.prefix)) and body.get(self.name) is not None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AnyAddress:
+    """`otherMails/any(o:o eq 'text')`, the same with `startsWith`, and for `proxyAddresses`."""
+
+    name: str
+    value: str
+    prefix: bool
+    exact: bool
+    """Whether case counts."""
+
+    def sql(self) -> tuple[str, tuple[object, ...]]:
+        """Look the address up."""
+        key = fold(self.value)
+        if self.prefix:
+            condition, parameters = "key >= ? AND substr(key, 1, ?) = ?", (key, len(key), key)
+        else:
+            condition, parameters = "key = ?", (key,)  # type: ignore[assignment]
+        if self.exact:
+            condition += " AND substr(text, 1, ?) = ?"
+            parameters += (len(self.value), self.value)  # type: ignore[assignment]
+        return f"n IN (SELECT n FROM addresses WHERE {condition} AND use = ?)", (*parameters, self.name)  # noqa: S608
+
+    def matches(self, body: JsonObject) -> bool:
+        """Look through the list."""
+        fold = str if self.exact else fold
+        wanted = fold(self.value)
+        return any(
+            fold(text).startswith(wanted) if self.prefix else fold(text) == wanted
+            for text in body.get(self.name, ())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AnyIdentity:
+    """`identities/any(i:i/issuer eq 'x' and i/issuerAssignedId eq 'y')`."""
+
+    issuer: str
+    assigned_id: str | None
+
+    def sql(self) -> tuple[str, tuple[object, ...]]:
+        """Look into the stored object."""
+        condition = "value ->> 'issuer' = ? COLLATE NOCASE"
+        parameters: tuple[object, ...] = (self.issuer,)
+        if self.assigned_id is not None:
+            condition += " AND value ->> 'issuerAssignedId' = ? COLLATE NOCASE"
+            parameters = (self.issuer, self.assigned_id)
+        return f"EXISTS (SELECT 1 FROM json_each(body, '$.identities') WHERE {condition})", parameters
+
+    def matches(self, body: JsonObject) -> bool:
+        """Look through the list."""
+        return any(
+            fold(identity["issuer"]) == fold(self.issuer)
+            and (
+                self.assigned_id is None or fold(identity["issuerAssignedId"] or "") == fold(self.assigned_id)
+            )
+            for identity in body.get("identities", ())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """Conditions of which all, or any, must hold."""
+
+    parts: tuple[Expression, ...]
+    every: bool
+
+    def sql(self) -> tuple[str, tuple[object, ...]]:
+        """Join the conditions."""
+        compiled = [part.sql() for part in self.parts]
+        word = " AND " if self.every else " OR "
+        return f"({word.join(sql for sql, _ in compiled)})", tuple(
+            value for _, values in compiled for value in values
+        )
+
+    def matches(self, body: JsonObject) -> bool:
+        """Ask the conditions."""
+        return (all if self.every else any)(part.matches(body) for part in self.parts)
+
+
+def parse_filter(
+    text: str, *, columns: Mapping[str, str], resource: str, proxy_ignores_case: bool = True
+) -> Expression:
+    """Read a `$filter`. `resource` is the type's name for messages, such as `User`. Raises `GraphError`."""
+    return _Parser(text, columns=columns, resource=resource, proxy_ignores_case=proxy_ignores_case).parse()
+
+
+_SQL_OPERATORS = {"eq": "=", "ge": ">=", "le": "<="}
+
+
+def _needs_advanced(operator: str) -> GraphError:
+    return unsupported_query(
+        f"Operator '{operator}' is not supported because the 'ConsistencyLevel:eventual' header is missing. "
+        "Refer to https://aka.ms/graph-docs/advanced-queries for more information"
+    )
+
+
+class _Parser:
+    """Recursive descent over the tokens of one filter."""
+
+    def __init__(
+        self, text: str, *, columns: Mapping[str, str], resource: str, proxy_ignores_case: bool
+    ) -> None:
+        self._columns = columns
+        self._resource = resource
+        self._proxy_ignores_case = proxy_ignores_case
+        self._tokens = self._split(text)
+        self._at = 0
+        self._depth = 0
+
+    def parse(self) -> Expression:
+        expression = self._alternatives()
+        if self._peek():
+            raise self._malformed()
+        return expression
+
+    @staticmethod
+    def _malformed() -> GraphError:
+        return bad_request("Invalid filter clause: the expression could not be read.")
+
+    def _split(self, text: str) -> list[str]:
+        tokens, at = [], 0
+        text = text.rstrip()
+        while at < len(text):
+            found = _TOKEN.match(text, at)
+            if not found:
+                raise self._malformed()
+            tokens.append(found[0].strip())
+            at = found.end()
+        return tokens
+
+    def _peek(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _next(self, expected: str | None = None) -> str:
+        token = self._peek()
+        if not token or (expected is not None and token.lower() != expected):
+            raise self._malformed()
+        self._at += 1
+        return token
+
+    def _text(self) -> str:
+        token = self._next()
+        if not token.startswith("'"):
+            raise self._malformed()
+        return token[1:-1].replace("''", "'")
+
+    def _alternatives(self) -> Expression:
+        parts = [self._conjunction()]
+        while self._peek().lower() == "or":
+            self._next()
+            parts.append(self._conjunction())
+        return parts[0] if len(parts) == 1 else Combined(tuple(parts), every=False)
+
+    def _conjunction(self) -> Expression:
+        parts = [self._condition()]
+        while self._peek().lower() == "and":
+            self._next()
+            parts.append(self._condition())
+        return parts[0] if len(parts) == 1 else Combined(tuple(parts), every=True)
+
+    def _condition(self) -> Expression:
+        token = self._peek()
+        if token == "(":
+            self._depth += 1
+            if self._depth > 20:
+                raise self._malformed()
+            self._next()
+            inner = self._alternatives()
+            self._next(")")
+            self._depth -= 1
+            return inner
+        if token.lower() in {"not", "endswith"}:
+            raise _needs_advanced(token)
+        if token.lower() == "startswith":
+            return self._starts_with()
+        if token.lower().endswith("/any"):
+            return self._any(token[: -len("/any")])
+        return self._comparison()
+
+    def _starts_with(self) -> Expression:
+        self._next()
+        self._next("(")
+        name = self._next()
+        column = self._column(name)
+        self._next(",")
+        prefix = self._text()
+        self._next(")")
+        return StartsWith(name, column, prefix)
+
+    def _column(self, name: str) -> str:
+        if name in self._columns:
+            return self._columns[name]
+        raise unsupported_query(
+            f"Unsupported or invalid query filter clause specified for property '{name}' of resource '{self._resource}'."
+        )
+
+    def _comparison(self) -> Expression:
+        name = self._next()
+        column = self._column(name)
+        operator = self._next().lower()
+        if operator == "ne":
+            raise _needs_advanced(operator)
+        if operator == "in":
+            return self._in(name, column)
+        if operator not in (_SQL_OPERATORS if name == "createdDateTime" else {"eq"}):
+            raise self._column_refuses(name)
+        return Compare(name, column, operator, self._value(name))
+
+    def _column_refuses(self, name: str) -> GraphError:
+        return unsupported_query(
+            f"Unsupported or invalid query filter clause specified for property '{name}' of resource '{self._resource}'."
+        )
+
+    def _value(self, name: str) -> str | bool:
+        token = self._peek()
+        if token == "null":
+            raise _needs_advanced("eq null")
+        if name == "accountEnabled":
+            if self._next() not in {"true", "false"}:
+                raise self._malformed()
+            return token == "true"
+        if name == "createdDateTime":
+            return self._next()
+        return self._text()
+
+    def _in(self, name: str, column: str) -> Expression:
+        self._next("(")
+        values = [self._value(name)]
+        while self._peek() == ",":
+            self._next()
+            values.append(self._value(name))
+        self._next(")")
+        if len(values) > 15:
+            raise unsupported_query(
+                "Too many child clauses specified in search filter expression containing 'OR' operators."
+            )
+        return Combined(tuple(Compare(name, column, "eq", value) for value in values), every=False)
+
+    def _any(self, name: str) -> Expression:
+        self._next()
+        self._next("(")
+        first = self._next()
+        variable, colon, rest = first.partition(":")
+        if not colon or not variable:
+            raise self._malformed()
+        if name == "identities" and self._resource == "User":
+            return self._any_identity(variable, rest)
+        if name not in {"otherMails", "proxyAddresses"} or (
+            name == "otherMails" and self._resource != "User"
+        ):
+            raise self._column_refuses(name)
+        operand = rest or self._next()
+        if operand.lower() in {"endswith", "not"}:
+            raise _needs_advanced(operand)
+        prefix = operand.lower() == "startswith"
+        if prefix:
+            self._next("(")
+            operand = self._next()
+            self._next(",")
+        else:
+            operator = self._next().lower()
+            if operator == "ne":
+                raise _needs_advanced(operator)
+            if operator != "eq":
+                raise self._malformed()
+        if operand != variable:
+            raise self._malformed()
+        value = self._text()
+        if prefix:
+            self._next(")")
+        self._next(")")
+        return AnyAddress(
+            name, value, prefix, exact=name == "proxyAddresses" and not self._proxy_ignores_case
+        )
+
+    def _any_identity(self, variable: str, rest: str) -> Expression:
+        found: dict[str, str] = {}
+        operand = rest or self._next()
+        while True:
+            self._next("eq")
+            found[operand.removeprefix(f"{variable}/")] = self._text()
+            joint = self._next().lower()
+            if joint == ")":
+                break
+            if joint != "and":
+                raise self._malformed()
+            operand = self._next()
+        issuer = found.pop("issuer", None)
+        assigned_id = found.pop("issuerAssignedId", None)
+        if issuer is None or found or (assigned_id is None and issuer not in _ISSUERS_ALONE):
+            raise self._column_refuses("identities")
+        return AnyIdentity(issuer, assigned_id)

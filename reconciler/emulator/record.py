@@ -1,0 +1,88 @@
+"""What the control surface shows: the hidden truth, and the record of what happened."""
+
+import json
+from typing import Any
+
+from reconciler.emulator.store import Store, StoredObject
+from reconciler.emulator.switches import Switches
+
+
+def truth_of(store: Store, switches: Switches) -> list[dict[str, Any]]:
+    """Give every living B2B user with what Graph does not show."""
+    groups = _pairs(store, "SELECT member_id, name FROM members JOIN objects ON id = group_id ORDER BY name")
+    apps = _pairs(store, "SELECT principal_id, app FROM app_role_assignments ORDER BY app")
+    return [
+        {
+            "id": guest.id,
+            "displayName": guest.body.get("displayName"),
+            "userPrincipalName": guest.body.get("userPrincipalName"),
+            "mail": guest.body.get("mail"),
+            "otherMails": guest.body.get("otherMails", []),
+            "proxyAddresses": guest.body.get("proxyAddresses", []),
+            "externalUserState": guest.body.get("externalUserState"),
+            "externalUserStateChangeDateTime": guest.body.get("externalUserStateChangeDateTime"),
+            "groups": groups.get(guest.id, []),
+            "appRoleAssignments": apps.get(guest.id, []),
+            "account": guest.account,
+            "invited": guest.invited,
+            "hasLiveLink": guest.ticket is not None,
+            "couldRedeem": could_redeem(guest, switches),
+        }
+        for guest in store.find("kind = 'user' AND deleted IS NULL")
+        if guest.is_b2b
+    ]
+
+
+def could_redeem(guest: StoredObject, switches: Switches) -> list[str]:
+    """Give the addresses whose owners could redeem by opening an app, without any link.
+
+    The service searches `proxyAddresses` and the invited address; it is recommended that `mail` is one.
+    Sources: https://learn.microsoft.com/entra/external-id/redemption-experience and
+    https://learn.microsoft.com/entra/external-id/reset-redemption-status
+    """
+    if guest.body.get("externalUserState") != "PendingAcceptance" or not switches.direct_redemption:
+        return []
+    proxies = (
+        proxy[5:] for proxy in guest.body.get("proxyAddresses", ()) if proxy.lower().startswith("smtp:")
+    )
+    found = {address.lower() for address in (*proxies, guest.body.get("mail"), guest.invited) if address}
+    return sorted(found)
+
+
+def requests_of(store: Store, *, bodies: bool) -> list[dict[str, Any]]:
+    """Give every Graph request, in the order in which they were carried out."""
+    found = []
+    for row in store.rows("SELECT * FROM requests ORDER BY n"):
+        entry: dict[str, Any] = {
+            "n": row["n"], "parent": row["parent"], "time": row["time"], "method": row["method"],
+            "url": row["url"], "status": row["status"], "appId": row["app_id"],
+        }  # fmt: skip
+        if bodies and row["exchange"] is not None:
+            entry |= json.loads(row["exchange"])
+        found.append(entry)
+    return found
+
+
+def history_of(store: Store) -> list[dict[str, Any]]:
+    """Give every accepted write, in order, with each property before and after."""
+    return [
+        {
+            "n": row["n"], "time": row["time"], "id": row["id"], "operation": row["operation"],
+            "request": row["request"], "changes": json.loads(row["changes"]),
+        }
+        for row in store.rows("SELECT * FROM history ORDER BY n")
+    ]  # fmt: skip
+
+
+def messages_of(store: Store) -> list[dict[str, Any]]:
+    """Give the messages that were sent, the oldest first."""
+    return [
+        {"n": row["n"], **json.loads(row["body"])} for row in store.rows("SELECT * FROM messages ORDER BY n")
+    ]
+
+
+def _pairs(store: Store, sql: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key, value in store.rows(sql):
+        found.setdefault(key, []).append(value)
+    return found

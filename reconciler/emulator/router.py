@@ -1,0 +1,54 @@
+"""Which rule answers which path."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reconciler.emulator import invitations, tenant, users
+from reconciler.emulator.call import Call
+from reconciler.emulator.graph_errors import GraphError, bad_request
+from reconciler.emulator.wire import GraphResponse
+
+Handler = Callable[..., GraphResponse]
+"""Takes the call, and each variable part of the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method, a path below the version root, and who answers."""
+
+    method: str
+
+    path: str
+    """With a `*` for each variable part."""
+
+    answer: Handler
+
+
+ROUTES = (
+    Route("GET", "users", users.list_users),
+    Route("GET", "users/*", users.read_user),
+    Route("PATCH", "users/*", users.update_user),
+    Route("POST", "invitations", invitations.invite),
+    Route("GET", "organization", tenant.read_organization),
+    Route("GET", "policies/authorizationPolicy", tenant.read_authorization_policy),
+)
+
+
+def dispatch(call: Call) -> GraphResponse:
+    """Let the rule for the path answer. Raises `GraphError`."""
+    segments = call.request.segments
+    method_missing = False
+    for route in ROUTES:
+        parts = route.path.split("/")
+        if len(parts) == len(segments) and all(
+            part in {"*", segment} for part, segment in zip(parts, segments, strict=True)
+        ):
+            if route.method == call.request.method:
+                variables = [segment for part, segment in zip(parts, segments, strict=True) if part == "*"]
+                return route.answer(call, *variables)
+            method_missing = True
+    if method_missing:
+        raise GraphError(
+            405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target."
+        )
+    raise bad_request(f"Resource not found for the segment '{segments[-1]}'.")

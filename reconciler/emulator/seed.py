@@ -1,0 +1,271 @@
+"""What a new tenant starts with, written by a person in YAML."""
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from reconciler.emulator.store import COLUMNS, Store, StoredObject, addresses, columns
+from reconciler.emulator.switches import Switches
+
+_NAMESPACE = uuid.UUID("6a7b1d2e-0b3f-5d55-9a7e-5d1f7f0c2b11")
+_ACCEPTED = "Accepted"
+_PENDING = "PendingAcceptance"
+_LONG_AGO = "2025-02-03T10:11:12Z"
+_CHUNK = 5_000
+
+PROVIDERS: Mapping[str, str] = {
+    "gmail.com": "google.com",
+    "outlook.com": "MicrosoftAccount",
+    "hotmail.com": "MicrosoftAccount",
+}
+"""Which provider an account of a domain redeems with, unless the seed says otherwise.
+
+Source: https://learn.microsoft.com/entra/external-id/user-properties
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seed:
+    """A tenant to start with. `load_seed` makes one from a file."""
+
+    document: Mapping[str, Any]
+    """The parsed file, of the shape `schemas/emulator.schema.json` describes; `{}` is an empty tenant."""
+
+
+def plant(store: Store, seed: Seed) -> None:
+    """Fill a new state from the seed; leave a state that was filled before as it is."""
+    if store.meta("organization") is not None:
+        return
+    document = seed.document
+    store.set_meta("seed", document)
+    organization = organization_from(document.get("tenant", {}))
+    store.set_meta("organization", organization)
+    store.set_meta("switches", Switches().turned(document.get("switches", {})).to_json())
+    store.set_meta("providers", {**PROVIDERS, **document.get("providers", {})})
+    initial = organization["verifiedDomains"][0]["name"]
+    planter = _Planter(initial=initial, providers=store.meta("providers"))
+    _insert(store, planter.objects(document))
+    store.execute_many("INSERT OR IGNORE INTO members VALUES (?, ?)", planter.memberships(document))
+    store.execute_many(
+        "INSERT OR IGNORE INTO app_role_assignments VALUES (?, ?, ?)", planter.app_roles(document)
+    )
+    store.execute_many("INSERT OR IGNORE INTO roles VALUES (?, ?, ?, ?, ?)", planter.roles(document))
+
+
+def organization_from(tenant: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the organization: the initial domain first, then the other verified ones."""
+    initial = tenant.get("initialDomain", "contoso.onmicrosoft.com")
+    others = tenant.get("verifiedDomains", [])
+    return {
+        "id": tenant.get("id", "00000000-0000-4000-8000-000000000001").lower(),
+        "displayName": tenant.get("name", "Contoso"),
+        "verifiedDomains": [
+            {
+                "capabilities": "Email, OfficeCommunicationsOnline",
+                "isDefault": name == (others or [initial])[0],
+                "isInitial": name == initial,
+                "name": name,
+                "type": "Managed",
+            }
+            for name in [initial, *others]
+        ],
+    }
+
+
+def identities_of(
+    *, initial: str, principal_name: str, account: str | None, providers: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Give `identities` of a user to whom this outside account is bound, or none.
+
+    Source: https://learn.microsoft.com/graph/api/resources/objectidentity
+    """
+    own = {"signInType": "userPrincipalName", "issuer": initial, "issuerAssignedId": principal_name}
+    if account is None:
+        return [own]
+    issuer = providers.get(account.rpartition("@")[2].lower(), "ExternalAzureAD")
+    assigned = {"mail": account, "ExternalAzureAD": None, "MicrosoftAccount": None}
+    opaque = uuid.uuid5(_NAMESPACE, account.lower()).hex[:21]
+    return [
+        {"signInType": "federated", "issuer": issuer, "issuerAssignedId": assigned.get(issuer, opaque)},
+        own,
+    ]
+
+
+def derived_id(kind: str, name: str) -> str:
+    """Give the id of an entry that names none: always the same for the same kind and name."""
+    return str(uuid.uuid5(_NAMESPACE, f"{kind}/{name}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planter:
+    """Turns entries of a seed into rows."""
+
+    initial: str
+    providers: Mapping[str, str]
+
+    def objects(self, document: Mapping[str, Any]) -> Iterator[StoredObject]:
+        for entry in document.get("guests", ()):
+            yield self.guest(entry)
+        for entry in document.get("members", ()):
+            yield self.member(entry)
+        for kind in ("group", "contact"):
+            for entry in document.get(f"{kind}s", ()):
+                yield self.addressed(kind, entry)
+        for entry in generated(document.get("generate", {})):
+            yield self.guest(entry)
+
+    def guest(self, entry: Mapping[str, Any]) -> StoredObject:
+        email = entry["email"]
+        state = entry.get("state", _ACCEPTED)
+        account = entry.get("account", email) if state == _ACCEPTED else None
+        principal_name = entry.get("userPrincipalName") or f"{email.replace('@', '_')}#EXT#@{self.initial}"
+        guest_id = _id("guest", entry, email)
+        created = entry.get("created", _LONG_AGO)
+        mail = entry.get("mail", email)
+        body = {
+            "id": guest_id,
+            "userPrincipalName": principal_name,
+            "displayName": entry.get("name", email),
+            "userType": entry.get("userType", "Guest"),
+            "accountEnabled": entry.get("enabled", True),
+            "creationType": entry.get("creationType", "Invitation"),
+            "createdDateTime": created,
+            "externalUserState": state,
+            "externalUserStateChangeDateTime": entry.get("since", created),
+            "mail": mail,
+            "otherMails": entry.get("otherMails", [email]),
+            "proxyAddresses": entry.get("proxyAddresses", [f"SMTP:{mail}"] if mail else []),
+            "identities": identities_of(
+                initial=self.initial, principal_name=principal_name, account=account, providers=self.providers
+            ),
+        }
+        if entry.get("onPremisesSynced"):
+            body["onPremisesSyncEnabled"] = True
+        if entry.get("managementRestricted"):
+            body["isManagementRestricted"] = True
+        pending = state == _PENDING
+        return StoredObject(
+            n=0,
+            id=guest_id,
+            kind="user",
+            body=body,
+            deleted=entry.get("deleted"),
+            account=account,
+            invited=entry.get("invited", email),
+            ticket=uuid.uuid5(_NAMESPACE, f"ticket/{guest_id}").hex if pending else None,
+        )
+
+    def member(self, entry: Mapping[str, Any]) -> StoredObject:
+        principal_name = entry["userPrincipalName"]
+        member_id = _id("member", entry, principal_name)
+        mail = entry.get("mail", principal_name)
+        body = {
+            "id": member_id,
+            "userPrincipalName": principal_name,
+            "displayName": entry.get("name", principal_name),
+            "userType": "Member",
+            "accountEnabled": entry.get("enabled", True),
+            "createdDateTime": entry.get("created", _LONG_AGO),
+            "mail": mail,
+            "otherMails": entry.get("otherMails", []),
+            "proxyAddresses": entry.get("proxyAddresses", [f"SMTP:{mail}"] if mail else []),
+            "identities": identities_of(
+                initial=self.initial, principal_name=principal_name, account=None, providers={}
+            ),
+        }
+        if entry.get("onPremisesSynced"):
+            body["onPremisesSyncEnabled"] = True
+        return StoredObject(n=0, id=member_id, kind="user", body=body, deleted=entry.get("deleted"))
+
+    @staticmethod
+    def addressed(kind: str, entry: Mapping[str, Any]) -> StoredObject:
+        name, mail = entry["name"], entry.get("mail")
+        item_id = _id(kind, entry, name)
+        proxies = entry.get("proxyAddresses", [f"SMTP:{mail}"] if mail else [])
+        body = {"id": item_id, "displayName": name, "mail": mail, "proxyAddresses": proxies}
+        return StoredObject(n=0, id=item_id, kind=kind, body=body)
+
+    @staticmethod
+    def memberships(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        names = _names(document)
+        for entry in document.get("groups", ()):
+            for member in entry.get("members", ()):
+                yield names[entry["name"]], names.get(member, member.lower())
+        for user_id, entry in _users(document):
+            for group in entry.get("groups", ()):
+                yield names[group], user_id
+
+    @staticmethod
+    def app_roles(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+        for user_id, entry in _users(document):
+            for app in entry.get("apps", ()):
+                yield derived_id("app", f"{user_id}/{app}"), user_id, app
+
+    @staticmethod
+    def roles(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, bool]]:
+        names = _names(document)
+        for entry in document.get("roles", ()):
+            principal = names.get(entry["holder"], entry["holder"].lower())
+            scope = entry.get("scope", "/")
+            eligible = entry.get("eligible", False)
+            definition = derived_id("role", entry["role"])
+            yield (
+                derived_id("assignment", f"{principal}/{definition}/{scope}/{eligible}"),
+                principal,
+                definition,
+                scope,
+                eligible,
+            )
+
+
+def generated(generate: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give entries for a large tenant: `guest-000000@generated.example` and on."""
+    domain = generate.get("domain", "generated.example")
+    for number in range(int(generate.get("guests", 0))):
+        yield {
+            "id": generated_id(number),
+            "email": f"guest-{number:06}@{domain}",
+            "name": f"Guest {number:06}",
+        }
+
+
+def generated_id(number: int) -> str:
+    """Give the id of a generated guest."""
+    return f"9e4e7a7e-0000-4000-8000-{number:012x}"
+
+
+def _id(kind: str, entry: Mapping[str, Any], name: str) -> str:
+    given: str | None = entry.get("id")
+    return given.lower() if given else derived_id(kind, name)
+
+
+def _users(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for entry in document.get("guests", ()):
+        yield _id("guest", entry, entry["email"]), entry
+    for entry in document.get("members", ()):
+        yield _id("member", entry, entry["userPrincipalName"]), entry
+
+
+def _names(document: Mapping[str, Any]) -> dict[str, str]:
+    """Give the ids behind the names by which groups, members and guests are referred to."""
+    names = {entry["name"]: _id("group", entry, entry["name"]) for entry in document.get("groups", ())}
+    for user_id, entry in _users(document):
+        names[entry.get("userPrincipalName") or entry["email"]] = user_id
+        if "email" in entry:
+            names[entry["email"]] = user_id
+    return names
+
+
+def _insert(store: Store, objects: Iterator[StoredObject]) -> None:
+    n = 0
+    insert = f"INSERT INTO objects (n, {', '.join(COLUMNS)}) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"  # noqa: S608
+    while chunk := list(islice(objects, _CHUNK)):
+        store.execute_many(insert, ((n + i, *columns(item)) for i, item in enumerate(chunk, 1)))
+        store.execute_many(
+            "INSERT OR IGNORE INTO addresses VALUES (?, ?, ?, ?)",
+            (row for i, item in enumerate(chunk, 1) for row in addresses(item, n + i)),
+        )
+        n += len(chunk)

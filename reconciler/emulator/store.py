@@ -1,0 +1,208 @@
+"""The tenant's state in SQLite, the only truth there is.
+
+A request is one transaction, so a process that is killed at any point leaves either all of it or
+nothing, and two emulators may serve the same file. Knows objects and rows, no rule of Graph.
+"""
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from reconciler.emulator.wire import JsonObject
+from reconciler.errors import UsageError
+
+FORMAT = 1
+"""Of the state file; a file of another format is refused."""
+
+VERSION_LIFE = 900.0
+"""Real seconds for which an object's former versions are kept for late replicas."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """A user, group or contact with what Graph does not show about it."""
+
+    n: int
+    """Position in every listing; 0 before it is stored."""
+
+    id: str
+
+    kind: str
+    """`user`, `group` or `contact`."""
+
+    body: JsonObject
+    """The properties in Graph's shape; what is null or empty may be missing."""
+
+    deleted: str | None = None
+    """When it was soft-deleted."""
+
+    account: str | None = None
+    """Address of the outside account that is bound to a guest now: who can sign in."""
+
+    invited: str | None = None
+    """The address of the last invitation."""
+
+    ticket: str | None = None
+    """The secret of the live redeem link."""
+
+    @property
+    def is_b2b(self) -> bool:
+        """Invited from outside, as Graph shows it."""
+        return self.body.get("creationType") == "Invitation" or self.body.get("externalUserState") is not None
+
+    def with_properties(self, changes: Mapping[str, Any]) -> "StoredObject":
+        """Give the object with these properties replaced."""
+        return replace(self, body={**self.body, **changes})
+
+
+class Store:
+    """One connection to the state; not for use by several threads at once."""
+
+    def __init__(self, file: Path | None) -> None:
+        """Open the file, or a state that lives in memory for `None`. Creates the tables of a new one."""
+        self._db = sqlite3.connect(
+            file or ":memory:", isolation_level=None, check_same_thread=False, timeout=30
+        )
+        self._db.row_factory = sqlite3.Row
+        # Written pages outlive a killed process without being synced; only a power cut could lose them.
+        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536;")
+        with self.transaction():
+            found = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if found not in {0, FORMAT}:
+                raise UsageError(
+                    f"{file} is the state of another version of the emulator",
+                    rule="emulator-state",
+                    hint="delete the file; the emulator starts anew from its seed",
+                )
+            if found == 0:
+                for statement in resources.files(__package__).joinpath("schema.sql").read_text().split(";\n"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version={FORMAT}")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do everything inside or nothing, alone among all who share the state."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def rows(self, sql: str, *parameters: object) -> Iterator[sqlite3.Row]:
+        """Run a query."""
+        return iter(self._db.execute(sql, parameters))
+
+    def execute(self, sql: str, *parameters: object) -> int:
+        """Run a statement; gives the number of the row it inserted."""
+        return self._db.execute(sql, parameters).lastrowid or 0
+
+    def execute_many(self, sql: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Run a statement for each row."""
+        self._db.executemany(sql, rows)
+
+    def meta(self, key: str) -> Any:
+        """Read a setting; `None` when it was never set."""
+        for row in self.rows("SELECT value FROM meta WHERE key = ?", key):
+            return json.loads(row["value"])
+        return None
+
+    def set_meta(self, key: str, value: Any) -> None:
+        """Write a setting."""
+        self.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, json.dumps(value))
+
+    def find(self, where: str, *parameters: object) -> Iterator[StoredObject]:
+        """Give the objects for which an SQL condition holds, in the order of listings."""
+        for row in self.rows(f"SELECT * FROM objects WHERE {where} ORDER BY n", *parameters):  # noqa: S608  conditions are ours
+            yield from_row(row)
+
+    def by_id(self, object_id: str, kind: str = "user") -> StoredObject | None:
+        """Give the living object with this id."""
+        found = self.find("id = ? AND kind = ? AND deleted IS NULL", object_id.lower(), kind)
+        return next(found, None)
+
+    def insert(self, item: StoredObject) -> StoredObject:
+        """Store a new object."""
+        n = self.execute(
+            f"INSERT INTO objects ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})",  # noqa: S608  constants
+            *columns(item),
+        )
+        self.execute_many("INSERT OR IGNORE INTO addresses VALUES (?, ?, ?, ?)", addresses(item, n))
+        return replace(item, n=n)
+
+    def update(self, item: StoredObject) -> None:
+        """Store a new version of an object and keep the old one for late replicas."""
+        now = time.time()
+        self.execute("DELETE FROM versions WHERE until < ?", now - VERSION_LIFE)
+        self.execute("INSERT INTO versions SELECT n, ?, body FROM objects WHERE n = ?", now, item.n)
+        self.execute(
+            f"UPDATE objects SET {', '.join(f'{column} = ?' for column in COLUMNS)} WHERE n = ?",  # noqa: S608  constants
+            *columns(item),
+            item.n,
+        )
+        self.execute("DELETE FROM addresses WHERE n = ?", item.n)
+        self.execute_many("INSERT OR IGNORE INTO addresses VALUES (?, ?, ?, ?)", addresses(item, item.n))
+
+    def clear(self) -> None:
+        """Empty every table, the settings too."""
+        for row in list(
+            self.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        ):
+            self.execute(f"DELETE FROM {row['name']}")  # noqa: S608  a name of the schema
+
+
+COLUMNS = (
+    "id", "kind", "deleted", "user_type", "creation_type", "state", "enabled", "created",
+    "name", "mail", "upn", "body", "account", "invited", "ticket",
+)  # fmt: skip
+
+
+def fold(text: str) -> str:
+    """Ignore case as SQLite's NOCASE does, which knows the letters of ASCII only."""
+    return text.lower() if text.isascii() else "".join(c.lower() if c.isascii() else c for c in text)
+
+
+def columns(item: StoredObject) -> tuple[object, ...]:
+    """Give the values of `COLUMNS`."""
+    body = item.body
+    return (
+        item.id, item.kind, item.deleted, body.get("userType"), body.get("creationType"),
+        body.get("externalUserState"), body.get("accountEnabled"), body.get("createdDateTime"),
+        body.get("displayName"), body.get("mail"), body.get("userPrincipalName"),
+        json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        item.account, item.invited, item.ticket,
+    )  # fmt: skip
+
+
+def addresses(item: StoredObject, n: int) -> list[tuple[object, ...]]:
+    """Give the rows of the table `addresses`."""
+    return [
+        (fold(text), use, n, text)
+        for use in ("otherMails", "proxyAddresses")
+        for text in item.body.get(use, ())
+    ]
+
+
+def from_row(row: sqlite3.Row) -> StoredObject:
+    """Make an object from a row of the table `objects`."""
+    return StoredObject(
+        n=row["n"],
+        id=row["id"],
+        kind=row["kind"],
+        body=json.loads(row["body"]),
+        deleted=row["deleted"],
+        account=row["account"],
+        invited=row["invited"],
+        ticket=row["ticket"],
+    )

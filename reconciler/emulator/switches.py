@@ -1,0 +1,94 @@
+"""What can be turned in the emulated tenant while it runs.
+
+Three kinds: what an administrator of a real tenant sets, what Microsoft leaves undocumented, and what
+the emulator records. `docs/emulator.md` says for each how sure anybody is about the real Graph.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from reconciler.model import InvitesFrom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switches:
+    """The position of every switch; in JSON the names are in camelCase."""
+
+    allow_invites_from: str = InvitesFrom.EVERYONE.value
+    """`allowInvitesFrom` of the authorization policy."""
+
+    denied_domains: tuple[str, ...] = ()
+    """The tenant's deny list for B2B: no invitation, no redemption."""
+
+    cross_tenant_blocked_domains: tuple[str, ...] = ()
+    """Domains that cross-tenant access settings refuse."""
+
+    pim_licensed: bool = True
+    """Whether eligibility can be read; many tenants lack the licence."""
+
+    stale_proxies_kept: bool = True
+    """Whether the replaced `mail` stays in `proxyAddresses` as a secondary address."""
+
+    invitation_match_ignores_case: bool = False
+    """Whether the invited address may differ in case from the one on the object."""
+
+    pending_reset_moves_time: bool = True
+    """Whether resetting a pending guest moves `externalUserStateChangeDateTime`."""
+
+    state_time_fractions: bool = True
+    """Whether `externalUserStateChangeDateTime` has fractions of a second."""
+
+    invitation_adds_proxy: bool = False
+    """Whether a reset adds the invited address to `proxyAddresses`."""
+
+    direct_redemption: bool = True
+    """Whether opening an app redeems for whoever owns an address of the pending guest."""
+
+    eligible_roles_block_reset: bool = True
+    """Whether a role one could activate counts as a role for an application's reset."""
+
+    group_roles_block_reset: bool = True
+    """Whether a role held through a group counts."""
+
+    disabled_pending_refused: bool = True
+    """Whether a disabled guest who is still pending cannot be invited again."""
+
+    proxy_filter_ignores_case: bool = True
+    """Whether a filter on `proxyAddresses` finds `SMTP:` when asked for `smtp:`."""
+
+    record_bodies: bool = True
+    """Whether the request record keeps headers and bodies; off for measuring."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Write all switches under their JSON names."""
+        return {
+            _camel(name): list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+
+    def turned(self, changes: Mapping[str, Any]) -> "Switches":
+        """Give these switches with some turned. Raises `ValueError` for an unknown name or a wrong value."""
+        known = {_camel(field.name): field.name for field in fields(self)}
+        turned: dict[str, Any] = {}
+        for name, value in changes.items():
+            if name not in known:
+                raise ValueError(f"there is no switch {name!r}; there are {', '.join(sorted(known))}")
+            turned[known[name]] = _checked(name, value, getattr(self, known[name]))
+        return replace(self, **turned)
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
+
+
+def _checked(name: str, value: Any, current: object) -> object:
+    if name == "allowInvitesFrom":
+        return InvitesFrom(value).value
+    if isinstance(current, bool):
+        if isinstance(value, bool):
+            return value
+    elif isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return tuple(item.lower() for item in value)
+    raise ValueError(f"switch {name!r} cannot be set to {value!r}")

@@ -1,0 +1,88 @@
+"""The shapes a Graph call has inside the emulator, whichever way it came: alone or in a batch."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from reconciler.emulator.graph_errors import GraphError, bad_request
+
+JsonObject = dict[str, Any]
+"""A parsed JSON object: what stands on the wire, and how the store keeps a directory object."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphRequest:
+    """One request to Graph."""
+
+    method: str
+
+    path: str
+    """Below the version root, still percent-encoded, beginning with a slash."""
+
+    query: str
+    """Still percent-encoded, without the question mark."""
+
+    headers: Mapping[str, str]
+    """Names in lower case."""
+
+    body: bytes
+
+    root: str
+    """The version root the caller used, such as `http://127.0.0.1:8080/v1.0`: links point back there."""
+
+    @cached_property
+    def segments(self) -> tuple[str, ...]:
+        """The decoded parts of the path."""
+        return tuple(unquote(part) for part in self.path.strip("/").split("/"))
+
+    @cached_property
+    def options(self) -> Mapping[str, str]:
+        """The decoded query options; Graph takes them with or without `$`.
+
+        Source: https://learn.microsoft.com/graph/query-parameters
+        """
+        options: dict[str, str] = {}
+        for name, value in parse_qsl(self.query, keep_blank_values=True):
+            known = name if name.startswith("$") else f"${name}"
+            if known in options:
+                raise bad_request(
+                    f"Query option '{known}' was specified more than once, but it must be specified at most once."
+                )
+            options[known] = value
+        return options
+
+    def json_object(self) -> JsonObject:
+        """Parse the body. Raises `GraphError` when it is no JSON object."""
+        if not self.headers.get("content-type", "").startswith("application/json"):
+            raise GraphError(415, "UnsupportedMediaType", "The request body must be application/json.")
+        try:
+            parsed = json.loads(self.body)
+        except ValueError:
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise bad_request(
+                "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."
+            )
+        return parsed
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphResponse:
+    """One answer of Graph."""
+
+    status: int
+
+    content: bytes = b""
+    """JSON, or nothing."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, body: JsonObject, *, status: int = 200) -> "GraphResponse":
+        """Answer with a JSON object."""
+        return cls(
+            status=status, content=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        )
