@@ -1,0 +1,206 @@
+"""A plan document back to a plan, refused whole unless every part of it fits the others."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from reconciler.errors import UnusablePlan
+from reconciler.model import (
+    Action,
+    AddOtherMail,
+    Blocked,
+    Change,
+    ChangeKind,
+    Cloud,
+    EmailAddress,
+    FieldChange,
+    Note,
+    ObjectId,
+    Plan,
+    Precondition,
+    RedemptionState,
+    ResetRedemption,
+    SetMail,
+    SetOtherMails,
+    Source,
+    Summary,
+    TenantId,
+    parse_instant,
+)
+from reconciler.plan.content import change_digest, plan_digest
+from reconciler.schemas import violations
+
+SUPPORTED_MAJOR = "1"
+"""Documents of this major version can be read, whatever their minor version adds."""
+
+_AGAIN = "make the plan again with this version of reconciler"
+
+
+def plan_from_json(data: bytes, *, tenant: TenantId) -> Plan:
+    """Read a plan document that was made for `tenant`.
+
+    Raises `UnusablePlan` when it is no JSON, breaks `plan.schema.json`, has a newer major version, is
+    for another tenant, or when a digest does not fit what it covers.
+    """
+    document = _parse(data)
+    _check_version(document)
+    _check_schema(document)
+    found = document["tenantId"]
+    if found != tenant:
+        _refuse(
+            "foreign-plan", f"it is for tenant {found}, not for {tenant}", "use the plan made for this tenant"
+        )
+    try:
+        plan = _plan(document)
+    except ValueError as error:
+        _refuse("invalid-plan", f"it holds a time that is none: {error}", _AGAIN)
+    _check_digests(plan)
+    return plan
+
+
+def _refuse(rule: str, message: str, hint: str) -> NoReturn:
+    raise UnusablePlan(f"the plan file cannot be used: {message}", rule=rule, hint=hint)
+
+
+def _parse(data: bytes) -> Any:
+    try:
+        return json.loads(data, object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        _refuse("unreadable-plan", "it is not a JSON document", _AGAIN)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that stands twice: two readers could take different values from it."""
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a key stands twice")
+    return content
+
+
+def _check_version(document: Any) -> None:
+    """Look at the version before the schema, which a newer form may break for good reason."""
+    version = document.get("formatVersion") if isinstance(document, dict) else None
+    if isinstance(version, str) and version.partition(".")[0] != SUPPORTED_MAJOR:
+        _refuse(
+            "newer-plan",
+            f"its format version is {version[:20]}, and this version of reconciler reads {SUPPORTED_MAJOR}.x",
+            "use the version of reconciler that made the plan, or make the plan again",
+        )
+
+
+def _check_schema(document: Any) -> None:
+    for violation in violations("plan", document):
+        place = "/".join(str(step) for step in violation.path)
+        _refuse("invalid-plan", f"at /{place[:200]}: {violation.message}", _AGAIN)
+
+
+def _check_digests(plan: Plan) -> None:
+    for change in plan.changes:
+        expected = change_digest(
+            tenant=plan.tenant_id,
+            guest=change.id,
+            kind=change.kind,
+            fields=change.fields,
+            actions=change.actions,
+        )
+        if change.digest != expected:
+            _refuse("tampered-plan", f"the digest of {change.id} does not fit that change", _AGAIN)
+    if plan.digest != plan_digest(change.digest for change in plan.changes):
+        _refuse("tampered-plan", "its digest does not fit its changes", _AGAIN)
+
+
+def _plan(document: dict[str, Any]) -> Plan:
+    summary = document["summary"]
+    return Plan(
+        tenant_id=TenantId(document["tenantId"]),
+        cloud=Cloud(document.get("cloud", Cloud.GLOBAL)),
+        created_at=parse_instant(document["createdAt"]),
+        digest=document["digest"],
+        complete=document["complete"],
+        listed_all=summary.get("listedAll", True),
+        refusals=_notes(document["refusals"]),
+        summary=Summary(
+            declared=summary["declared"],
+            changes=summary["changes"],
+            blocked=summary["blocked"],
+            unchanged=summary["unchanged"],
+            unmanaged=summary["unmanaged"],
+        ),
+        changes=tuple(_change(change) for change in document["changes"]),
+        blocked=tuple(
+            Blocked(
+                id=ObjectId(blocked["id"]),
+                display_name=blocked.get("displayName"),
+                rule=blocked["rule"],
+                message=blocked["message"],
+                source=_source(blocked["source"]),
+            )
+            for blocked in document["blocked"]
+        ),
+        warnings=_notes(document["warnings"]),
+    )
+
+
+def _change(change: dict[str, Any]) -> Change:
+    return Change(
+        id=ObjectId(change["id"]),
+        display_name=change["displayName"],
+        kind=ChangeKind(change["kind"]),
+        digest=change["digest"],
+        fields=tuple(
+            FieldChange(field=each["field"], before=_value(each["before"]), after=_value(each["after"]))
+            for each in change["fields"]
+        ),
+        actions=tuple(_action(action) for action in change["actions"]),
+        reason=change["reason"],
+        warnings=_notes(change["warnings"]),
+        precondition=_precondition(change["precondition"]),
+        source=_source(change["source"]),
+        waits_for=change.get("waitsFor"),
+    )
+
+
+def _value(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _action(action: dict[str, Any]) -> Action:
+    name = action["action"]
+    if name == "AddOtherMail":
+        return AddOtherMail(email=EmailAddress(action["email"]))
+    if name == "SetMail":
+        return SetMail(email=EmailAddress(action["email"]), other_mails=_addresses(action["otherMails"]))
+    if name == "SetOtherMails":
+        return SetOtherMails(other_mails=_addresses(action["otherMails"]))
+    return ResetRedemption(
+        email=EmailAddress(action["email"]),
+        send_message=action["sendMessage"],
+        language=action["language"],
+        redirect_url=action["redirectUrl"],
+        cc=EmailAddress(action["cc"]) if "cc" in action else None,
+        message=action.get("message"),
+    )
+
+
+def _precondition(precondition: dict[str, Any]) -> Precondition:
+    mail = precondition["mail"]
+    state = precondition["externalUserState"]
+    changed_at = precondition["externalUserStateChangeDateTime"]
+    return Precondition(
+        mail=None if mail is None else EmailAddress(mail),
+        other_mails=_addresses(precondition["otherMails"]),
+        state=None if state is None else RedemptionState(state),
+        state_changed_at=None if changed_at is None else parse_instant(changed_at),
+    )
+
+
+def _addresses(addresses: Iterable[str]) -> tuple[EmailAddress, ...]:
+    return tuple(EmailAddress(address) for address in addresses)
+
+
+def _notes(notes: Iterable[dict[str, str]]) -> tuple[Note, ...]:
+    return tuple(Note(rule=note["rule"], message=note["message"]) for note in notes)
+
+
+def _source(source: dict[str, Any]) -> Source:
+    return Source(file=source["file"], line=source["line"])

@@ -1,0 +1,142 @@
+"""Plans and reports to JSON: the keys in a fixed order, the same bytes for the same value."""
+
+import json
+from collections import Counter
+from typing import Any
+
+from reconciler import __version__
+from reconciler.model import (
+    Blocked,
+    Change,
+    GuestOutcome,
+    Note,
+    Outcome,
+    Plan,
+    Precondition,
+    Report,
+    Source,
+    format_instant,
+)
+from reconciler.plan.content import action_content, field_content
+
+FORMAT_VERSION = "1.0"
+"""Of both documents. The first number changes when a reader of the old form would go wrong."""
+
+
+def dump(document: dict[str, Any]) -> str:
+    """Write a document as text, indented, with a line feed at the end.
+
+    Every character outside ASCII is escaped, and so is the start of `##[`, which a GitHub runner
+    takes for a command wherever it stands in a line: names and addresses come from strangers.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=True)
+    return text.replace("##[", "\\u0023#[") + "\n"
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """Give a plan in the form of `plan.schema.json`."""
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "tool": f"reconciler {__version__}",
+        "tenantId": plan.tenant_id,
+        "cloud": plan.cloud.value,
+        "createdAt": format_instant(plan.created_at),
+        "digest": plan.digest,
+        "complete": plan.complete,
+        "refusals": [_note(refusal) for refusal in plan.refusals],
+        "summary": {
+            "declared": plan.summary.declared,
+            "changes": plan.summary.changes,
+            "blocked": plan.summary.blocked,
+            "unchanged": plan.summary.unchanged,
+            "unmanaged": plan.summary.unmanaged,
+            "listedAll": plan.listed_all,
+        },
+        "changes": [_change(change) for change in plan.changes],
+        "blocked": [_blocked(blocked) for blocked in plan.blocked],
+        "warnings": [_note(warning) for warning in plan.warnings],
+    }
+
+
+def report_to_json(report: Report) -> dict[str, Any]:
+    """Give a report in the form of `report.schema.json`; the summary counts every outcome there is."""
+    counts = Counter(outcome.outcome for outcome in report.outcomes)
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "tool": f"reconciler {__version__}",
+        "run": report.run,
+        "tenantId": report.tenant_id,
+        "cloud": report.cloud.value,
+        "startedAt": format_instant(report.started_at),
+        "endedAt": format_instant(report.ended_at),
+        "digest": report.digest,
+        "exitCode": report.exit_code,
+        "refusals": [_note(refusal) for refusal in report.refusals],
+        "summary": {outcome.value: counts[outcome] for outcome in Outcome},
+        "outcomes": [_outcome(outcome) for outcome in report.outcomes],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "id": change.id,
+        "displayName": change.display_name,
+        "kind": change.kind.value,
+        "digest": change.digest,
+        "fields": [field_content(field) for field in change.fields],
+        "actions": [action_content(action) for action in change.actions],
+        "reason": change.reason,
+        "warnings": [_note(warning) for warning in change.warnings],
+        "precondition": _precondition(change.precondition),
+        "source": _source(change.source),
+    }
+    if change.waits_for is not None:
+        document["waitsFor"] = change.waits_for
+    return document
+
+
+def _precondition(precondition: Precondition) -> dict[str, Any]:
+    mail, state, changed_at = precondition.mail, precondition.state, precondition.state_changed_at
+    return {
+        "mail": None if mail is None else mail.text,
+        "otherMails": [address.text for address in precondition.other_mails],
+        "externalUserState": None if state is None else state.value,
+        "externalUserStateChangeDateTime": None if changed_at is None else format_instant(changed_at),
+    }
+
+
+def _blocked(blocked: Blocked) -> dict[str, Any]:
+    return {
+        "id": blocked.id,
+        "displayName": blocked.display_name,
+        "rule": blocked.rule,
+        "message": blocked.message,
+        "source": _source(blocked.source),
+    }
+
+
+def _outcome(outcome: GuestOutcome) -> dict[str, Any]:
+    return {
+        "id": outcome.id,
+        "displayName": outcome.display_name,
+        "outcome": outcome.outcome.value,
+        "rule": outcome.rule,
+        "message": outcome.message,
+        "actions": [
+            {
+                "action": record.action,
+                "result": record.result.value,
+                "attempts": record.attempts,
+                "requestId": record.request_id,
+            }
+            for record in outcome.actions
+        ],
+    }
+
+
+def _note(note: Note) -> dict[str, Any]:
+    return {"rule": str(note.rule), "message": note.message}
+
+
+def _source(source: Source) -> dict[str, Any]:
+    return {"file": source.file, "line": source.line}
