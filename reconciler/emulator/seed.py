@@ -1,20 +1,26 @@
 """What a new tenant starts with, written by a person in YAML."""
 
-import json
+import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
+from reconciler.desired.conform import Checked, check
 from reconciler.emulator.store import COLUMNS, Store, StoredObject, addresses, columns
 from reconciler.emulator.switches import Switches
+from reconciler.errors import InvalidDesired, UsageError
+from reconciler.model import Problem
+from reconciler.schemas import quoted
 
 _NAMESPACE = uuid.UUID("6a7b1d2e-0b3f-5d55-9a7e-5d1f7f0c2b11")
 _ACCEPTED = "Accepted"
 _PENDING = "PendingAcceptance"
 _LONG_AGO = "2025-02-03T10:11:12Z"
 _CHUNK = 5_000
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 PROVIDERS: Mapping[str, str] = {
     "gmail.com": "google.com",
@@ -33,6 +39,28 @@ class Seed:
 
     document: Mapping[str, Any]
     """The parsed file, of the shape `schemas/emulator.schema.json` describes; `{}` is an empty tenant."""
+
+
+def load_seed(path: Path) -> Seed:
+    """Read a seed from a YAML file.
+
+    Raises `InvalidDesired` with every problem of the file, `UsageError` when it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"the seed {path} cannot be read: {error.strerror}",
+            rule="emulator-seed",
+            hint="give a file of the form that schemas/emulator.schema.json describes",
+        ) from error
+    checked = check(path.name, data, "emulator")
+    if not checked.problems:
+        document = checked.document.value
+        problems = tuple(_unknown_names(checked, document))
+        if not problems:
+            return Seed(document=document)
+    raise InvalidDesired(tuple(sorted(checked.problems or problems)))
 
 
 def plant(store: Store, seed: Seed) -> None:
@@ -108,6 +136,8 @@ class _Planter:
 
     def objects(self, document: Mapping[str, Any]) -> Iterator[StoredObject]:
         for entry in document.get("guests", ()):
+            yield self.guest(entry)
+        for entry in document.get("deleted", ()):
             yield self.guest(entry)
         for entry in document.get("members", ()):
             yield self.member(entry)
@@ -235,6 +265,36 @@ def generated(generate: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def generated_id(number: int) -> str:
     """Give the id of a generated guest."""
     return f"9e4e7a7e-0000-4000-8000-{number:012x}"
+
+
+def _unknown_names(checked: Checked, document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Find references to groups and people the file does not hold."""
+    groups = {entry["name"] for entry in document.get("groups", ())}
+    anybody = _names(document)
+    for section in ("guests", "members"):
+        for number, entry in enumerate(document.get(section, ())):
+            for position, group in enumerate(entry.get("groups", ())):
+                if group not in groups:
+                    yield _unknown(checked, (section, number, "groups", position), group)
+    for number, entry in enumerate(document.get("groups", ())):
+        for position, member in enumerate(entry.get("members", ())):
+            if member not in anybody and not _GUID.fullmatch(member):
+                yield _unknown(checked, ("groups", number, "members", position), member)
+    for number, entry in enumerate(document.get("roles", ())):
+        if entry["holder"] not in anybody and not _GUID.fullmatch(entry["holder"]):
+            yield _unknown(checked, ("roles", number, "holder"), entry["holder"])
+
+
+def _unknown(checked: Checked, path: tuple[str | int, ...], name: str) -> Problem:
+    line, column = checked.document.position(path)
+    return Problem(
+        file=checked.file,
+        line=line,
+        column=column,
+        rule="unknown-name",
+        message=f"{quoted(name)} is nothing this file declares",
+        hint="name a group, an address or a user principal name of this file, or give an id",
+    )
 
 
 def _id(kind: str, entry: Mapping[str, Any], name: str) -> str:
