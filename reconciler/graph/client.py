@@ -84,6 +84,10 @@ class ReadSession:
         )
         return tuple(answer for answers in await together(batches) for answer in answers)
 
+    def claims(self) -> Mapping[str, Any]:
+        """Give what the token of the last request says about itself; empty when it cannot be read."""
+        return self._wire.claims()
+
     async def _batch(self, urls: Sequence[str], what: str) -> tuple[Answer, ...]:
         batch = Batch(urls, what=what)
         async with self._batches:

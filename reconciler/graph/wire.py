@@ -8,17 +8,17 @@ invitation, and turn a redirected PATCH into a GET that succeeds.
 import asyncio
 import base64
 import binascii
-import ipaddress
 import json
 import re
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, cast
 from uuid import uuid4
 
 import httpx
+import jwt
 from kiota_abstractions.authentication import (
     AccessTokenProvider,
     AllowedHostsValidator,
@@ -33,6 +33,7 @@ from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]  # s
 
 from reconciler.errors import UnexpectedAnswer
 from reconciler.graph.answers import Answer
+from reconciler.graph.loopback import is_loopback
 
 CALL_SECONDS = 60.0
 """Longest time a call may take from its first byte to its last."""
@@ -84,6 +85,17 @@ class Wire:
                 response = await self._attempt(build, client_request_id)
         return Answer.of(response)
 
+    def claims(self) -> Mapping[str, Any]:
+        """Give what the current token says about itself, unverified; empty when it cannot be read.
+
+        Only for wording and for what nobody can gain by lying about: the directory checks the token.
+        """
+        try:
+            claims: dict[str, Any] = jwt.decode(self._bearer.current, options={"verify_signature": False})
+        except jwt.InvalidTokenError:
+            return {}
+        return claims
+
     async def _attempt(self, build: Build, client_request_id: str | None) -> httpx.Response:
         info = build()
         info.headers.try_add("client-request-id", client_request_id or str(uuid4()))
@@ -101,7 +113,7 @@ class Wire:
 async def open_wire(root: str, tokens: TokenSource) -> AsyncIterator[Wire]:
     """Open the connection pool to a Graph root, such as `https://graph.microsoft.com`."""
     url = httpx.URL(root)
-    loopback = _is_loopback(url.host)
+    loopback = is_loopback(url.host)
     transport = httpx.AsyncHTTPTransport(
         http1=True,
         http2=False,  # one broken connection would make every invitation in flight unknown
@@ -154,18 +166,18 @@ class _Bearer(AccessTokenProvider):
     def __init__(self, tokens: TokenSource, root: httpx.URL) -> None:
         self._tokens = tokens
         self._root = root
-        self._current = ""
+        self.current = ""
         self._renewal = asyncio.Lock()
 
     async def refresh(self) -> None:
         """Ask for a token that is valid now, before the time limit of the call begins."""
-        self._current = await self._tokens.token()
+        self.current = await self._tokens.token()
 
     async def renew(self, refusal: httpx.Response) -> None:
         """Get a new token, unless another request that was refused the same one already did."""
         async with self._renewal:
-            if refusal.request.headers["Authorization"] == f"Bearer {self._current}":
-                self._current = await self._tokens.token(claims=_claims_of(refusal))
+            if refusal.request.headers["Authorization"] == f"Bearer {self.current}":
+                self.current = await self._tokens.token(claims=_claims_of(refusal))
 
     async def get_authorization_token(
         self, uri: str, additional_authentication_context: dict[str, Any] | None = None
@@ -174,7 +186,7 @@ class _Bearer(AccessTokenProvider):
         del additional_authentication_context
         if not same_origin(httpx.URL(uri), self._root):
             raise foreign_link()
-        return self._current
+        return self.current
 
     def get_allowed_hosts_validator(self) -> AllowedHostsValidator:
         """Name the host; the stricter comparison is made above."""
@@ -202,13 +214,6 @@ def _claims_of(refusal: httpx.Response) -> str:
         else:
             return text
     return json.dumps({"access_token": {"nbf": {"essential": True, "value": str(int(time.time()))}}})
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _proxy_for(url: httpx.URL) -> str | None:

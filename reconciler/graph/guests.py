@@ -1,0 +1,146 @@
+"""Reads the declared guests, by the listing or by id, whichever asks less of the directory.
+
+A listing that broke is never used in part: it is begun again, or the run ends.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from reconciler.errors import AccessDenied
+from reconciler.graph import requests
+from reconciler.graph.answers import Answer, unexpected
+from reconciler.graph.batching import BATCH_SIZE
+from reconciler.graph.client import ReadSession
+from reconciler.graph.rows import guest, is_b2b, next_link, object_id, rows
+from reconciler.model import Guest, NotChecked, ObjectId
+
+_LISTINGS = 4
+"""How often the listing is begun before its expiring pages are taken for a fault."""
+
+_FIELDS = ",".join(requests.USER_FIELDS)
+_USERS = "users"
+
+
+@dataclass(slots=True, kw_only=True)
+class FoundGuests:
+    """What became known of the declared ids, and what the listing showed besides."""
+
+    guests: dict[ObjectId, Guest] = field(default_factory=dict)
+    """Sorted by id."""
+
+    deleted: frozenset[ObjectId] = frozenset()
+    unmanaged: int = 0
+    listed_all: bool = True
+    not_checked: tuple[NotChecked, ...] = ()
+
+
+async def find_guests(session: ReadSession, declared: Collection[ObjectId]) -> FoundGuests:
+    """Find every declared id among users, else among deleted users.
+
+    Raises `AccessDenied` when users cannot be read.
+    """
+    found = await _listed(session, frozenset(declared))
+    missing = sorted(declared - found.guests.keys())
+    found.guests.update(await _read_by_id(session, missing))
+    found.guests = dict(sorted(found.guests.items()))
+    gone = [key for key in missing if key not in found.guests]
+    found.deleted, found.not_checked = await _find_deleted(session, gone)
+    return found
+
+
+async def read_guest(session: ReadSession, key: ObjectId) -> Guest | None:
+    """Read one user; `None` when there is none."""
+    answer = await session.get(lambda: requests.user(key), what=f"user {key}")
+    return _guest_of(answer, key)
+
+
+async def _listed(session: ReadSession, declared: frozenset[ObjectId]) -> FoundGuests:
+    for _ in range(_LISTINGS):
+        listing = await _list(session, declared)
+        if listing is not None:
+            return listing
+    raise unexpected("guests", f"expired before its last page, {_LISTINGS} times")
+
+
+async def _list(session: ReadSession, declared: frozenset[ObjectId]) -> FoundGuests | None:
+    """List guests page by page; `None` when the pages expired on the way.
+
+    Listing stops once it has cost as much as asking for each id: neither way costs more than twice
+    the cheaper one then, although the size of the tenant is not known beforehand.
+    """
+    batches = -(-len(declared) // BATCH_SIZE)
+    found = FoundGuests()
+    others: set[ObjectId] = set()
+    links: set[str] = set()
+    answer = await session.get(requests.guest_listing, what=_USERS)
+    while True:
+        if answer.error.code == "Directory_ExpiredPageToken":
+            return None
+        _must_be_readable(answer)
+        page = answer.document(_USERS)
+        for row in rows(page, what=_USERS):
+            key = object_id(row.get("id"), what=_USERS)
+            if key in declared:
+                found.guests[key] = guest(row)
+            elif is_b2b(row):
+                others.add(key)
+        link = next_link(page, what=_USERS)
+        found.listed_all = link is None
+        found.unmanaged = len(others)
+        if link is None:
+            return found
+        if link in links:
+            raise unexpected(_USERS, "leads in a circle")
+        links.add(link)
+        if len(links) >= batches:
+            return found
+        answer = await session.get_url(link, what=_USERS)
+
+
+async def _read_by_id(session: ReadSession, keys: Sequence[ObjectId]) -> dict[ObjectId, Guest]:
+    answers = await session.batch_get([f"/users/{key}?$select={_FIELDS}" for key in keys], what=_USERS)
+    found = ((key, _guest_of(answer, key)) for key, answer in zip(keys, answers, strict=True))
+    return {key: user for key, user in found if user is not None}
+
+
+def _guest_of(answer: Answer, key: ObjectId) -> Guest | None:
+    if answer.status == 404:
+        return None
+    _must_be_readable(answer)
+    user = guest(answer.document(f"user {key}"))
+    if user.id != key:
+        raise unexpected(f"user {key}", "is about another one")
+    return user
+
+
+async def _find_deleted(
+    session: ReadSession, keys: Sequence[ObjectId]
+) -> tuple[frozenset[ObjectId], tuple[NotChecked, ...]]:
+    answers = await session.batch_get(
+        [f"/directory/deletedItems/{quote(key)}?$select=id" for key in keys], what="deleted users"
+    )
+    if any(answer.status == 403 for answer in answers):
+        return frozenset(), (
+            NotChecked(
+                check="deleted users",
+                permission="User.Read.All",
+                essential=False,
+                reason="the application may not read them, so a deleted guest shows as not found",
+            ),
+        )
+    for answer in answers:
+        if answer.status not in {200, 404}:
+            raise unexpected("deleted users", f"came with status {answer.status}")
+    return frozenset(key for key, answer in zip(keys, answers, strict=True) if answer.status == 200), ()
+
+
+def _must_be_readable(answer: Answer) -> None:
+    if answer.status == 403:
+        raise AccessDenied(
+            "the application may not read users",
+            rule="users-not-readable",
+            hint="grant it the application permission User.Read.All, with admin consent",
+        )
+    if answer.status != 200:
+        raise unexpected(_USERS, f"came with status {answer.status}")

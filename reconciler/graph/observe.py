@@ -1,0 +1,66 @@
+"""The directory as planning and apply read it. Nothing here can write: the session has no way to."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from reconciler.graph.client import ReadSession, TokenSource, connect
+from reconciler.graph.guests import find_guests, read_guest
+from reconciler.graph.owners import find_owners, read_owners
+from reconciler.graph.roles import find_role_holders
+from reconciler.graph.tenant import caller_of, read_invites_from, read_tenant
+from reconciler.model import AddressOwner, Desired, EmailAddress, Guest, Live, ObjectId
+from reconciler.plan import questions
+
+
+class GraphReader:
+    """A `DirectoryReader` over Microsoft Graph."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self._session = session
+
+    async def observe(self, desired: Desired) -> Live:
+        """Read all that planning `desired` needs; see `DirectoryReader.observe`."""
+        session = self._session
+        tenant = await read_tenant(session, desired.tenant_id)
+        declared = frozenset(wanted.id for wanted in desired.guests)
+        found = await find_guests(session, declared)
+        invites_from, policy_not_checked = await read_invites_from(session)
+        roles = await find_role_holders(session, declared)
+        owners = await find_owners(session, questions(desired, found.guests))
+        not_checked = (
+            *tenant.not_checked,
+            *policy_not_checked,
+            *found.not_checked,
+            *roles.not_checked,
+            *owners.not_checked,
+        )
+        return Live(
+            tenant_id=tenant.id,
+            verified_domains=tenant.verified_domains,
+            invites_from=invites_from,
+            caller=caller_of(session),
+            guests=found.guests,
+            deleted=found.deleted,
+            role_holders=roles.holders,
+            owners=owners.owners,
+            unmanaged=found.unmanaged,
+            listed_all=found.listed_all,
+            not_checked=tuple(sorted(not_checked, key=lambda unread: (unread.check, unread.reason))),
+        )
+
+    async def read_guest(self, guest: ObjectId) -> Guest | None:
+        """Read one user; see `DirectoryReader.read_guest`."""
+        return await read_guest(self._session, guest)
+
+    async def read_owners(
+        self, addresses: Sequence[EmailAddress]
+    ) -> Mapping[EmailAddress, tuple[AddressOwner, ...]]:
+        """Tell who holds each address; see `DirectoryReader.read_owners`."""
+        return await read_owners(self._session, addresses)
+
+
+@asynccontextmanager
+async def open_reader(root: str, tokens: TokenSource) -> AsyncIterator[GraphReader]:
+    """Connect to a Graph root, such as `https://graph.microsoft.com`, for reading."""
+    async with connect(root, tokens) as session:
+        yield GraphReader(session)

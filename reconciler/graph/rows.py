@@ -1,0 +1,154 @@
+"""Turns the rows Graph sends into the product's own values; a row of an unknown shape is an error."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from reconciler.graph.answers import Row, unexpected
+from reconciler.model import (
+    EmailAddress,
+    Guest,
+    Identity,
+    ObjectId,
+    ProxyAddress,
+    RedemptionState,
+    parse_instant,
+)
+
+_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+
+_T = TypeVar("_T")
+
+
+def object_id(value: Any, *, what: str) -> ObjectId:
+    """Read an object id, in lower case."""
+    text = value.lower() if isinstance(value, str) else ""
+    if not _GUID.match(text):
+        raise unexpected(what, "holds an object without an id")
+    return ObjectId(text)
+
+
+def rows(document: Row, *, what: str) -> list[Row]:
+    """Give the rows of a page."""
+    value = document.get("value")
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise unexpected(what, "has no list of objects")
+    return value
+
+
+def next_link(document: Row, *, what: str) -> str | None:
+    """Give the link to the page after this one.
+
+    Source: https://learn.microsoft.com/graph/paging
+    """
+    link = document.get("@odata.nextLink")
+    if link is not None and not isinstance(link, str):
+        raise unexpected(what, "has a link to the next page that is none")
+    return link
+
+
+def is_b2b(row: Row) -> bool:
+    """Tell of a raw row what `Guest.is_b2b` tells of a parsed one."""
+    return row.get("creationType") == "Invitation" or row.get("externalUserState") is not None
+
+
+def guest(row: Row) -> Guest:
+    """Read a user object that was asked for with `USER_FIELDS`.
+
+    Source: https://learn.microsoft.com/graph/api/resources/user
+    """
+    key = object_id(row.get("id"), what="users")
+    try:
+        return Guest(
+            id=key,
+            user_principal_name=_text(row, "userPrincipalName"),
+            display_name=_maybe_text(row, "displayName"),
+            user_type=_maybe_text(row, "userType"),
+            account_enabled=_maybe_bool(row, "accountEnabled") is not False,
+            creation_type=_maybe_text(row, "creationType"),
+            state=_maybe(row, "externalUserState", RedemptionState),
+            state_changed_at=_maybe(row, "externalUserStateChangeDateTime", parse_instant),
+            mail=_maybe(row, "mail", EmailAddress),
+            other_mails=tuple(sorted(map(EmailAddress, _texts(row, "otherMails")))),
+            proxy_addresses=proxy_addresses(_texts(row, "proxyAddresses")),
+            identities=tuple(
+                Identity(
+                    sign_in_type=_maybe_text(entry, "signInType"),
+                    issuer=_maybe_text(entry, "issuer"),
+                    issuer_assigned_id=_maybe_text(entry, "issuerAssignedId"),
+                )
+                for entry in _list(row, "identities", dict)
+            ),
+            on_premises_synced=_maybe_bool(row, "onPremisesSyncEnabled") is True,
+        )
+    except _Misshapen as misshapen:
+        raise unexpected(f"user {key}", f"has a {misshapen} of a shape nobody documented") from None
+
+
+def addresses_in(row: Row, *, what: str) -> tuple[str | None, str | None, list[str], list[str]]:
+    """Give `mail`, `userPrincipalName`, `otherMails` and `proxyAddresses` of any directory object."""
+    try:
+        return (
+            _maybe_text(row, "mail"),
+            _maybe_text(row, "userPrincipalName"),
+            _texts(row, "otherMails"),
+            _texts(row, "proxyAddresses"),
+        )
+    except _Misshapen as misshapen:
+        raise unexpected(what, f"has a {misshapen} of a shape nobody documented") from None
+
+
+def proxy_addresses(values: Iterable[str]) -> tuple[ProxyAddress, ...]:
+    """Read the SMTP entries of `proxyAddresses`, sorted by address; other kinds of address are left out."""
+    smtp = (
+        ProxyAddress(address=EmailAddress(value[5:]), primary=value.startswith("SMTP:"))
+        for value in values
+        if value[:5].lower() == "smtp:"
+    )
+    return tuple(sorted(smtp, key=lambda entry: (entry.address, not entry.primary)))
+
+
+class _Misshapen(ValueError):  # noqa: N818 - says which property, and becomes an error above
+    """Names the property that is not as documented."""
+
+
+def _maybe(row: Row, name: str, read: Callable[[str], _T]) -> _T | None:
+    value = _maybe_text(row, name)
+    try:
+        return None if value is None else read(value)
+    except ValueError:
+        raise _Misshapen(name) from None
+
+
+def _maybe_text(row: Row, name: str) -> str | None:
+    value = row.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _Misshapen(name)
+    return value
+
+
+def _text(row: Row, name: str) -> str:
+    value = row.get(name)
+    if not isinstance(value, str):
+        raise _Misshapen(name)
+    return value
+
+
+def _maybe_bool(row: Row, name: str) -> bool | None:
+    value = row.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise _Misshapen(name)
+    return value
+
+
+def _texts(row: Row, name: str) -> list[str]:
+    return _list(row, name, str)
+
+
+def _list(row: Row, name: str, kind: type[_T]) -> list[_T]:
+    value = row.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(entry, kind) for entry in value):
+        raise _Misshapen(name)
+    return value

@@ -1,0 +1,112 @@
+"""Reads what the tenant as a whole says: which one it is, its domains, and who may invite."""
+
+from dataclasses import dataclass
+
+from reconciler.errors import AccessDenied, WrongTenant
+from reconciler.graph import requests
+from reconciler.graph.answers import unexpected
+from reconciler.graph.client import ReadSession
+from reconciler.graph.rows import rows
+from reconciler.model import Caller, InvitesFrom, NotChecked, TenantId
+
+_WHAT = "the tenant"
+_POLICY = "the invitation policy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """The tenant the token is for."""
+
+    id: TenantId
+
+    verified_domains: frozenset[str] | None
+    """Lower case; `None` when they could not be read."""
+
+    not_checked: tuple[NotChecked, ...] = ()
+
+
+async def read_tenant(session: ReadSession, declared: TenantId) -> Tenant:
+    """Read which tenant this is; raise `WrongTenant` when it is not the declared one.
+
+    Without the permission to read it, the token's own word for its tenant is taken.
+    Source: https://learn.microsoft.com/graph/api/organization-list
+    """
+    answer = await session.get(requests.organization, what=_WHAT)
+    if answer.status == 403:
+        return _tenant_of_token(session, declared)
+    if answer.status != 200:
+        raise unexpected(_WHAT, f"came with status {answer.status}")
+    match rows(answer.document(_WHAT), what=_WHAT):
+        case [{"id": str(key), "verifiedDomains": [*domains]} as row]:
+            name = row.get("displayName")
+        case _:
+            raise unexpected(_WHAT, "is not one organization with its domains")
+    names = [domain.get("name") for domain in domains if isinstance(domain, dict)]
+    if len(names) != len(domains) or not all(isinstance(domain, str) for domain in names):
+        raise unexpected(_WHAT, "holds a domain without a name")
+    live = _same_tenant(key, declared, name if isinstance(name, str) else None)
+    return Tenant(id=live, verified_domains=frozenset(str(domain).lower() for domain in names))
+
+
+async def read_invites_from(session: ReadSession) -> tuple[InvitesFrom | None, tuple[NotChecked, ...]]:
+    """Read who may invite; best effort.
+
+    Source: https://learn.microsoft.com/graph/api/authorizationpolicy-get
+    """
+    answer = await session.get(requests.authorization_policy, what=_POLICY)
+    if answer.status == 403:
+        return None, (
+            NotChecked(
+                check="invitation policy",
+                permission="Policy.Read.All",
+                essential=False,
+                reason="the application may not read it; if invitations are closed, apply finds out",
+            ),
+        )
+    if answer.status != 200:
+        raise unexpected(_POLICY, f"came with status {answer.status}")
+    try:
+        return InvitesFrom(str(answer.document(_POLICY).get("allowInvitesFrom"))), ()
+    except ValueError:
+        raise unexpected(_POLICY, "names nobody known who may invite") from None
+
+
+def caller_of(session: ReadSession) -> Caller:
+    """Tell on whose behalf the token speaks: only a person's token has delegated scopes.
+
+    Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+    """
+    return Caller.PERSON if "scp" in session.claims() else Caller.APPLICATION
+
+
+def _tenant_of_token(session: ReadSession, declared: TenantId) -> Tenant:
+    tenant = session.claims().get("tid")
+    if not isinstance(tenant, str):
+        raise AccessDenied(
+            "the application may not read which tenant it is in",
+            rule="tenant-not-readable",
+            hint="grant it the application permission Organization.Read.All, with admin consent",
+        )
+    return Tenant(
+        id=_same_tenant(tenant, declared, None),
+        verified_domains=None,
+        not_checked=(
+            NotChecked(
+                check="verified domains",
+                permission="Organization.Read.All",
+                essential=True,
+                reason="the application may not read them; an address in one of them cannot be invited",
+            ),
+        ),
+    )
+
+
+def _same_tenant(live: str, declared: TenantId, name: str | None) -> TenantId:
+    if live.lower() != declared:
+        raise WrongTenant(
+            f"tenant.yaml declares tenant {declared}, but the directory is {live}"
+            + (f" ({name})" if name else ""),
+            rule="wrong-tenant",
+            hint="correct tenantId in tenant.yaml, or sign in to the declared tenant",
+        )
+    return declared
