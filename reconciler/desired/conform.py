@@ -1,0 +1,135 @@
+"""Reads one file against its schema: from bytes to data that conforms, or to problems with places."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any, Self
+
+from reconciler.desired.acceptance import Accept
+from reconciler.desired.problems import problem
+from reconciler.desired.reader import MAX_PROBLEMS, Digits, Document, Path, read
+from reconciler.desired.values import Breach
+from reconciler.model import Problem
+from reconciler.schemas import Violation, load_schema, violations
+
+_LONGEST_NUMBER = 18
+"""Longest run of digits that becomes a number; every limit of the schemas is far below."""
+
+_LONGEST_TYPO = 40
+"""Longest text that is compared with what is known: longer than every key and every value of an enum."""
+
+_RULES = {
+    "additionalProperties": "unknown-key",
+    "required": "missing-key",
+    "anyOf": "missing-key",
+    "enum": "not-allowed",
+    "pattern": "wrong-form",
+    "minimum": "out-of-range",
+    "maximum": "out-of-range",
+    "maxItems": "too-many-items",
+}
+"""JSON Schema keyword to rule; every other keyword is `wrong-type`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One file after reading and checking it against its schema."""
+
+    file: str
+    """Path relative to the desired tree, with forward slashes."""
+
+    document: Document
+
+    problems: tuple[Problem, ...]
+    """Unsorted. When there is none, `value` conforms to the schema."""
+
+    @property
+    def value(self) -> Any:
+        """What the file holds, as far as it was read; None when reading had to stop."""
+        return self.document.value if self.document.whole else None
+
+    def problem(self, path: Path, rule: str, message: str) -> Problem:
+        """Make a problem of the value at `path`."""
+        return problem(self.file, self.document.position(path), rule, message)
+
+    def with_breaches(self, breaches: Iterable[Breach]) -> Self:
+        """Add what rules beyond the schema found."""
+        found = tuple(self.problem(*breach) for breach in islice(breaches, MAX_PROBLEMS))
+        return replace(self, problems=self.problems + found) if found else self
+
+
+def check(file: str, data: bytes, schema: str, *, accepts: Accept | None = None) -> Checked:
+    """Read a file and check it against the published schema called `schema`, such as `guests`.
+
+    Unquoted digits become numbers where the schema wants numbers. `accepts` is a faster judge of the
+    same schema, asked first: what it accepts is not shown to jsonschema, what it refuses is. Never
+    raises for what stands in the file.
+    """
+    document = read(data)
+    problems = [problem(file, flaw.position, flaw.rule, flaw.message) for flaw in document.flaws]
+    if document.whole:
+        if document.has_digits:
+            root = load_schema(schema)
+            _set_numbers(document.value, root, root.get("$defs", {}))
+        if accepts is None or not accepts(document.value):
+            # What is wrong as YAML is not told again as a value of the wrong type.
+            told = {(known.line, known.column) for known in problems}
+            found = _told_by_schema(file, document, schema)
+            problems += [item for item in found if (item.line, item.column) not in told]
+    return Checked(file=file, document=document, problems=tuple(problems))
+
+
+def _told_by_schema(file: str, document: Document, schema: str) -> Iterator[Problem]:
+    told = dict.fromkeys(islice(violations(schema, document.value), MAX_PROBLEMS))
+    for violation in told:
+        yield problem(
+            file,
+            document.position(violation.path, on_key=violation.on_key),
+            _RULES.get(violation.keyword, "wrong-type"),
+            violation.message,
+            hint=_did_you_mean(violation, document.value),
+        )
+    if len(told) >= MAX_PROBLEMS:
+        yield problem(file, (1, 1), "too-many-problems", f"the file has {MAX_PROBLEMS} problems or more")
+
+
+def _did_you_mean(violation: Violation, root: Any) -> str | None:
+    """Give a hint when what stands there looks like one of the choices."""
+    if not violation.choices:
+        return None
+    written: Any = violation.path[-1]
+    if not violation.on_key:
+        written = root
+        for step in violation.path:
+            written = written[step]
+    if not isinstance(written, str) or len(written) > _LONGEST_TYPO:
+        return None
+    spellings = {choice.lower(): choice for choice in violation.choices}
+    close = get_close_matches(written.lower(), spellings, n=1)
+    return f"did you mean {spellings[close[0]]!r}?" if close else None
+
+
+def _set_numbers(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> None:
+    """Replace in place the digits that stand where the schema wants a number. As deep as the schema is."""
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        parts = [(key, properties[key]) for key in value if key in properties]
+    elif isinstance(value, list) and "items" in schema:
+        parts = [(index, schema["items"]) for index in range(len(value))]
+    else:
+        return
+    for place, declared in parts:
+        part = declared
+        if "$ref" in declared:
+            part = definitions[declared["$ref"].rpartition("/")[2]]
+        item = value[place]
+        if isinstance(item, Digits):
+            if _wants_number(part) and len(item) <= _LONGEST_NUMBER:
+                value[place] = int(item)
+        else:
+            _set_numbers(item, part, definitions)
+
+
+def _wants_number(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") in {"integer", "number"}

@@ -1,0 +1,113 @@
+"""The files that list guests: the rules about one entry, and the entries themselves once they hold."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+from reconciler.desired.acceptance import Accept, acceptance
+from reconciler.desired.conform import Checked, check
+from reconciler.desired.values import (
+    Breach,
+    address_breaches,
+    day_breaches,
+    read_invitation,
+    reset_breaches,
+    text_at,
+)
+from reconciler.model import DesiredGuest, EmailAddress, Hold, Invitation, ObjectId, Source, parse_instant
+from reconciler.schemas import load_schema, quoted
+
+_SCHEMA = "guests"
+
+_CC = ("invitation", "cc")
+_HOLD_UNTIL = ("hold", "until")
+_RESET_AFTER = ("resetAfter",)
+
+# Nearly every entry has these keys only, and there are many entries.
+_PLAIN = frozenset({"id", "name", "email"})
+
+
+def check_guests(file: str, data: bytes, *, now: datetime) -> Checked:
+    """Check the file by its schema and by the rules about the values of each entry."""
+    checked = check(file, data, _SCHEMA, accepts=_accepts())
+    return checked.with_breaches(_breaches(checked, now))
+
+
+def entries(checked: Checked) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Give the entries of a guests file that are mappings, with their index, whatever is wrong with them."""
+    listed = checked.value.get("guests") if isinstance(checked.value, dict) else None
+    if isinstance(listed, list):
+        for index, entry in enumerate(listed):
+            if isinstance(entry, dict):
+                yield index, entry
+
+
+def addresses(entry: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """Give every address an entry claims, with its path inside the entry."""
+    email = entry.get("email")
+    if isinstance(email, str):
+        yield email, ("email",)
+    if "alternateEmails" in entry and isinstance(entry["alternateEmails"], list):
+        for index, text in enumerate(entry["alternateEmails"]):
+            if isinstance(text, str):
+                yield text, ("alternateEmails", index)
+
+
+def build_guests(checked: Checked, invitation: Invitation) -> Iterator[DesiredGuest]:
+    """Build the guests of a file that broke no rule; `invitation` holds the tenant's defaults."""
+    for index, entry in entries(checked):
+        line, _ = checked.document.position(("guests", index))
+        reset_after = entry.get("resetAfter")
+        yield DesiredGuest(
+            id=ObjectId(entry["id"].lower()),
+            name=entry.get("name"),
+            email=EmailAddress(entry["email"]),
+            alternate_emails=_alternates(entry),
+            reset_after=None if reset_after is None else parse_instant(reset_after),
+            invitation=read_invitation(entry["invitation"], invitation)
+            if "invitation" in entry
+            else invitation,
+            hold=_hold(entry),
+            source=Source(file=checked.file, line=line),
+        )
+
+
+@cache
+def _accepts() -> Accept:
+    return acceptance(load_schema(_SCHEMA))
+
+
+def _breaches(checked: Checked, now: datetime) -> Iterator[Breach]:
+    for index, entry in entries(checked):
+        for path, rule, message in _entry_breaches(entry, now):
+            yield ("guests", index, *path), rule, message
+
+
+def _entry_breaches(entry: Mapping[str, Any], now: datetime) -> Iterator[Breach]:
+    for text, path in addresses(entry):
+        yield from address_breaches(text, path)
+    if entry.keys() <= _PLAIN:
+        return
+    yield from _email_among_alternates(entry)
+    yield from address_breaches(text_at(entry, _CC), _CC)
+    yield from day_breaches(text_at(entry, _HOLD_UNTIL), _HOLD_UNTIL)
+    yield from reset_breaches(text_at(entry, _RESET_AFTER), _RESET_AFTER, now)
+
+
+def _email_among_alternates(entry: Mapping[str, Any]) -> Iterator[Breach]:
+    claimed = list(addresses(entry))
+    email = text_at(entry, ("email",))
+    for text, path in claimed:
+        if path != ("email",) and email is not None and text.lower() == email.lower():
+            yield path, "email-in-alternates", f"{quoted(text)} is this guest's email"
+
+
+def _alternates(entry: Mapping[str, Any]) -> tuple[EmailAddress, ...] | None:
+    texts = entry.get("alternateEmails")
+    return None if texts is None else tuple(sorted(map(EmailAddress, texts)))
+
+
+def _hold(entry: Mapping[str, Any]) -> Hold | None:
+    hold = entry.get("hold")
+    return None if hold is None else Hold(reason=hold["reason"], until=date.fromisoformat(hold["until"]))

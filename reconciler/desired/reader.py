@@ -1,0 +1,315 @@
+"""Reads one YAML file as plain data, with positions: the only place that imports yaml.
+
+It goes over the parser's events and builds nothing but dict, list and text. A loader that resolves
+tags or aliases can be made to run code or to fill the memory, and one that composes a tree recurses
+in C: fifty thousand opening brackets kill the process instead of raising.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NoReturn
+
+import yaml
+
+from reconciler.schemas import quoted
+
+MAX_BYTES = 8 * 1024 * 1024
+"""Largest file that is read."""
+
+MAX_DEPTH = 16
+"""Deepest nesting of mappings and lists; the formats need six levels."""
+
+MAX_PROBLEMS = 10_000
+"""Most problems that are collected from one file."""
+
+Position = tuple[int, int]
+"""Line and column, both from 1, the column in characters."""
+
+Path = tuple[str | int, ...]
+"""Keys and indexes from the root of a document to one of its values."""
+
+# A place as the parser gives it. Every event has one, whatever the stubs say; what the parsers in C
+# and in Python have in common are `line` and `column`, both from 0.
+_Mark = Any
+
+# What an unquoted scalar means besides itself. Everything else stays text: `no` is Norwegian, `012`
+# and `2026-11-20` are what they look like, and the schema says where a number is meant.
+_CONSTANTS = {"true": True, "false": False, "null": None, "~": None, "": None}
+
+
+class Digits(str):
+    """An unquoted scalar of decimal digits: text, unless the schema wants a whole number there."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaw:
+    """A problem of one file, before it is known which file that is."""
+
+    rule: str
+    message: str
+    position: Position
+
+
+class Document:
+    """One YAML document as data; where the file has flaws, as much of it as could be read."""
+
+    __slots__ = ("_key_numbers", "_marks", "_top", "flaws", "has_digits", "whole")
+
+    def __init__(
+        self,
+        *,
+        top: list[Any],
+        marks: Mapping[int, Sequence[_Mark]],
+        flaws: Sequence[Flaw],
+        whole: bool,
+        has_digits: bool,
+    ) -> None:
+        self.flaws = flaws
+        """What was wrong with the file as YAML."""
+        self.whole = whole
+        """False when reading had to stop: then there is no value worth checking."""
+        self.has_digits = has_digits
+        """Whether there is a `Digits` anywhere in the value."""
+        self._top = top
+        self._marks = marks
+        self._key_numbers: dict[int, dict[str, int]] = {}
+
+    @property
+    def value(self) -> Any:
+        """The document: dict, list, str, `Digits`, bool or None, nested; None for an empty file."""
+        return self._top[0] if self._top else None
+
+    def position(self, path: Path, *, on_key: bool = False) -> Position:
+        """Tell where the value at `path` begins; with `on_key`, where the last key of `path` does.
+
+        A value must stand at `path`. Containers must be the ones that were read; scalars in them
+        may have been replaced.
+        """
+        if not self._top:
+            return 1, 1
+        container: Any = self._top
+        number, item = 0, self._top[0]
+        for step in path:
+            container = item
+            number = step if isinstance(step, int) else 2 * self._key_number(container, step) + 1
+            item = container[step]
+        return _position(self._marks[id(container)][number - on_key])
+
+    def key_position(self, mapping: dict[str, Any], key: str) -> Position:
+        """Tell where `key` of a mapping of this document stands."""
+        return _position(self._marks[id(mapping)][2 * self._key_number(mapping, key)])
+
+    def _key_number(self, mapping: dict[str, Any], key: str) -> int:
+        # Numbered once for each mapping: a hostile one has a million keys, each a problem.
+        numbers = self._key_numbers.get(id(mapping))
+        if numbers is None:
+            numbers = self._key_numbers[id(mapping)] = {name: n for n, name in enumerate(mapping)}
+        return numbers[key]
+
+
+def read(data: bytes) -> Document:
+    """Read a file. Never raises for what stands in it: flaws are collected in the document.
+
+    Text only: a scalar is a bool or None where YAML's core schema says so and it is not quoted, a
+    `Digits` where it is an unquoted run of digits, else str. Tags, anchors, aliases, keys that are
+    not text, keys given twice and further documents are flaws; the first of two equal keys counts.
+    """
+    builder = _Builder()
+    whole = True
+    try:
+        builder.build(data)
+    except _StopReading as stop:
+        whole = stop.whole
+    return builder.finish(whole=whole)
+
+
+def _position(mark: _Mark) -> Position:
+    return mark.line + 1, mark.column + 1
+
+
+def _position_of_byte(data: bytes, offset: int) -> Position:
+    before = data[:offset].decode("utf-8-sig", errors="replace")
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+class _StopReading(Exception):  # noqa: N818  (ends a loop inside this module; no error of the product)
+    """Nothing more is read from the file. Why has been noted."""
+
+    def __init__(self, *, whole: bool) -> None:
+        super().__init__()
+        self.whole = whole
+        """Whether what was read is a document all the same."""
+
+
+class _Due(Enum):
+    """What the next node of a container is, when it is not the value of a key that was read."""
+
+    KEY = "a key of the mapping"
+    ITEM = "an item of the list"
+    NOTHING = "a value to be read over, because its key cannot be used"
+
+
+class _Builder:
+    """Builds a document from events. Nothing here recurses: the nesting is in `_outer`."""
+
+    __slots__ = (
+        "_container",
+        "_documents",
+        "_due",
+        "_flaws",
+        "_has_digits",
+        "_marks",
+        "_note",
+        "_outer",
+        "_repeated",
+        "_top",
+    )
+
+    def __init__(self) -> None:
+        self._top: list[Any] = []
+        self._marks: dict[int, list[_Mark]] = {id(self._top): []}
+        self._flaws: list[Flaw] = []
+        self._repeated: list[tuple[dict[str, Any], str, _Mark]] = []
+        self._documents = 0
+        self._has_digits = False
+        self._container: Any = self._top
+        self._due: str | _Due = _Due.ITEM
+        self._note = self._marks[id(self._top)].append
+        self._outer: list[tuple[Any, str | _Due, Callable[[_Mark], None]]] = []
+
+    def build(self, data: bytes) -> None:
+        """Go through the events of a file. Raises `_StopReading`."""
+        if len(data) > MAX_BYTES:
+            self._stop("too-large", f"the file has more than {MAX_BYTES} bytes", (1, 1))
+        handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.MappingStartEvent: self._open_mapping,
+            yaml.SequenceStartEvent: self._open_list,
+            yaml.MappingEndEvent: self._close,
+            yaml.SequenceEndEvent: self._close,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
+        }
+        try:
+            # The parser itself would take UTF-16, which git and editors take for binary.
+            data.decode()
+            for event in yaml.parse(data, yaml.CSafeLoader):
+                handle = handlers.get(event.__class__)
+                if handle is not None:
+                    handle(event)
+        except UnicodeDecodeError as error:
+            self._stop("encoding", "the file is not UTF-8", _position_of_byte(data, error.start))
+        except yaml.reader.ReaderError as error:
+            place = _position_of_byte(data, error.position)
+            self._stop("encoding", "here stands a control character", place)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            why = ": ".join(part for part in (error.context, error.problem) if part)
+            self._stop("syntax", why, _position(mark) if mark else (1, 1))
+
+    def finish(self, *, whole: bool) -> Document:
+        """Hand over what was built."""
+        document = Document(
+            top=self._top, marks=self._marks, flaws=self._flaws, whole=whole, has_digits=self._has_digits
+        )
+        # Only now, when the keys are numbered once and for all, can the first of two be found cheaply.
+        for mapping, key, mark in self._repeated:
+            line, column = document.key_position(mapping, key)
+            message = f"{quoted(key)} was given before, at {line}:{column}"
+            self._flaws.append(Flaw(rule="duplicate-key", message=message, position=_position(mark)))
+        return document
+
+    def _flaw(self, rule: str, message: str, position: Position) -> None:
+        self._flaws.append(Flaw(rule=rule, message=message, position=position))
+        if len(self._flaws) >= MAX_PROBLEMS:
+            self._stop("too-many-problems", f"the file has {MAX_PROBLEMS} problems or more", position)
+
+    def _stop(self, rule: str, message: str, position: Position, *, whole: bool = False) -> NoReturn:
+        self._flaws.append(Flaw(rule=rule, message=message, position=position))
+        raise _StopReading(whole=whole)
+
+    def _document(self, event: yaml.DocumentStartEvent) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            message = "a second document begins here"
+            self._stop("second-document", message, _position(event.start_mark), whole=True)
+
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        if event.anchor is not None or event.tag is not None:
+            self._refuse_decoration(event)
+        value = event.value
+        if self._due is _Due.KEY:
+            if value in self._container:
+                self._repeated.append((self._container, value, event.start_mark))
+                self._due = _Due.NOTHING
+            else:
+                self._note(event.start_mark)
+                self._due = value
+        elif not event.implicit[0]:
+            self._place(value, event.start_mark)
+        elif value in _CONSTANTS:
+            self._place(_CONSTANTS[value], event.start_mark)
+        elif value.isdecimal() and value.isascii():
+            self._has_digits = True
+            self._place(Digits(value), event.start_mark)
+        else:
+            self._place(value, event.start_mark)
+
+    def _place(self, value: object, mark: _Mark) -> None:
+        due = self._due
+        if due is _Due.ITEM:
+            self._container.append(value)
+            self._note(mark)
+        elif due is _Due.NOTHING:
+            self._due = _Due.KEY
+        else:
+            self._container[due] = value
+            self._note(mark)
+            self._due = _Due.KEY
+
+    def _open_mapping(self, event: yaml.MappingStartEvent) -> None:
+        new: dict[str, Any] = {}
+        self._open(new, event)
+        self._due = _Due.KEY
+
+    def _open_list(self, event: yaml.SequenceStartEvent) -> None:
+        new: list[Any] = []
+        self._open(new, event)
+        self._due = _Due.ITEM
+
+    def _open(self, new: object, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+        mark = event.start_mark
+        if event.anchor is not None or event.tag is not None:
+            self._refuse_decoration(event)
+        if len(self._outer) >= MAX_DEPTH:
+            self._stop("too-deep", f"values are nested deeper than {MAX_DEPTH} levels", _position(mark))
+        if self._due is _Due.KEY:
+            self._flaw("key-not-text", "a list or a mapping stands where a key is expected", _position(mark))
+            self._due = _Due.NOTHING
+        else:
+            self._place(new, mark)
+        self._outer.append((self._container, self._due, self._note))
+        marks = self._marks[id(new)] = []
+        self._container, self._note = new, marks.append
+
+    def _close(self, _event: yaml.Event) -> None:
+        self._container, self._due, self._note = self._outer.pop()
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        self._flaw("alias", "an alias stands here", _position(event.start_mark))
+        if self._due is _Due.KEY:
+            self._due = _Due.NOTHING
+        else:
+            self._place(None, event.start_mark)
+
+    def _refuse_decoration(
+        self, event: yaml.ScalarEvent | yaml.MappingStartEvent | yaml.SequenceStartEvent
+    ) -> None:
+        place = _position(event.start_mark)
+        if event.anchor is not None:
+            self._flaw("alias", "an anchor stands here", place)
+        if event.tag is not None:
+            self._flaw("tag", "a tag stands here", place)

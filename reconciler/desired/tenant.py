@@ -1,0 +1,89 @@
+"""The file `tenant.yaml`: which tenant, its defaults and its guard rails."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any
+
+from reconciler.desired.acceptance import Accept, acceptance
+from reconciler.desired.conform import Checked, check
+from reconciler.desired.values import Breach, address_breaches, day_breaches, read_invitation, text_at
+from reconciler.model import Cloud, Invitation, LimitRaise, ObjectId, Policy, TenantId
+from reconciler.schemas import load_schema
+
+_SCHEMA = "tenant"
+
+_CC = ("defaults", "invitation", "cc")
+_RAISE_UNTIL = ("policy", "raise", "until")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """What `tenant.yaml` says."""
+
+    tenant_id: TenantId
+    cloud: Cloud
+    policy: Policy
+
+    invitation: Invitation
+    """What holds for a guest that says nothing else."""
+
+
+def check_tenant(file: str, data: bytes) -> Checked:
+    """Check the file by its schema and by the rules about its values."""
+    checked = check(file, data, _SCHEMA, accepts=_accepts())
+    return checked.with_breaches(_breaches(checked.value))
+
+
+def build_tenant(value: Mapping[str, Any]) -> Tenant:
+    """Build the tenant from a document that broke no rule; missing keys get their defaults."""
+    tenant_id = TenantId(value["tenantId"].lower())
+    built_in = Invitation(
+        redirect_url=f"https://myapps.microsoft.com?tenantId={tenant_id}",
+        send_message=True,
+        language="en-US",
+        cc=None,
+        message=None,
+    )
+    return Tenant(
+        tenant_id=tenant_id,
+        cloud=Cloud(value.get("cloud", Cloud.GLOBAL)),
+        policy=_policy(value.get("policy", {})),
+        invitation=read_invitation(value.get("defaults", {}).get("invitation", {}), built_in),
+    )
+
+
+@cache
+def _accepts() -> Accept:
+    return acceptance(load_schema(_SCHEMA))
+
+
+def _breaches(value: Any) -> Iterator[Breach]:
+    yield from address_breaches(text_at(value, _CC), _CC)
+    yield from day_breaches(text_at(value, _RAISE_UNTIL), _RAISE_UNTIL)
+
+
+def _policy(value: Mapping[str, Any]) -> Policy:
+    defaults = Policy()
+    return Policy(
+        max_changes=value.get("maxChanges", defaults.max_changes),
+        max_change_percent=value.get("maxChangePercent", defaults.max_change_percent),
+        limit_raise=_raise(value["raise"]) if "raise" in value else None,
+        allowed_domains=_lower(value.get("allowedDomains", ())),
+        denied_domains=_lower(value.get("deniedDomains", ())),
+        protected=tuple(map(ObjectId, _lower(value.get("protected", ())))),
+    )
+
+
+def _raise(value: Mapping[str, Any]) -> LimitRaise:
+    return LimitRaise(
+        max_changes=value.get("maxChanges"),
+        max_change_percent=value.get("maxChangePercent"),
+        until=date.fromisoformat(value["until"]),
+        reason=str(value["reason"]),
+    )
+
+
+def _lower(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({text.lower() for text in texts}))

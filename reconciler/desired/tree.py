@@ -1,0 +1,120 @@
+"""Reads the files of a desired tree into memory: the only part of loading that touches files.
+
+It follows no links, opens nothing but regular files and reads no more than it has to, because a
+pull request from a stranger can put anything into the folder. It does not look into the files.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from reconciler.desired.problems import problem
+from reconciler.desired.reader import MAX_BYTES
+from reconciler.model import Problem
+from reconciler.schemas import quoted
+
+TENANT_FILE = "tenant.yaml"
+"""The file at the root that says which tenant the tree is for."""
+
+EMULATOR_FILE = "emulator.yaml"
+"""The file at the root that belongs to the embedded emulator; no part of the desired state."""
+
+ROOT = "."
+"""Stands for the tree itself in a problem."""
+
+MAX_FILES = 10_000
+"""Most files of one tree."""
+
+MAX_TREE_BYTES = 64 * 1024 * 1024
+"""Most bytes of all files of one tree together."""
+
+_SUFFIXES = frozenset({".yaml", ".yml"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """The files of a desired tree, from a folder or from a git revision."""
+
+    files: Mapping[str, bytes]
+    """Path relative to the tree, with forward slashes, to content; what `is_declaring` denies is ignored."""
+
+    problems: tuple[Problem, ...] = ()
+    """What could not be read."""
+
+
+def is_declaring(file: str) -> bool:
+    """Tell whether a file of the tree, by its path, is part of the desired state."""
+    path = PurePosixPath(file)
+    hidden = any(part.startswith(".") for part in path.parts)
+    return path.suffix.lower() in _SUFFIXES and not hidden and file != EMULATOR_FILE
+
+
+def read_tree(root: Path) -> Tree:
+    """Read the files of the desired tree in the folder `root`.
+
+    Raises nothing: what cannot be read is a problem in the tree, for `load` to report with the others.
+    """
+    reading = _Reading()
+    folders = [""]
+    while folders and not reading.full:
+        folder = folders.pop()
+        try:
+            with os.scandir(root / folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            rule = "unreadable" if folder else "no-tree"
+            message = f"the folder {quoted(str(root / folder))} cannot be read: {error.strerror}"
+            reading.problem(folder.removesuffix("/") or ROOT, rule, message)
+            continue
+        folders += reading.take(folder, entries)
+    return Tree(files=dict(sorted(reading.files.items())), problems=tuple(reading.problems))
+
+
+class _Reading:
+    """What was read of a tree so far."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.problems: list[Problem] = []
+        self.full = False
+        self._bytes = 0
+
+    def problem(self, file: str, rule: str, message: str) -> None:
+        self.problems.append(problem(file, (1, 1), rule, message))
+
+    def take(self, folder: str, entries: Sequence[os.DirEntry[str]]) -> list[str]:
+        """Read the files of a folder; give the folders in it, each with a slash at its end."""
+        folders = []
+        for entry in entries:
+            file = f"{folder}{entry.name}"
+            if entry.name.startswith(".") or self.full:
+                continue
+            if entry.is_symlink():
+                self.problem(file, "symbolic-link", "this is a symbolic link")
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(f"{file}/")
+            elif not is_declaring(file):
+                continue
+            elif not entry.is_file(follow_symlinks=False):
+                self.problem(file, "not-a-file", "this is neither a regular file nor a folder")
+            else:
+                self._read(file, entry.path)
+        return folders
+
+    def _read(self, file: str, path: str) -> None:
+        try:
+            with Path(path).open("rb") as opened:
+                # One byte too many shows the reader that the file is too large.
+                data = opened.read(MAX_BYTES + 1)
+        except OSError as error:
+            self.problem(file, "unreadable", f"the file cannot be read: {error.strerror}")
+            return
+        self.files[file] = data
+        self._bytes += len(data)
+        if len(self.files) > MAX_FILES or self._bytes > MAX_TREE_BYTES:
+            self.full = True
+            message = (
+                f"the tree has more than {MAX_FILES} files or {MAX_TREE_BYTES} bytes; the rest was not read"
+            )
+            self.problem(file, "too-large", message)

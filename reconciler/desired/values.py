@@ -1,0 +1,81 @@
+"""The rules about single values that a schema cannot state, and the values themselves once they hold."""
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from reconciler.desired.reader import Path
+from reconciler.model import EmailAddress, Invitation, address_flaw, parse_instant
+from reconciler.schemas import quoted
+
+Breach = tuple[Path, str, str]
+"""Where in a document which rule is broken, and a message."""
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def text_at(value: Any, path: Path) -> str | None:
+    """Give the text at `path`; `None` when there is no text, which is the schema's business."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def address_breaches(text: str | None, path: Path) -> Iterator[Breach]:
+    """Check an address against what Graph takes in an invitation; `None` passes."""
+    if text is not None and (flaw := address_flaw(text)) is not None:
+        yield path, "address", f"{quoted(text)} cannot be used: {flaw}"
+
+
+def day_breaches(text: str | None, path: Path) -> Iterator[Breach]:
+    """Check that the text is a day, and no more than a day; `None` passes."""
+    if text is not None and not _is_day(text):
+        yield path, "date", f"{quoted(text)} is not a day"
+
+
+def reset_breaches(text: str | None, path: Path, now: datetime) -> Iterator[Breach]:
+    """Check that the text is an instant that does not lie after `now`; `None` passes."""
+    if text is None:
+        return
+    moment = _instant(text)
+    if moment is None:
+        yield path, "instant", f"{quoted(text)} is not an instant with a time zone"
+    elif moment > now:
+        yield path, "future-reset", f"{quoted(text)} is in the future"
+
+
+def _is_day(text: str) -> bool:
+    # Python's parser alone would also take week dates and days without hyphens.
+    if not _DAY.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _instant(text: str) -> datetime | None:
+    # The form is that of https://www.rfc-editor.org/rfc/rfc3339#section-5.6; Python alone takes more.
+    if not _INSTANT.fullmatch(text):
+        return None
+    try:
+        return parse_instant(text)
+    except (ValueError, OverflowError):  # no such day, or outside the years 1 to 9999 once it is in UTC
+        return None
+
+
+def read_invitation(value: dict[str, Any], defaults: Invitation) -> Invitation:
+    """Lay the keys of an `invitation` that broke no rule over the defaults."""
+    cc = value.get("cc")
+    return Invitation(
+        redirect_url=value.get("redirectUrl", defaults.redirect_url),
+        send_message=value.get("sendMessage", defaults.send_message),
+        language=value.get("language", defaults.language),
+        cc=defaults.cc if cc is None else EmailAddress(cc),
+        message=value.get("message", defaults.message),
+    )

@@ -1,0 +1,155 @@
+"""The published JSON Schemas and their verdict on a value: the only place that imports jsonschema.
+
+A violation is told in words of our own: jsonschema's messages quote the value without bounds, and
+values come from strangers.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
+
+MAX_QUOTED = 60
+"""Most characters of a value that a message repeats."""
+
+_TYPE_NAMES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "empty",
+    "number": "a number",
+    "object": "a mapping of keys",
+    "string": "text",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One place where a value breaks its schema."""
+
+    path: tuple[str | int, ...]
+    """Keys and indexes from the root to the offending value, or to the offending key."""
+
+    keyword: str
+    """The JSON Schema keyword that was broken, such as `required`."""
+
+    message: str
+    """What is wrong, without the place. Quotes at most `MAX_QUOTED` characters of the value, unescaped."""
+
+    on_key: bool = False
+    """Whether the last element of `path` is itself the culprit: a key that may not be there."""
+
+    choices: tuple[str, ...] = ()
+    """What could stand there instead, where the schema lists it: known keys, or the values of an `enum`."""
+
+
+@cache
+def load_schema(name: str) -> Mapping[str, Any]:
+    """Read the schema called `name`, such as `guests`; never change what this returns."""
+    schema: Mapping[str, Any] = json.loads(schema_path(name).read_bytes())
+    return schema
+
+
+def schema_path(name: str, package: Path = Path(__file__).parent) -> Path:
+    """Find a schema file: inside the installed package, or beside the package in a checkout."""
+    installed = package / "schemas"
+    folder = installed if installed.is_dir() else package.parent / "schemas"
+    return folder / f"{name}.schema.json"
+
+
+def violations(name: str, value: Any) -> Iterator[Violation]:
+    """Give every violation of the schema called `name`, lazily; nothing when `value` conforms.
+
+    `value` is made of dict, list, str, int, float, bool and None. The formats of strings are notes
+    for editors and are not looked at. One missing key may be told more than once.
+    """
+    for error in _validator(name).iter_errors(value):
+        yield from _translate(error)
+
+
+@cache
+def _validator(name: str) -> "Draft202012Validator":
+    # Most runs read only valid files, which the fast path accepts without jsonschema;
+    # importing it takes longer than all the rest of `reconciler --help`.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+
+    return Draft202012Validator(load_schema(name))
+
+
+def _translate(error: "ValidationError") -> Iterator[Violation]:
+    path = tuple(error.absolute_path)
+    keyword = str(error.validator)
+    instance, expected, schema = _parts(error)
+    if keyword == "additionalProperties":
+        known = tuple(schema.get("properties", ()))
+        for key in instance:
+            if key not in known:
+                yield Violation(
+                    path=(*path, key),
+                    keyword=keyword,
+                    message=f"{quoted(key)} is not a key that is known here",
+                    on_key=True,
+                    choices=known,
+                )
+    elif keyword == "required":
+        for key in expected:
+            if key not in instance:
+                yield Violation(path=path, keyword=keyword, message=f"{key!r} is missing")
+    else:
+        choices = tuple(map(str, expected)) if keyword == "enum" else ()
+        message = _message(keyword, instance, expected, schema)
+        yield Violation(path=path, keyword=keyword, message=message, choices=choices)
+
+
+def _parts(error: "ValidationError") -> tuple[Any, Any, Any]:
+    # Typed as perhaps unset, which they are only before an error leaves its validator.
+    return error.instance, error.validator_value, error.schema
+
+
+def _message(keyword: str, instance: Any, expected: Any, schema: Any) -> str:
+    match keyword:
+        case "type":
+            types = [expected] if isinstance(expected, str) else expected
+            wanted = " or ".join(_TYPE_NAMES[name] for name in types)
+            return f"{_described(instance)} stands where {wanted} is expected"
+        case "enum":
+            return f"{_described(instance)} is none of {', '.join(map(str, expected))}"
+        case "pattern":
+            return f"{quoted(instance)} {schema.get('patternErrorMessage', 'has the wrong form')}"
+        case "minimum":
+            return f"{instance} is less than {expected}"
+        case "maximum":
+            return f"{instance} is more than {expected}"
+        case "maxItems":
+            return f"the list has {len(instance)} items, {expected} are allowed"
+        case "anyOf" if all(branch.keys() == {"required"} for branch in expected):
+            names = [key for branch in expected for key in branch["required"]]
+            return f"one of {' and '.join(map(repr, names))} must be there"
+        case _:
+            return f"what stands here does not fit the schema's {keyword!r}"
+
+
+def _described(value: object) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"the text {quoted(value)}"
+        case dict():
+            return "a mapping"
+        case list():
+            return "a list"
+        case _:
+            return f"the number {value}"
+
+
+def quoted(text: str) -> str:
+    """Repeat a stranger's text in a message, cut to a bounded length; escaping is left to the output."""
+    return f"'{text}'" if len(text) <= MAX_QUOTED else f"'{text[:MAX_QUOTED]}…'"
