@@ -21,9 +21,6 @@ from reconciler.render import wording
 from reconciler.render.escape import terminal
 from reconciler.render.lines import BAD, CAUTION, GOOD, HEADING, QUIET, Page
 
-MANY: Final = 30
-"""From this many changes on, what holds for most of them is said once instead of for each."""
-
 _OUTCOME_STYLES: Final = {
     Outcome.FAILED: BAD,
     Outcome.UNVERIFIED: CAUTION,
@@ -45,7 +42,7 @@ def plan(shown: Plan, *, width: int, colour: bool) -> str:
     if wording.emulated(shown.cloud):
         page.write(wording.EMULATOR, style=CAUTION)
     page.write(f"Plan for tenant {shown.tenant_id}, made {format_instant(shown.created_at)}", style=HEADING)
-    many = len(shown.changes) >= MANY
+    many = len(shown.changes) >= wording.MANY
     if many:
         page.write(wording.USUAL)
     for change in shown.changes:
@@ -128,10 +125,9 @@ def _outcome(page: Page, one: GuestOutcome) -> None:
     page.write(f"{one.id} {one.display_name or wording.NO_NAME}", indent=4)
     if one.message:
         page.write(f"{one.rule}: {one.message}" if one.rule else one.message, indent=6)
-    if one.outcome in {Outcome.FAILED, Outcome.UNVERIFIED}:
+    if one.outcome not in wording.NO_CARE:
         for record in one.actions:
-            request = f", request {record.request_id}" if record.request_id else ""
-            page.write(f"{record.action}: {record.result.value}{request}", indent=6, style=QUIET)
+            page.write(wording.record(record), indent=6, style=QUIET)
 
 
 def _notes(page: Page, title: str, notes: tuple[Note, ...], *, style: Style) -> None:

@@ -6,9 +6,12 @@ Sentences hold values raw; each renderer escapes whole sentences for its medium.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 from reconciler.model import (
+    Action,
+    ActionRecord,
+    AddOtherMail,
     Change,
     ChangeKind,
     Cloud,
@@ -25,6 +28,9 @@ from reconciler.model import (
 EMULATOR: Final = "EMULATOR: nothing here is about a Microsoft tenant."
 
 NO_NAME: Final = "(no name)"
+
+MANY: Final = 20
+"""From this many changes on, `USUAL` is said once instead of for each."""
 
 USUAL: Final = (
     "Unless a guest below says otherwise: they cannot sign in until they redeem, Microsoft sends the"
@@ -49,6 +55,9 @@ OUTCOMES: Final = {
     Outcome.APPLIED: "Nothing to do: it was done, and seen in the directory.",
 }
 """What to do next about each outcome, in the order in which a reader should see them."""
+
+NO_CARE: Final = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED})
+"""Outcomes that ask nothing of anybody."""
 
 _SAID_BY_EFFECTS: Final = frozenset({"old-address-remains", "nobody-told", "kept-address"})
 
@@ -96,6 +105,27 @@ def from_to(change: Change) -> tuple[str, str]:
     if field is not None:
         return _listed(field.before), _listed(field.after)
     return _listed(None if change.precondition.mail is None else change.precondition.mail.text), "(the same)"
+
+
+def action(one: Action) -> str:
+    """Say what an action writes."""
+    match one:
+        case AddOtherMail(email=email):
+            return f"AddOtherMail {email}"
+        case ResetRedemption(email=email, redirect_url=landing):
+            return f"ResetRedemption {email}; after redeeming they land on {landing}"
+        case SetMail(email=email, other_mails=final):
+            return f"SetMail {email}; otherMails become {_listed(tuple(map(str, final)))}"
+        case SetOtherMails(other_mails=final):
+            return f"SetOtherMails {_listed(tuple(map(str, final)))}"
+        case _:
+            assert_never(one)
+
+
+def record(one: ActionRecord) -> str:
+    """Say how an action ended, with the number Microsoft's support asks for."""
+    request = f", request {one.request_id}" if one.request_id else ""
+    return f"{one.action}: {one.result.value}{request}"
 
 
 def risk(change: Change) -> int:

@@ -1,0 +1,192 @@
+"""Plans and reports as GitHub Flavored Markdown: bodies of comments, issues and step summaries.
+
+Every value stands in a cell of a table, escaped; outside of tables there are only words of our own.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from reconciler.model import (
+    Blocked,
+    Change,
+    Cloud,
+    GuestOutcome,
+    Note,
+    ObjectId,
+    Outcome,
+    Plan,
+    Report,
+    Source,
+)
+from reconciler.render import wording
+from reconciler.render.escape import markdown_cell, markdown_sentence
+from reconciler.render.page import LIMIT, Table, page
+
+LONGEST_SENTENCE: Final = 1_000
+"""Characters of one message that are shown, so that it cannot push all others off the page."""
+
+_DRIFTED: Final = (
+    "The directory is not as declared: somebody changed it since the last apply, or an apply did not finish."
+    " Apply by hand to bring it back, or change the declaration to what should hold."
+)
+
+
+def plan(shown: Plan, *, marker: str, elsewhere: str, limit: int = LIMIT) -> str:
+    """Write the plan for a pull request: counts first, then the riskiest rows, the digest last.
+
+    `marker` is a word of the caller's own, hidden in the first line, by which to find the comment again.
+    `elsewhere` is Markdown that says where the whole plan is, for when rows have to be left out.
+    `limit` is in characters.
+    """
+    return _plan(shown, [], marker=marker, elsewhere=elsewhere, limit=limit)
+
+
+def drift(shown: Plan, *, marker: str, elsewhere: str, limit: int = LIMIT) -> str:
+    """Write the plan of a scheduled run as the body of an issue; arguments as for `plan`."""
+    return _plan(shown, [_DRIFTED] if shown.changes else [], marker=marker, elsewhere=elsewhere, limit=limit)
+
+
+def report(shown: Report, *, marker: str, elsewhere: str, limit: int = LIMIT) -> str:
+    """Write what became of each guest, those who need somebody first; arguments as for `plan`."""
+    return page(
+        head=[*_opening(marker, shown.cloud), f"**{wording.tally(shown)}**"],
+        tables=[
+            _notes("The run was refused or broke off", shown.refusals),
+            *(
+                _outcomes(wanted, [one for one in shown.outcomes if one.outcome is wanted])
+                for wanted in wording.OUTCOMES
+            ),
+        ],
+        tail=[] if shown.digest is None else [f"Plan {markdown_cell(shown.digest)}"],
+        elsewhere=elsewhere,
+        limit=limit,
+    )
+
+
+def _plan(shown: Plan, intro: Sequence[str], *, marker: str, elsewhere: str, limit: int) -> str:
+    quiet = not shown.changes and not shown.blocked
+    many = len(shown.changes) >= wording.MANY
+    head = [*_opening(marker, shown.cloud), f"**{wording.headline(shown)}**", *intro]
+    if not quiet:
+        head.append(wording.counts(shown))
+    if (incomplete := wording.incomplete(shown)) is not None:
+        head.append(incomplete)
+    if many:
+        head.append(wording.USUAL)
+    ordered = sorted(shown.changes, key=wording.risk)
+    return page(
+        head=head,
+        tables=[
+            _notes("Apply would refuse this plan", shown.refusals),
+            _changes("Changes", ordered, unusual_only=many),
+            _blocked(shown.blocked),
+            _notes("Warnings", shown.warnings, folded=quiet),
+            _details(ordered),
+        ],
+        tail=[f"Plan {markdown_cell(shown.digest)}"],
+        elsewhere=elsewhere,
+        limit=limit,
+    )
+
+
+def _opening(marker: str, cloud: Cloud) -> list[str]:
+    """Begin with the marker: no value can forge it, because none stands in the first line."""
+    first = f"<!-- {marker} -->"
+    return [first, f"**{wording.EMULATOR}**"] if wording.emulated(cloud) else [first]
+
+
+def _changes(title: str, changes: Sequence[Change], *, unusual_only: bool) -> Table:
+    return Table(
+        title=title,
+        columns=("Who", "From", "To", "What will happen"),
+        rows=(_change(change, unusual_only=unusual_only) for change in changes),
+        count=len(changes),
+        share=0.6,
+    )
+
+
+def _change(change: Change, *, unusual_only: bool) -> tuple[str, ...]:
+    before, after = wording.from_to(change)
+    said = [_sentence(one.text) for one in wording.effects(change) if not (unusual_only and one.usual)]
+    said += [
+        f"**Warning** {markdown_cell(note.rule)}: {_sentence(note.message)}"
+        for note in wording.special_warnings(change)
+    ]
+    return _who(change.id, change.display_name), _sentence(before), _sentence(after), "<br>".join(said)
+
+
+def _blocked(blocked: Sequence[Blocked]) -> Table:
+    return Table(
+        title="Blocked",
+        columns=("Who", "Where", "Why, and what to do"),
+        rows=(
+            (
+                _who(one.id, one.display_name),
+                _where(one.source),
+                f"{markdown_cell(one.rule)}: {_sentence(one.message)}",
+            )
+            for one in blocked
+        ),
+        count=len(blocked),
+        share=0.6,
+    )
+
+
+def _details(changes: Sequence[Change]) -> Table:
+    return Table(
+        title="Details of each change",
+        columns=("Id", "Where", "Why", "Actions, in this order", "Digest"),
+        rows=(
+            (
+                markdown_cell(change.id),
+                _where(change.source),
+                _sentence(change.reason),
+                "<br>".join(_sentence(wording.action(one)) for one in change.actions),
+                markdown_cell(change.digest),
+            )
+            for change in changes
+        ),
+        count=len(changes),
+        folded=True,
+    )
+
+
+def _outcomes(outcome: Outcome, ended: Sequence[GuestOutcome]) -> Table:
+    return Table(
+        title=f"{outcome.value}: {wording.of(len(ended), 'guest')}. {wording.OUTCOMES[outcome]}",
+        columns=("Who", "What happened"),
+        rows=((_who(one.id, one.display_name), _happened(one)) for one in ended),
+        count=len(ended),
+        share=0.6,
+        folded=outcome in wording.NO_CARE,
+    )
+
+
+def _happened(one: GuestOutcome) -> str:
+    parts = [f"{markdown_cell(one.rule)}: {_sentence(one.message)}" if one.rule else _sentence(one.message)]
+    if one.outcome not in wording.NO_CARE:
+        parts += [_sentence(wording.record(record)) for record in one.actions]
+    return "<br>".join(part for part in parts if part)
+
+
+def _notes(title: str, notes: Sequence[Note], *, folded: bool = False) -> Table:
+    return Table(
+        title=title,
+        columns=("Rule", "What it means"),
+        rows=((markdown_cell(note.rule), _sentence(note.message)) for note in notes),
+        count=len(notes),
+        share=0.5,
+        folded=folded,
+    )
+
+
+def _who(guest: ObjectId, name: str | None) -> str:
+    return f"{markdown_cell(name) if name else wording.NO_NAME}<br>{markdown_cell(guest)}"
+
+
+def _where(source: Source) -> str:
+    return markdown_cell(f"{source.file}:{source.line}")
+
+
+def _sentence(text: str) -> str:
+    return markdown_sentence(text if len(text) <= LONGEST_SENTENCE else f"{text[:LONGEST_SENTENCE]} …")

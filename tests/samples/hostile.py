@@ -1,0 +1,124 @@
+"""Text as a stranger might choose it for a display name or an address."""
+
+from hypothesis import strategies as st
+
+from reconciler.model import Blocked, GuestOutcome, Note, Outcome, Plan, Report, Source
+from tests.samples.plans import LINGERS, change_of, guest_id, others_of, outcome_of, plan_of, report_of
+
+FRAGMENTS = (
+    "|",
+    "\\",
+    "\\|",
+    "`",
+    "``",
+    "```",
+    "\n",
+    "\r\n",
+    "\u2028",
+    "\x1b[31m",
+    "\x9b2J",
+    "\x07",
+    "\x00",
+    "\u202e",
+    "\u2066",
+    "\u200b",
+    "\ufeff",
+    "\ud800",
+    "\u3164",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "</details>",
+    "<!-- m -->",
+    "-->",
+    "<br>",
+    "&lt;b&gt;",
+    "&#64;team",
+    "@team",
+    "@org/team",
+    "#12",
+    "GH-1",
+    "owner/repo#1",
+    "0123456789abcdef0123456789abcdef01234567",
+    "deadbeef",
+    ":tada:",
+    "https://evil.example/",
+    "www.evil.example",
+    "[a](https://evil.example)",
+    "![a](x)",
+    "<https://evil.example>",
+    "**b**",
+    "_i_",
+    "~~s~~",
+    "$x$",
+    "$`x`$",
+    "---",
+    "# h",
+    "> q",
+    "- l",
+    "1. l",
+    "\t",
+    "::error::x",
+    "::add-mask::x",
+    "##[error]x",
+    "%0A::error::x",
+    "%",
+    ",",
+    ":",
+    "::",
+    "{{ 7 * 7 }}",
+    "{% raw %}",
+    '"',
+    "'",
+    "\\u003c",
+    "$(id)",
+    "\U0001f389",
+    "\u05d0\u05d1",
+    "\u0301",
+    " ",
+    "ana",
+    "Ana | Contoso",
+)
+
+text = st.one_of(
+    st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=8).map("".join),
+    st.text(st.characters(), min_size=1, max_size=40),
+    st.lists(
+        st.one_of(st.sampled_from(FRAGMENTS), st.text(min_size=1, max_size=5)), min_size=1, max_size=6
+    ).map("".join),
+)
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Make a plan in which every text that can come from outside does."""
+    odd = Note(rule=draw(text), message=draw(text))
+    changes = [
+        change_of(
+            1,
+            name=draw(text),
+            before=draw(text),
+            after=draw(text),
+            others=[draw(text)],
+            warnings=[LINGERS, odd],
+            file=draw(text),
+        ),
+        others_of(2, before=[draw(text)], after=[draw(text), draw(text)]),
+    ]
+    blocked = Blocked(
+        id=guest_id(9),
+        display_name=draw(text),
+        rule=draw(text),
+        message=draw(text),
+        source=Source(file=draw(text), line=1),
+    )
+    return plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[odd])
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> Report:
+    """Make a report in which every text that can come from outside does."""
+    outcomes: list[GuestOutcome] = [
+        outcome_of(number, outcome, name=draw(text), rule=draw(text), message=draw(text))
+        for number, outcome in enumerate([Outcome.FAILED, Outcome.APPLIED])
+    ]
+    return report_of(*outcomes, refusals=[Note(rule=draw(text), message=draw(text))], exit_code=7)

@@ -1,0 +1,151 @@
+import re
+
+import pytest
+
+from reconciler.model import Cloud, Note, Outcome
+from reconciler.render import markdown
+from reconciler.render.page import LIMIT
+from tests.samples.plans import (
+    again_of,
+    blocked_of,
+    change_of,
+    large_plan,
+    mixed_report,
+    others_of,
+    outcome_of,
+    plan_of,
+    report_of,
+    small_plan,
+)
+
+
+def paragraphs(text: str) -> list[str]:
+    return [part for part in text.split("\n\n") if part]
+
+
+def test_a_plan_begins_with_its_marker_and_one_summary_line() -> None:
+    """The comment can be found by its first line, and what a reader sees first is one sentence."""
+    parts = paragraphs(markdown.plan(small_plan(), marker="reconciler plan", elsewhere="the artifact"))
+    assert parts[0] == "<!-- reconciler plan -->"
+    assert parts[1] == "**3 guests to change, 2 of them cannot sign in until they redeem, 1 blocked.**"
+    assert parts[-1].startswith("Plan `sha256:")
+
+
+def test_a_row_says_who_from_to_and_what_will_happen() -> None:
+    """A change is one row that a reviewer can judge without opening anything."""
+    shown = markdown.plan(small_plan(), marker="m", elsewhere="the artifact")
+    assert (
+        "| `Ana Souza`<br>`1b6a4f0c-8a0c-4d6e-9a51-000000000001` | `ana@old.example` | `ana@newco.example` | "
+        "Cannot sign in until they redeem.<br>Microsoft sends the invitation in en-US.<br>"
+        "The old address can still redeem while it stays in proxyAddresses.<br>"
+        "Can sign in with these too: `ana.k@private.example`.<br>"
+        "**Warning** `domain-look-alike`: `newc0.example` looks like `newco.example`, which 40 guests use |\n"
+    ) in shown
+
+
+def test_rows_are_ordered_by_risk() -> None:
+    """Odd changes come first, then those nobody tells, then other resets, then those that reset nobody."""
+    odd = change_of(4, name="Odd", warnings=[Note(rule="guest-disabled", message="disabled")])
+    shown = markdown.plan(plan_of(others_of(1), change_of(2), again_of(3), odd), marker="m", elsewhere="x")
+    rows = [shown.index(f"| `{name}`") for name in ("Odd", "Bo Hansen", "Ana Souza", "Eve Moneypenny")]
+    assert rows == sorted(rows)
+
+
+def test_blocked_guests_come_with_the_rule_and_the_fix() -> None:
+    """A blocked guest is named with the rule, its line in the tree and what to do."""
+    shown = markdown.plan(plan_of(blocked=[blocked_of(name=None)]), marker="m", elsewhere="x")
+    who = "(no name)<br>`1b6a4f0c-8a0c-4d6e-9a51-000000000009`"
+    assert f"| {who} | `guests/fabrikam.yaml:9` | `holds-role`: holds the role User" in shown
+
+
+def test_a_plan_that_changes_nothing_is_quiet() -> None:
+    """A converged tenant is one sentence and the digest; its warnings are folded."""
+    note = Note(rule="identity-differs", message="who redeemed is not known")
+    shown = markdown.plan(plan_of(warnings=[note]), marker="m", elsewhere="x")
+    assert paragraphs(shown)[1] == "**Nothing to change: 97 declared guests and the tenant agree.**"
+    assert "<details><summary>Warnings</summary>" in shown
+    assert len(paragraphs(markdown.plan(plan_of(), marker="m", elsewhere="x"))) == 3
+
+
+def test_output_about_the_emulator_says_so_first() -> None:
+    """What a reader sees first is EMULATOR when no real tenant is meant."""
+    shown = (
+        markdown.plan(small_plan(cloud=Cloud.EMULATOR), marker="m", elsewhere="x"),
+        markdown.drift(small_plan(cloud=Cloud.EMULATOR), marker="m", elsewhere="x"),
+        markdown.report(mixed_report(cloud=Cloud.EMULATOR), marker="m", elsewhere="x"),
+    )
+    assert all(paragraphs(one)[1].startswith("**EMULATOR") for one in shown)
+
+
+@pytest.mark.parametrize("count", [19, 20, 200, 2_000])
+def test_a_plan_of_any_size_fits_and_accounts_for_every_change(count: int) -> None:
+    """A body stays within GitHub's limit, and rows shown and rows said to be elsewhere add up."""
+    shown = markdown.plan(large_plan(count), marker="m", elsewhere="the artifact `plan`")
+    assert len(shown) <= LIMIT
+    table = shown.split("**Changes**")[1].split("**Blocked**")[0]
+    left = re.search(r"^(\d+) more: see the artifact `plan`\.$", table, re.MULTILINE)
+    assert table.count("\n| `Guest ") + (int(left.group(1)) if left else 0) == count
+
+
+def test_the_usual_is_said_once_where_there_are_many() -> None:
+    """Rows of a long plan say only what is odd about them, so that more of them fit."""
+    shown = markdown.plan(large_plan(300), marker="m", elsewhere="x")
+    assert shown.count("Unless a guest below says otherwise") == 1
+    assert "Cannot sign in until they redeem." not in shown
+
+
+def test_many_blocked_guests_leave_room_for_changes() -> None:
+    """However many are blocked or warned about, each table shows some of its rows."""
+    note = Note(rule="not-checked", message="x " * 3_000)
+    big = large_plan(3_000)
+    shown = markdown.plan(
+        plan_of(*big.changes, blocked=big.blocked * 10, warnings=[note] * 50), marker="m", elsewhere="x"
+    )
+    assert len(shown) <= LIMIT
+    assert shown.count("| `Max Admin`") > 5
+    assert shown.count("| `not-checked`") >= 1
+
+
+def test_refusals_and_incompleteness_are_said() -> None:
+    """A reviewer learns on the pull request that apply would refuse, or that a check is missing."""
+    shown = markdown.plan(
+        plan_of(change_of(), refusals=[Note(rule="max-changes", message="too many")], complete=False),
+        marker="m",
+        elsewhere="x",
+    )
+    assert "**Apply would refuse this plan**" in shown
+    assert "INCOMPLETE" in shown
+
+
+def test_a_drift_issue_says_what_to_do() -> None:
+    """An issue about drift says why it exists and how to end it; without drift it says that all agree."""
+    assert "Apply by hand" in markdown.drift(small_plan(), marker="m", elsewhere="x")
+    assert "Apply by hand" not in markdown.drift(plan_of(), marker="m", elsewhere="x")
+
+
+def test_a_report_leads_with_those_who_need_somebody_and_folds_the_rest() -> None:
+    """Failures come first with what to do; guests who need nothing are folded."""
+    shown = markdown.report(mixed_report(), marker="m", elsewhere="x")
+    heads = [shown.index(f"{outcome}: 1 guest.") for outcome in ("failed", "stale", "blocked", "applied")]
+    assert heads == sorted(heads)
+    assert (
+        "`holds-role`: Graph refused the reset; see who holds a role<br>AddOtherMail: done, request `req-1`"
+        in shown
+    )
+    assert "<details><summary>applied: 1 guest." in shown
+
+
+def test_a_refused_run_without_a_plan_still_reports() -> None:
+    """A run that ended before there was a plan shows the refusal and no digest."""
+    refusals = [Note(rule="wrong-tenant", message="the tenant is another")]
+    shown = markdown.report(report_of(refusals=refusals, exit_code=5, digest=None), marker="m", elsewhere="x")
+    assert "| `wrong-tenant` | the tenant is another |" in shown
+    assert "sha256" not in shown
+
+
+def test_a_report_of_any_size_fits() -> None:
+    """A report about thousands of guests stays within GitHub's limit and shows some of every outcome."""
+    many = [outcome_of(number, outcome, message="x") for outcome in Outcome for number in range(2_000)]
+    shown = markdown.report(report_of(*many, exit_code=7), marker="m", elsewhere="the artifact")
+    assert len(shown) <= LIMIT
+    assert shown.count("more: see the artifact.") == len(Outcome)
