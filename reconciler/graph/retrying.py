@@ -52,7 +52,7 @@ async def attempt(send: Callable[[], Awaitable[Answer]]) -> Answer:
         raise Setback("no connection could be made", connected=False) from error
     except TimeoutError as error:
         raise Setback("there was no answer in time") from error
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         raise Setback("the connection broke") from error
     if answer.status == 429:
         raise Setback("it is throttling requests", retry_after=answer.retry_after)
