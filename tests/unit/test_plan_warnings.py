@@ -1,0 +1,185 @@
+"""One promise for each warning, and for the checks that could not be made."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.model import (
+    AddressUse,
+    Caller,
+    DesiredGuest,
+    Guest,
+    Hold,
+    Live,
+    NotChecked,
+    OwnerKind,
+    RedemptionState,
+)
+from reconciler.plan import make_plan
+from tests.samples.directory import NEW, NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live, owner
+
+LATER = REDEEMED + timedelta(days=30)
+PENDING = RedemptionState.PENDING
+MOVE = declared()
+DUE = declared(email=OLD, reset_after=LATER)
+SAME = declared(email=OLD)
+REST = declared(email=OLD, alternates=["b@old.example"])
+
+
+def warned(entry: DesiredGuest, found: Guest | Live, *, redeem_links: bool = False) -> dict[str, str]:
+    """Plan one guest who is changed, and give the warnings of the change by rule."""
+    seen = live(found) if isinstance(found, Guest) else found
+    (change,) = make_plan(desired(entry), seen, NOW, redeem_links=redeem_links).changes
+    return {note.rule: note.message for note in change.warnings}
+
+
+def noted(entry: DesiredGuest, found: Guest | Live) -> dict[str, str]:
+    """Plan one guest who is not changed, and give the warnings of the plan by rule."""
+    seen = live(found) if isinstance(found, Guest) else found
+    plan = make_plan(desired(entry), seen, NOW)
+    assert plan.changes == ()
+    return {note.rule: note.message for note in plan.warnings}
+
+
+def test_a_plain_change_of_address_warns_about_the_old_one_only() -> None:
+    """The replaced address stays in proxyAddresses as a rule, so whoever reads it may come back."""
+    warnings = warned(MOVE, guest())
+    assert set(warnings) == {"old-address-remains"}
+    assert OLD in warnings["old-address-remains"]
+
+
+def test_a_first_mail_cannot_be_taken_back() -> None:
+    """A guest without mail is warned about: Graph never empties it again."""
+    assert set(warned(MOVE, guest(mail=None))) == {"no-mail"}
+
+
+def test_kept_addresses_are_named_because_they_can_sign_in() -> None:
+    """What stays in otherMails without having been declared is shown by a change and by a reset."""
+    others = [OLD, "x@kept.example", "y@kept.example"]
+    assert "x@kept.example, y@kept.example" in warned(MOVE, guest(others=others))["kept-address"]
+    assert "x@kept.example" in warned(DUE, guest(others=others))["kept-address"]
+    declared_rest = declared(alternates=["x@kept.example"])
+    assert "kept-address" not in warned(declared_rest, guest(others=others))
+
+
+def test_a_change_cut_short_is_done_again_and_says_so() -> None:
+    """A pending guest with the new address beside the old mail may get a second message."""
+    assert "half-done" in warned(MOVE, guest(others=[OLD, NEW], state=PENDING))
+
+
+@pytest.mark.parametrize(
+    "found", [guest(others=[OLD, NEW]), guest(state=PENDING), guest(others=[NEW], state=None)]
+)
+def test_other_states_do_not_look_half_done(found: Guest) -> None:
+    """Neither an accepted guest nor one without the new address has been reset for it."""
+    assert "half-done" not in warned(MOVE, found)
+
+
+def test_a_silent_reset_says_that_nobody_is_told() -> None:
+    """Without a message and without redeem links the person learns nothing."""
+    silent = declared(send_message=False)
+    assert "nobody-told" in warned(silent, guest())
+    assert "nobody-told" not in warned(silent, guest(), redeem_links=True)
+    assert "nobody-told" not in warned(MOVE, guest())
+    rest = declared(email=OLD, alternates=["b@old.example"], send_message=False)
+    assert "nobody-told" not in warned(rest, guest())
+
+
+def test_a_custom_message_of_an_application_is_dropped() -> None:
+    """Microsoft sends the text only for a person, and only where a message is sent at all."""
+    entry = declared(message="hello")
+    assert "message-dropped" in warned(entry, guest())
+    assert "message-dropped" not in warned(entry, live(guest(), caller=Caller.PERSON))
+    assert "message-dropped" not in warned(declared(message="hello", send_message=False), guest())
+
+
+@pytest.mark.parametrize("entry", [MOVE, DUE, REST])
+def test_a_disabled_account_is_pointed_out(entry: DesiredGuest) -> None:
+    """A guest who is disabled cannot sign in whatever is changed."""
+    assert "guest-disabled" in warned(entry, guest(account_enabled=False))
+
+
+@pytest.mark.parametrize(
+    ("email", "found"),
+    [(NEW, live(guest())), (OLD, live(guest())), (NEW, live())],
+    ids=["changed", "unchanged", "blocked"],
+)
+def test_an_expired_hold_is_pointed_out_wherever_the_guest_ends(email: str, found: Live) -> None:
+    """A hold that no longer holds is said of changed, unchanged and blocked guests."""
+    entry = declared(email=email, hold=Hold(reason="on leave", until=date(2026, 9, 30)))
+    plan = make_plan(desired(entry), found, NOW)
+    notes = [*plan.warnings, *(note for change in plan.changes for note in change.warnings)]
+    (message,) = [note.message for note in notes if note.rule == "hold-expired"]
+    assert "2026-09-30" in message
+    assert plan.changes or message.startswith(guest_id(1))
+
+
+@pytest.mark.parametrize("changed", [None, REDEEMED])
+def test_a_reset_of_somebody_who_never_redeemed_is_not_needed(changed: Any) -> None:
+    """On a pending guest resetAfter does nothing, and says so."""
+    assert "reset-not-needed" in noted(DUE, guest(state=PENDING, changed=changed))
+
+
+def test_a_pending_guest_reset_in_time_is_no_news() -> None:
+    """Once the state has changed at or after resetAfter, the wish is met and nothing is said."""
+    assert noted(DUE, guest(state=PENDING, changed=LATER)) == {}
+
+
+def test_a_reset_that_is_not_needed_is_said_on_the_change_where_there_is_one() -> None:
+    """A pending guest whose otherMails differ shows both on one row."""
+    entry = declared(email=OLD, reset_after=LATER, alternates=["b@old.example"])
+    assert "reset-not-needed" in warned(entry, guest(state=PENDING))
+    assert "reset-not-needed" not in warned(declared(reset_after=LATER), guest(state=PENDING))
+
+
+def test_an_identity_of_somebody_else_is_shown_where_it_can_be_seen() -> None:
+    """A passcode identity tells who redeemed; where it is not the declared address, a person decides."""
+    assert "x@gone.example" in noted(SAME, guest(passcode="x@gone.example"))["identity-differs"]
+    assert "identity-differs" in warned(REST, guest(passcode="x@gone.example"))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [guest(), guest(passcode=OLD.upper()), guest(passcode="x@gone.example", state=PENDING)],
+    ids=["not to be seen", "the declared one", "pending"],
+)
+def test_other_identities_say_nothing(found: Guest) -> None:
+    """Accounts of other tenants cannot be seen, and a pending guest has not redeemed anew yet."""
+    assert noted(SAME, found) == {}
+
+
+def test_an_address_in_a_members_other_mails_only_warns() -> None:
+    """A member's private address is often there for a password reset; Graph does not mind."""
+    found = live(guest(), owners=[(NEW, owner(9, AddressUse.OTHER_MAILS))])
+    assert guest_id(9) in warned(MOVE, found)["address-in-use"]
+
+
+def test_a_reset_only_warns_about_another_owner_of_its_address() -> None:
+    """The guest has the address already, so the reset may go through."""
+    found = live(guest(), owners=[(OLD, owner(9, kind=OwnerKind.GUEST, name=None))])
+    assert guest_id(9) in warned(DUE, found)["address-in-use"]
+
+
+@pytest.mark.parametrize("essential", [True, False])
+def test_a_check_that_could_not_be_made_is_said(*, essential: bool) -> None:
+    """The plan never pretends to have looked; only a check that matters makes it incomplete."""
+    missed = NotChecked(
+        check="role assignments",
+        permission="RoleManagement.Read.Directory",
+        essential=essential,
+        reason="access was denied",
+    )
+    plan = make_plan(desired(SAME), live(guest(), not_checked=(missed,)), NOW)
+    (note,) = plan.warnings
+    assert note.rule == "not-checked"
+    assert "role assignments" in note.message
+    assert "grant RoleManagement.Read.Directory" in note.message
+    assert plan.complete is not essential
+
+
+def test_a_check_without_a_permission_to_grant_names_none() -> None:
+    """Some checks fail for want of a licence, and then there is nothing to grant."""
+    missed = NotChecked(check="eligible roles", permission=None, essential=False, reason="no licence")
+    plan = make_plan(desired(SAME), live(guest(), not_checked=(missed,)), NOW)
+    assert plan.warnings[0].message == "eligible roles not checked: no licence"
