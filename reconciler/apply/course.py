@@ -1,0 +1,260 @@
+"""One guest's way through a run: judge, prepare, reset, commit, read back.
+
+Each step either goes on or ends the guest with an `Ending`. A course is broken off only where nothing
+is lost by it; `may_be_left` says when that is.
+"""
+
+from contextlib import ExitStack
+
+from reconciler.apply.policy import LOOKING, Response, Write, treatment
+from reconciler.apply.progress import WaitReason
+from reconciler.apply.resetting import Resetting
+from reconciler.apply.run import Ending, Run
+from reconciler.apply.sending import Sender, with_address
+from reconciler.apply.sight import Redemption, reset_of, shows_result, still_holds
+from reconciler.apply.traveller import ResetState, Traveller
+from reconciler.errors import DirectoryError
+from reconciler.guard.approval import Work
+from reconciler.guard.staleness import Standing, Verdict, assess
+from reconciler.model import (
+    Action,
+    ActionResult,
+    AddOtherMail,
+    Done,
+    Failed,
+    FailureKind,
+    Guest,
+    GuestOutcome,
+    Note,
+    ObjectId,
+    Outcome,
+    RedemptionState,
+    ResetRedemption,
+    SetOtherMails,
+)
+
+_CARRIED_OUT = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED})
+
+
+class Course:
+    """The course of one guest."""
+
+    def __init__(self, work: Work, run: Run) -> None:
+        self._run = run
+        self._planned = work.planned
+        self._recorded = work.recorded
+        self._sender = Sender(run=run, guest=work.recorded.id)
+        self._traveller = Traveller(run=run, recorded=work.recorded, sender=self._sender)
+        self._all_written = False
+
+    @property
+    def id(self) -> ObjectId:
+        """The guest's object id."""
+        return self._recorded.id
+
+    async def go(self) -> Ending:
+        """Take the guest through the run."""
+        ending = await self._wait_for_turn()
+        if ending is None:
+            async with self._run.room():
+                ending = await self._write()
+        if ending is None:
+            ending = await self._read_back()
+        if ending.outcome is not Outcome.NOT_ATTEMPTED:
+            self._run.count(ending)
+        return ending
+
+    def may_be_left(self) -> bool:
+        """Tell whether breaking off here loses nothing: the next run finds all it needs to know."""
+        if self._all_written:
+            return self._run.hurried.is_set()
+        return self._sender.in_flight is None and self._traveller.reset is ResetState.NOT_SENT
+
+    def broken_off(self) -> Ending:
+        """Say what became of a guest whose course was broken off."""
+        if self._sender.in_flight:
+            action, attempt = self._sender.in_flight
+            self._traveller.note(action, ActionResult.UNKNOWN, attempts=attempt)
+        if self._all_written:
+            return self._not_read_back()
+        if self._traveller.reset is ResetState.NOT_SENT:
+            return self._traveller.left()
+        return self._traveller.cut_off()
+
+    def outcome(self, ending: Ending) -> GuestOutcome:
+        """Turn the ending into what the report says."""
+        return GuestOutcome(
+            id=self.id,
+            display_name=self._recorded.display_name,
+            outcome=ending.outcome,
+            rule=ending.rule,
+            message="; ".join((ending.message, *self._traveller.remarks)),
+            actions=tuple(self._traveller.records),
+        )
+
+    async def _wait_for_turn(self) -> Ending | None:
+        first = self._planned.waits_for if self._planned else None
+        reset = reset_of(self._recorded)
+        if first is None or reset is None:
+            return None
+        self._run.progress.waiting(self.id, WaitReason.CHAIN, None)
+        ending = await self._run.ending_of(first)
+        if ending is None or ending.seen is None or ending.outcome not in _CARRIED_OUT:
+            return Ending(
+                outcome=Outcome.NOT_ATTEMPTED,
+                rule="address-in-use",
+                message=f"takes over an address of {first}, whose own change has not been seen carried out: "
+                "apply again when it has",
+            )
+        if still_holds(ending.seen, reset.email):
+            return Ending(
+                outcome=Outcome.NOT_ATTEMPTED,
+                rule="address-in-use",
+                message=f"the address still stands on {first}, most likely in proxyAddresses, which Graph "
+                "lets nobody write: have it removed there, then apply again",
+            )
+        return None
+
+    async def _write(self) -> Ending | None:
+        self._run.progress.guest_started(self._planned or self._recorded)
+        try:
+            guest = await self._traveller.read()
+        except DirectoryError as error:
+            return self._traveller.unreadable(error)
+        standing = assess(self._recorded, guest)
+        ending = self._judge(standing, guest)
+        if ending:
+            return ending
+        self._skip_what_is_done(standing.remaining)
+        for action in self._spelled(standing.remaining):
+            if self._run.closing.is_set() and self._traveller.reset is not ResetState.HAPPENED:
+                return self._traveller.left()
+            if isinstance(action, ResetRedemption):
+                ending = await self._reset(action, repeats=standing.repeats)
+            else:
+                ending = await self._patch(action)
+            if ending:
+                return ending
+        self._all_written = True
+        return None
+
+    def _judge(self, standing: Standing, guest: Guest | None) -> Ending | None:
+        match standing.verdict:
+            case Verdict.STALE:
+                return Ending(outcome=Outcome.STALE, rule="stale", message=standing.message)
+            case Verdict.ALREADY_APPLIED:
+                self._skip_what_is_done(())
+                return Ending(outcome=Outcome.ALREADY_APPLIED, message=standing.message, seen=guest)
+            case Verdict.RUN:
+                # The approval is not the source of work: what the new plan does not ask for is not done.
+                resets = any(isinstance(action, ResetRedemption) for action in standing.remaining)
+                if self._planned is None or (resets and not reset_of(self._planned)):
+                    return Ending(
+                        outcome=Outcome.STALE,
+                        rule="stale",
+                        message="this was approved, but the new plan does not ask for it any more",
+                    )
+                return None
+
+    def _spelled(self, remaining: tuple[Action, ...]) -> tuple[Action, ...]:
+        """Take the actions that are left as the new plan spells them: it has the live spelling."""
+        planned = {type(action): action for action in self._planned.actions} if self._planned else {}
+        return tuple(planned.get(type(action), action) for action in remaining)
+
+    def _skip_what_is_done(self, remaining: tuple[Action, ...]) -> None:
+        for action in self._recorded.actions:
+            if action not in remaining:
+                self._traveller.note(action, ActionResult.SKIPPED)
+                if isinstance(action, ResetRedemption):
+                    self._traveller.reset = ResetState.HAPPENED
+                    self._traveller.since = Redemption.planned_from(self._recorded.precondition)
+
+    async def _reset(self, action: ResetRedemption, *, repeats: bool) -> Ending | None:
+        takes_over = self._planned.waits_for if self._planned else None
+        resetting = Resetting(self._traveller, action, takes_over=takes_over, repeats=repeats)
+        return await resetting.carry_out()
+
+    async def _patch(self, action: Action) -> Ending | None:
+        traveller = self._traveller
+        write = Write.COMMIT if traveller.reset is ResetState.HAPPENED else Write.PREPARE
+        attempt = 0
+        with ExitStack() as marks:
+            while True:
+                attempt += 1
+                answer = await self._sender.send(action, write=write, attempt=attempt, found=traveller.found)
+                if answer is None:
+                    return traveller.left()
+                if isinstance(answer, Done):
+                    break
+                if attempt == 1 and write is Write.COMMIT:
+                    marks.enter_context(self._run.stuck())
+                ending = await self._after(action, answer, write=write, attempt=attempt)
+                if ending:
+                    return ending
+        traveller.note(action, ActionResult.DONE, attempts=attempt, request_id=answer.request_id)
+        if isinstance(action, AddOtherMail):
+            traveller.prepared = with_address(traveller.found, action.email)
+        if isinstance(action, SetOtherMails):
+            traveller.prepared = action.other_mails
+        return None
+
+    async def _after(self, action: Action, failed: Failed, *, write: Write, attempt: int) -> Ending | None:
+        rule = treatment(write, failed.kind, patched=False)
+        if rule.stops_run:
+            self._run.close(Note(rule=failed.rule, message=failed.message))
+        elif write is Write.PREPARE and self._run.closing.is_set():
+            return self._traveller.left()
+        patient = rule.response is Response.SEND_AGAIN and await self._sender.be_patient(
+            rule, failed, tries=attempt
+        )
+        if patient:
+            return None
+        if write is Write.COMMIT:
+            self._traveller.remarks.append(
+                "the reset was sent and the change is half done: nobody can sign in with the old address any "
+                "more; apply again to finish it"
+            )
+        unknown = failed.kind is FailureKind.UNKNOWN
+        return self._traveller.failed(
+            action,
+            failed,
+            attempts=attempt,
+            result=ActionResult.UNKNOWN if unknown else ActionResult.FAILED,
+            blame=rule.blame,
+        )
+
+    async def _read_back(self) -> Ending:
+        run, traveller = self._run, self._traveller
+        started, tries = run.clock.monotonic(), 0
+        while not run.hurried.is_set():
+            left = started + run.settings.see_within - run.clock.monotonic()
+            try:
+                guest = await traveller.read()
+            except DirectoryError:
+                guest = None
+            if guest and shows_result(self._recorded, guest, since=traveller.since):
+                return Ending(outcome=Outcome.APPLIED, message=_applied(guest), seen=guest)
+            if left <= 0:
+                return Ending(
+                    outcome=Outcome.UNVERIFIED,
+                    rule="not-seen",
+                    message=f"everything was written, but the directory did not show it within "
+                    f"{run.settings.see_within:.0f} s: run `reconciler plan` later to see what is left",
+                )
+            tries += 1
+            await run.wait(self.id, WaitReason.READ_BACK, min(LOOKING.after(tries), left))
+        return self._not_read_back()
+
+    def _not_read_back(self) -> Ending:
+        return Ending(
+            outcome=Outcome.UNVERIFIED,
+            rule="interrupted",
+            message="everything was written, but the run was interrupted before it could be seen: "
+            "run `reconciler plan` to see what is left",
+        )
+
+
+def _applied(guest: Guest) -> str:
+    if guest.state is RedemptionState.PENDING:
+        return f"signs in with {guest.mail} once the invitation is redeemed"
+    return f"the guest's address is {guest.mail}"

@@ -1,0 +1,310 @@
+"""Sends the one request that locks a guest out, and finds out whether it happened.
+
+The POST is never repeated blindly: a lost answer is looked for in the guest's own state, and where that
+cannot tell, the POST is sent once more and never a third time.
+"""
+
+from enum import Enum, auto
+
+from reconciler.apply.policy import LOOKING, Blame, Response, Write, treatment
+from reconciler.apply.progress import WaitReason
+from reconciler.apply.run import Ending
+from reconciler.apply.sight import Redemption, proves_reset, rivals
+from reconciler.apply.traveller import ResetState, Traveller
+from reconciler.errors import DirectoryError
+from reconciler.guard.staleness import Standing, Verdict, assess
+from reconciler.model import (
+    ActionResult,
+    AddOtherMail,
+    ChangeKind,
+    Done,
+    Failed,
+    Guest,
+    Note,
+    ObjectId,
+    Outcome,
+    ResetRedemption,
+    SetOtherMails,
+)
+
+_MOST_LOST_ANSWERS = 2
+
+
+class _Ready(Enum):
+    SEND = auto()
+    SKIP = auto()
+    """Somebody else has reset the guest for this very change."""
+
+    ALL_DONE = auto()
+    """Somebody else has carried this very change out."""
+
+
+class _Evidence(Enum):
+    MOVED = auto()
+    NOT_MOVED = auto()
+    BLIND = auto()
+    """The guest could not be read at all."""
+
+
+class Resetting:
+    """The reset of one guest."""
+
+    def __init__(
+        self, traveller: Traveller, reset: ResetRedemption, *, takes_over: ObjectId | None, repeats: bool
+    ) -> None:
+        """Prepare to send `reset`.
+
+        `takes_over` is the guest who had the address until just now; `repeats` tells that an earlier run
+        may have sent this reset already.
+        """
+        self._traveller = traveller
+        self._run = traveller.run
+        self._reset = reset
+        self._takes_over = takes_over
+        self._repeats = repeats
+        self._attempts = 0
+        self._lost_answers = 0
+        self._owners_read_at: float | None = None
+
+    async def carry_out(self) -> Ending | None:
+        """Reset the guest, or find that it has been done; `None` when the change goes on from there."""
+        traveller = self._traveller
+        while traveller.reset is not ResetState.HAPPENED:
+            ready = await self._make_ready()
+            if isinstance(ready, Ending):
+                return ready
+            if self._shows_our_reset(traveller.found):
+                self._happened(None)
+            elif ready is _Ready.SEND:
+                ending = await self._send()
+                if ending:
+                    return ending
+            else:
+                return self._done_by_others(ready)
+        return None
+
+    async def _make_ready(self) -> Ending | _Ready:
+        ready = await self._settle()
+        if ready is not _Ready.SEND:
+            return ready
+        return await self._refuse_rivals() or ready
+
+    async def _settle(self) -> Ending | _Ready:
+        """Read the guest until our own writes show, or when the last look is too long ago.
+
+        Reads come from replicas that lag: what looks foreign may be an old state, so only at the end of the
+        patience does it count.
+        """
+        traveller = self._traveller
+        deadline = self._run.clock.monotonic() + self._run.settings.see_within
+        tries = 0
+        while traveller.prepared is not None or traveller.found_long_ago:
+            left = deadline - self._run.clock.monotonic()
+            try:
+                guest = await traveller.read()
+            except DirectoryError as error:
+                if left <= 0:
+                    return traveller.unreadable(error)
+            else:
+                ready = self._judge(guest, last=left <= 0)
+                if ready is not None:
+                    traveller.prepared = None
+                    return ready
+            tries += 1
+            await self._run.wait(
+                traveller.id, WaitReason.REPLICATION, min(LOOKING.after(tries), max(left, 0.0))
+            )
+        return _Ready.SEND
+
+    def _judge(self, guest: Guest | None, *, last: bool) -> Ending | _Ready | None:
+        traveller = self._traveller
+        if guest and self._shows_our_reset(guest):
+            return _Ready.SEND
+        standing = assess(traveller.recorded, guest)
+        match standing.verdict:
+            case Verdict.ALREADY_APPLIED:
+                return _Ready.ALL_DONE
+            case Verdict.RUN if self._reset_is_missing(standing):
+                shows = guest and frozenset(guest.other_mails) == frozenset(
+                    traveller.prepared or guest.other_mails
+                )
+                return _Ready.SEND if shows or last else None
+            case Verdict.RUN:
+                return _Ready.SKIP
+            case Verdict.STALE:
+                return self._changed_meanwhile(standing) if last else None
+
+    def _reset_is_missing(self, standing: Standing) -> bool:
+        return any(isinstance(action, ResetRedemption) for action in standing.remaining)
+
+    async def _refuse_rivals(self) -> Ending | None:
+        """Make sure nobody else holds the new address; reads may still show who has just given it up."""
+        traveller, clock = self._traveller, self._run.clock
+        settings = self._run.settings
+        if traveller.recorded.kind is not ChangeKind.CHANGE_EMAIL:
+            return None
+        started, tries = clock.monotonic(), 0
+        if self._owners_read_at is not None and started - self._owners_read_at < settings.reread_after:
+            return None
+        while True:
+            try:
+                owners = await self._run.reader.read_owners((self._reset.email,))
+            except DirectoryError as error:
+                return traveller.unreadable(error)
+            found = rivals(traveller.id, owners.get(self._reset.email, ()))
+            left = started + settings.see_within - clock.monotonic()
+            if not found:
+                self._owners_read_at = clock.monotonic()
+                return None
+            if left <= 0 or any(rival.id != self._takes_over for rival in found):
+                holders = ", ".join(sorted({f"{rival.kind} {rival.id} ({rival.use})" for rival in found}))
+                return Ending(
+                    outcome=Outcome.FAILED if traveller.sender.wrote else Outcome.NOT_ATTEMPTED,
+                    rule="address-in-use",
+                    message=f"the new address is in use by {holders}: nobody was reset; free it there, or "
+                    "declare another address",
+                    blame=Blame.GUEST,
+                )
+            tries += 1
+            await self._run.wait(traveller.id, WaitReason.REPLICATION, min(LOOKING.after(tries), left))
+
+    async def _send(self) -> Ending | None:
+        traveller = self._traveller
+        if traveller.since is None:
+            traveller.since = Redemption.of(traveller.found)
+        traveller.reset = ResetState.PERHAPS
+        attempt = self._attempts + 1
+        answer = await traveller.sender.send(
+            self._reset, write=Write.RESET, attempt=attempt, found=traveller.found
+        )
+        if answer is None:
+            return self._closed()
+        self._attempts = attempt
+        if isinstance(answer, Done):
+            self._happened(answer)
+            return None
+        return await self._after(answer)
+
+    async def _after(self, failed: Failed) -> Ending | None:
+        traveller = self._traveller
+        rule = treatment(Write.RESET, failed.kind, patched=self._patched())
+        if rule.stops_run:
+            self._run.close(Note(rule=failed.rule, message=failed.message))
+        if rule.response is Response.LOOK:
+            return await self._find_out(failed)
+        if not self._lost_answers:
+            traveller.reset = ResetState.NOT_SENT
+        if rule.response is Response.SEND_AGAIN:
+            if self._run.closing.is_set():
+                return self._closed()
+            if await traveller.sender.be_patient(rule, failed, tries=self._attempts):
+                return None
+        return self._failed(failed, rule.blame)
+
+    async def _find_out(self, failed: Failed) -> Ending | None:
+        self._lost_answers += 1
+        evidence = await self._look()
+        if evidence is _Evidence.MOVED:
+            self._happened(None)
+            return None
+        give_up = evidence is _Evidence.BLIND or self._lost_answers >= _MOST_LOST_ANSWERS
+        if give_up or self._run.closing.is_set():
+            return self._failed(failed, Blame.DIRECTORY)
+        self._repeats = True
+        return None
+
+    async def _look(self) -> _Evidence:
+        """Read the guest until the state has moved, or a read at the end of the patience shows that not."""
+        traveller, clock = self._traveller, self._run.clock
+        started, tries = clock.monotonic(), 0
+        while True:
+            waited = clock.monotonic() - started
+            try:
+                guest = await traveller.read()
+            except DirectoryError:
+                if waited >= self._run.settings.throttled_for:
+                    return _Evidence.BLIND
+            else:
+                if guest and self._shows_our_reset(guest):
+                    return _Evidence.MOVED
+                if waited >= self._run.settings.see_within:
+                    return _Evidence.NOT_MOVED
+            tries += 1
+            left = self._run.settings.see_within - waited
+            pause = LOOKING.after(tries)
+            await self._run.wait(
+                traveller.id, WaitReason.LOST_ANSWER, min(pause, left) if left > 0 else pause
+            )
+
+    def _shows_our_reset(self, guest: Guest) -> bool:
+        since = self._traveller.since
+        return since is not None and self._lost_answers > 0 and proves_reset(since, guest)
+
+    def _happened(self, answer: Done | None) -> None:
+        traveller = self._traveller
+        traveller.reset = ResetState.HAPPENED
+        if not self._run.keep_link(traveller.id, self._reset.email, answer):
+            traveller.remarks.append(
+                "the redeem link is not in the file: it was lost with the answer, or could not be written; "
+                "set `resetAfter` to now for a new one"
+            )
+        traveller.note(
+            self._reset,
+            ActionResult.REPEATED if self._repeats else ActionResult.DONE,
+            attempts=self._attempts,
+            request_id=answer.request_id if answer else None,
+        )
+
+    def _done_by_others(self, ready: _Ready) -> Ending | None:
+        traveller = self._traveller
+        traveller.note(self._reset, ActionResult.SKIPPED, attempts=self._attempts)
+        # Our own `AddOtherMail` may have brought back what the other run had just removed, so a change of
+        # address is ended once more.
+        ends_anyway = traveller.sender.wrote and traveller.recorded.kind is ChangeKind.CHANGE_EMAIL
+        if ready is _Ready.SKIP or ends_anyway:
+            traveller.reset = ResetState.HAPPENED
+            traveller.since = Redemption.planned_from(traveller.recorded.precondition)
+            return None
+        return Ending(
+            outcome=Outcome.ALREADY_APPLIED,
+            message="another run has carried the change out meanwhile",
+            seen=traveller.found,
+        )
+
+    def _changed_meanwhile(self, standing: Standing) -> Ending:
+        if not self._traveller.sender.wrote:
+            return Ending(outcome=Outcome.STALE, rule="stale", message=standing.message)
+        return Ending(
+            outcome=Outcome.FAILED,
+            rule="changed-meanwhile",
+            message=f"left before the reset: {standing.message}",
+            blame=Blame.GUEST,
+        )
+
+    def _closed(self) -> Ending:
+        if not self._lost_answers:
+            self._traveller.reset = ResetState.NOT_SENT
+            return self._traveller.left()
+        return self._traveller.cut_off()
+
+    def _failed(self, failed: Failed, blame: Blame) -> Ending:
+        if self._lost_answers:
+            self._traveller.remarks.append(
+                "an answer was lost, so the reset may have happened: the next run finds out"
+            )
+        return self._traveller.failed(
+            self._reset,
+            failed,
+            attempts=self._attempts,
+            result=ActionResult.UNKNOWN if self._lost_answers else ActionResult.FAILED,
+            blame=blame,
+        )
+
+    def _patched(self) -> bool:
+        """Tell whether this change writes `otherMails` before its reset, now or in an earlier run."""
+        for action in self._traveller.recorded.actions:
+            if isinstance(action, ResetRedemption):
+                break
+            if isinstance(action, AddOtherMail | SetOtherMails):
+                return True
+        return False

@@ -1,0 +1,204 @@
+"""What all guests of one apply run share: its time, its room for half-done guests, and why it closes."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reconciler.apply.budget import FailureBudget
+from reconciler.apply.policy import HURRIED, Blame
+from reconciler.apply.progress import Progress, WaitReason
+from reconciler.apply.settings import Clock, Settings
+from reconciler.journal import Journal, JournalEntry
+from reconciler.model import (
+    DirectoryReader,
+    DirectoryWriter,
+    Done,
+    EmailAddress,
+    Guest,
+    Note,
+    ObjectId,
+    Outcome,
+)
+from reconciler.redeem_links import RedeemLinks
+
+_log = logging.getLogger(__name__)
+
+_CANARIES = 3
+"""How many guests may be under way until one of them has shown that the directory takes writes at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How one guest's course ended."""
+
+    outcome: Outcome
+    rule: str | None = None
+    message: str
+
+    blame: Blame | None = None
+    """`None` when nothing failed."""
+
+    seen: Guest | None = None
+    """The guest as last read, when the outcome rests on that."""
+
+
+class Run:
+    """One apply run, as each guest's course sees it.
+
+    The run *closes* when no other guest may start, for the first of the reasons given; it is *hurried*
+    when a person or the system asked it to end at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        reader: DirectoryReader,
+        writer: DirectoryWriter,
+        journal: Journal | None,
+        links: RedeemLinks | None,
+        settings: Settings,
+        clock: Clock,
+        progress: Progress,
+        hurried: asyncio.Event,
+    ) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.settings = settings
+        self.clock = clock
+        self.progress = progress
+        self.hurried = hurried
+        self.closed: Note | None = None
+        """Why no other guest starts; `None` while the run is open."""
+        self.closing = asyncio.Event()
+        self.wants_links = links is not None
+        self._journal = journal
+        self._links = links
+        self._budget = FailureBudget()
+        self._endings: dict[ObjectId, asyncio.Future[Ending]] = {}
+        self._first_room = min(_CANARIES, settings.half_done)
+        self._room = asyncio.Semaphore(self._first_room)
+        self._proven = False
+        self._at_work = 0
+        self._stuck = 0
+
+    def close(self, reason: Note) -> None:
+        """Let no other guest start; the first reason is the one that is told."""
+        if self.closed is None:
+            self.closed = reason
+            self.closing.set()
+            _log.warning("run closes rule=%s", reason.rule)
+
+    @property
+    def reason(self) -> Note:
+        """Why guests are left: why the run closed, or that it is being ended from outside."""
+        return self.closed or Note(rule="interrupted", message="the run was interrupted")
+
+    def expect(self, guests: Mapping[ObjectId, asyncio.Future[Ending]]) -> None:
+        """Name the guests of this run, so that one can wait for another."""
+        self._endings.update(guests)
+
+    async def ending_of(self, guest: ObjectId) -> Ending | None:
+        """Wait until a guest has ended; `None` when they are no part of this run or were cut short."""
+        ending = self._endings.get(guest)
+        if ending is None:
+            return None
+        await asyncio.wait([ending])
+        return None if ending.cancelled() or ending.exception() else ending.result()
+
+    @asynccontextmanager
+    async def room(self) -> AsyncIterator[None]:
+        """Stand between the first write and the last, as one of a limited number of guests."""
+        async with self._room:
+            self._at_work += 1
+            try:
+                yield
+            finally:
+                self._at_work -= 1
+
+    def prove(self) -> None:
+        """Tell that the directory takes writes, so that guests may start in numbers."""
+        if not self._proven:
+            self._proven = True
+            for _ in range(self.settings.half_done - self._first_room):
+                self._room.release()
+
+    def count(self, ending: Ending) -> None:
+        """Take note of how a guest ended, and close the run when too many failed."""
+        if ending.blame is None:
+            self.prove()
+        reason = self._budget.spend(ending.blame)
+        if reason:
+            self.close(reason)
+
+    @contextmanager
+    def stuck(self) -> Iterator[None]:
+        """Mark a guest whose last write does not go through, while it waits."""
+        self._stuck += 1
+        try:
+            yield
+        finally:
+            self._stuck -= 1
+
+    @property
+    def others_move(self) -> bool:
+        """Whether some half-done guest still gets ahead, so that the run goes on anyhow."""
+        return self._stuck < self._at_work
+
+    async def wait(self, guest: ObjectId, reason: WaitReason, seconds: float) -> None:
+        """Wait on this guest's own clock; being hurried ends a long wait at once."""
+        clock = self.clock
+        if self.hurried.is_set():
+            await clock.sleep(min(seconds, HURRIED))
+            return
+        self.progress.waiting(guest, reason, clock.now() + timedelta(seconds=seconds))
+        await first_of(clock.sleep(seconds), self.hurried.wait())
+
+    def record(self, entry: JournalEntry) -> bool:
+        """Write to the journal, if there is one; False, and the run closes, when it cannot be written."""
+        if self._journal is None:
+            return True
+        try:
+            self._journal.record(entry)
+        except OSError as error:
+            self.close(
+                Note(
+                    rule="journal-unwritable",
+                    message=f"the journal cannot be written any more ({error.strerror}): the run stopped; "
+                    "make room or name another file, then apply again",
+                )
+            )
+            return False
+        return True
+
+    def keep_link(self, guest: ObjectId, email: EmailAddress, answer: Done | None) -> bool:
+        """Write down the redeem link, if that was asked for; False when it is lost."""
+        if self._links is None:
+            return True
+        if answer is None or answer.redeem_url is None:
+            return False
+        try:
+            self._links.append(guest, email, answer.redeem_url)
+        except OSError as error:
+            self.close(
+                Note(
+                    rule="redeem-links-unwritable",
+                    message=f"the redeem links cannot be written any more ({error.strerror}): the run "
+                    "stopped; make room or name another file, then apply again",
+                )
+            )
+            return False
+        return True
+
+
+async def first_of(*coroutines: Coroutine[object, object, object]) -> None:
+    """Wait until one of them is done, and give the others up."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

@@ -1,0 +1,133 @@
+"""Sends the writes of one guest, journals them, and keeps count of the guest's patience."""
+
+import uuid
+from dataclasses import dataclass, field
+
+from reconciler.apply.policy import Patience, Treatment, Write, pause
+from reconciler.apply.run import Run
+from reconciler.journal import JournalEntry, JournalEvent
+from reconciler.model import (
+    Action,
+    AddOtherMail,
+    Done,
+    EmailAddress,
+    Failed,
+    FailureKind,
+    Guest,
+    ObjectId,
+    ResetRedemption,
+    SetMail,
+    SetOtherMails,
+    WriteAnswer,
+    action_name,
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Sender:
+    """The writes of one guest."""
+
+    run: Run
+    guest: ObjectId
+
+    in_flight: tuple[Action, int] | None = None
+    """What is being sent, and for the which time, while the answer is awaited."""
+
+    wrote: bool = False
+    """Whether anything was sent at all."""
+
+    _waited: dict[Patience, float] = field(default_factory=dict)
+    _commit_failing_since: float | None = None
+
+    async def send(self, action: Action, *, write: Write, attempt: int, found: Guest) -> WriteAnswer | None:
+        """Send one write; `None` when the run closed before it was sent. The commit is always sent.
+
+        `found` is the guest as last read: `AddOtherMail` keeps what stands there.
+        """
+        run = self.run
+        if run.closing.is_set() and write is not Write.COMMIT:
+            return None
+        request = str(uuid.uuid4())
+        recorded = self._journal(action, attempt, request)
+        if not recorded and write is not Write.COMMIT:
+            return None
+        self.in_flight = (action, attempt)
+        self.wrote = True
+        answer = await self._write(action, found, request)
+        self.in_flight = None
+        self._journal(action, attempt, request, answer)
+        if isinstance(answer, Done):
+            run.prove()
+        return answer
+
+    async def be_patient(self, rule: Treatment, failed: Failed, *, tries: int) -> bool:
+        """Wait as the rule says before the next try; False when this guest's patience is at an end."""
+        run = self.run
+        seconds = pause(rule, tries=tries, retry_after=failed.retry_after, guest=self.guest)
+        if not self._may_wait(rule.patience, seconds):
+            return False
+        await run.wait(self.guest, rule.waits_as, seconds)
+        return True
+
+    def _may_wait(self, patience: Patience, seconds: float) -> bool:
+        settings = self.run.settings
+        match patience:
+            case Patience.RUN:
+                now = self.run.clock.monotonic()
+                if self._commit_failing_since is None:
+                    self._commit_failing_since = now
+                over = now + seconds - self._commit_failing_since > settings.commit_for
+                return self.run.hurried.is_set() or self.run.others_move or not over
+            case Patience.DIRECTORY:
+                allowed = settings.throttled_for
+            case Patience.REPLICATION:
+                allowed = settings.replicate_for
+        total = self._waited.get(patience, 0.0) + seconds
+        if total > allowed:
+            return False
+        self._waited[patience] = total
+        return True
+
+    async def _write(self, action: Action, found: Guest, request: str) -> WriteAnswer:
+        writer, guest = self.run.writer, self.guest
+        match action:
+            case AddOtherMail():
+                listed = with_address(found, action.email)
+                return await writer.set_other_mails(guest, listed, client_request_id=request)
+            case SetOtherMails():
+                return await writer.set_other_mails(guest, action.other_mails, client_request_id=request)
+            case SetMail():
+                return await writer.set_mail(
+                    guest, action.email, action.other_mails, client_request_id=request
+                )
+            case ResetRedemption():
+                return await writer.reset_redemption(guest, action, client_request_id=request)
+
+    def _journal(self, action: Action, attempt: int, request: str, answer: WriteAnswer | None = None) -> bool:
+        return self.run.record(
+            JournalEntry(
+                time=self.run.clock.now(),
+                id=self.guest,
+                action=action_name(action),
+                attempt=attempt,
+                event=_event(answer),
+                status=answer.status if answer else None,
+                client_request_id=request,
+                request_id=answer.request_id if answer else None,
+            )
+        )
+
+
+def with_address(guest: Guest, address: EmailAddress) -> tuple[EmailAddress, ...]:
+    """Give a guest's `otherMails` with one address more, in the spelling in which they stand there."""
+    if address in guest.other_mails:
+        return guest.other_mails
+    return tuple(sorted((*guest.other_mails, address)))
+
+
+def _event(answer: WriteAnswer | None) -> JournalEvent:
+    if answer is None:
+        return JournalEvent.SENDING
+    if isinstance(answer, Done):
+        return JournalEvent.DONE
+    return JournalEvent.UNKNOWN if answer.kind is FailureKind.UNKNOWN else JournalEvent.FAILED

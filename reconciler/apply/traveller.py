@@ -1,0 +1,129 @@
+"""What is known of one guest while their course runs, and the endings every step may come to."""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from reconciler.apply.policy import Blame
+from reconciler.apply.run import Ending, Run
+from reconciler.apply.sending import Sender
+from reconciler.apply.sight import Redemption
+from reconciler.errors import AccessDenied, DirectoryError
+from reconciler.model import (
+    Action,
+    ActionRecord,
+    ActionResult,
+    Change,
+    EmailAddress,
+    Failed,
+    Guest,
+    Note,
+    ObjectId,
+    Outcome,
+    action_name,
+)
+
+
+class ResetState(Enum):
+    """What is known about the reset of a change."""
+
+    NOT_SENT = auto()
+    """Not sent in this run, or certainly not carried out."""
+
+    PERHAPS = auto()
+    """Being sent, or sent without an answer."""
+
+    HAPPENED = auto()
+
+
+@dataclass(slots=True, kw_only=True)
+class Traveller:
+    """One guest on the way through a run."""
+
+    run: Run
+
+    recorded: Change
+    """What was approved, and the state it was planned from."""
+
+    sender: Sender
+    records: list[ActionRecord] = field(default_factory=list)
+
+    remarks: list[str] = field(default_factory=list)
+    """Sentences that go behind the message of the outcome."""
+
+    reset: ResetState = ResetState.NOT_SENT
+
+    since: Redemption | None = None
+    """What a reset has to be seen against; `None` while there has been none."""
+
+    prepared: tuple[EmailAddress, ...] | None = None
+    """`otherMails` as this run wrote them before the reset, until that has been seen."""
+
+    _found: Guest | None = None
+    _found_at: float = 0.0
+
+    @property
+    def id(self) -> ObjectId:
+        """The guest's object id."""
+        return self.recorded.id
+
+    @property
+    def found(self) -> Guest:
+        """The guest as last read. Nothing is written to a guest who has not been read."""
+        if self._found is None:
+            raise LookupError(f"{self.id} has not been read")
+        return self._found
+
+    @property
+    def found_long_ago(self) -> bool:
+        """Whether the guest has to be read again before a reset."""
+        return self.run.clock.monotonic() - self._found_at >= self.run.settings.reread_after
+
+    async def read(self) -> Guest | None:
+        """Read the guest; `None` when there is none any more. Raises `DirectoryError`."""
+        guest = await self.run.reader.read_guest(self.id)
+        if guest:
+            self._found, self._found_at = guest, self.run.clock.monotonic()
+        return guest
+
+    def note(
+        self, action: Action, result: ActionResult, *, attempts: int = 0, request_id: str | None = None
+    ) -> None:
+        """Write down how an action ended."""
+        record = ActionRecord(
+            action=action_name(action), result=result, attempts=attempts, request_id=request_id
+        )
+        self.records.append(record)
+        self.run.progress.action_ended(self.id, record)
+
+    def failed(
+        self, action: Action, failed: Failed, *, attempts: int, result: ActionResult, blame: Blame
+    ) -> Ending:
+        """End with an action that failed for good."""
+        self.note(action, result, attempts=attempts, request_id=failed.request_id)
+        return Ending(outcome=Outcome.FAILED, rule=failed.rule, message=failed.message, blame=blame)
+
+    def unreadable(self, error: DirectoryError) -> Ending:
+        """End because the directory could not be read; a missing permission closes the run."""
+        if isinstance(error, AccessDenied):
+            self.run.close(Note(rule=error.rule, message=error.message))
+        return Ending(outcome=Outcome.FAILED, rule=error.rule, message=error.message, blame=Blame.DIRECTORY)
+
+    def left(self) -> Ending:
+        """End because the run closed before the reset was sent."""
+        begun = "left before the reset, which the next run sends" if self.sender.wrote else "not attempted"
+        return Ending(
+            outcome=Outcome.NOT_ATTEMPTED,
+            rule=self.run.reason.rule,
+            message=f"{begun}: {self.run.reason.message}",
+        )
+
+    def cut_off(self) -> Ending:
+        """End because the run closed while the change was half done."""
+        sent = "was sent" if self.reset is ResetState.HAPPENED else "may have been sent"
+        return Ending(
+            outcome=Outcome.FAILED,
+            rule=self.run.reason.rule,
+            message=f"half done: the reset {sent}, `mail` is not written; apply again to finish it: "
+            f"{self.run.reason.message}",
+            blame=Blame.GUEST,
+        )
