@@ -1,15 +1,14 @@
 """What a rule of the tenant has at hand while it answers one request."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from reconciler.emulator.auth import Caller
 from reconciler.emulator.store import Store, StoredObject
 from reconciler.emulator.switches import Switches
-from reconciler.emulator.wire import GraphRequest
+from reconciler.emulator.wire import GraphRequest, JsonObject, dump
 from reconciler.model import format_instant
 
 
@@ -24,6 +23,9 @@ class Call:
     now: datetime
     number: int | None
     """The number of the request in the record; `None` for what happens apart from Graph."""
+
+    late: Mapping[int, JsonObject | None] = field(default_factory=dict)
+    """What the answering replica still shows of objects that changed, by position; `None`: nothing yet."""
 
     def user(self, key: str) -> StoredObject | None:
         """Give the living user with this id or user principal name."""
@@ -72,11 +74,6 @@ def note(store: Store, object_id: str, changes: Mapping[str, Any], origin: Origi
         origin.request,
         dump(changes),
     )
-
-
-def dump(value: Any) -> str:
-    """Write JSON in the store's way."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _visible(item: StoredObject) -> dict[str, Any]:

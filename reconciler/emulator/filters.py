@@ -7,29 +7,13 @@ Source: https://learn.microsoft.com/graph/aad-advanced-queries
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from reconciler.emulator.graph_errors import GraphError, bad_request, unsupported_query
+from reconciler.emulator.selection import ObjectType
 from reconciler.emulator.store import fold
 from reconciler.emulator.wire import JsonObject
-
-USER_COLUMNS: Mapping[str, str] = {
-    "id": "id",
-    "userType": "user_type",
-    "creationType": "creation_type",
-    "externalUserState": "state",
-    "accountEnabled": "enabled",
-    "createdDateTime": "created",
-    "displayName": "name",
-    "mail": "mail",
-    "userPrincipalName": "upn",
-}
-"""The properties of a user that can be compared, and the column each is in."""
-
-OTHER_COLUMNS: Mapping[str, str] = {"id": "id", "displayName": "name", "mail": "mail"}
-"""The same for groups and contacts."""
 
 _ISSUERS_ALONE = frozenset({"google.com", "facebook.com", "mail", "phone"})
 _TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<word>[A-Za-z0-9_./:$@-]+)|(?P<mark>[(),]))")
@@ -168,11 +152,9 @@ class Combined:
         return (all if self.every else any)(part.matches(body) for part in self.parts)
 
 
-def parse_filter(
-    text: str, *, columns: Mapping[str, str], resource: str, proxy_ignores_case: bool = True
-) -> Expression:
-    """Read a `$filter`. `resource` is the type's name for messages, such as `User`. Raises `GraphError`."""
-    return _Parser(text, columns=columns, resource=resource, proxy_ignores_case=proxy_ignores_case).parse()
+def parse_filter(text: str, *, of: ObjectType, proxy_ignores_case: bool = True) -> Expression:
+    """Read a `$filter` on objects of one type. Raises `GraphError`."""
+    return _Parser(text, of=of, proxy_ignores_case=proxy_ignores_case).parse()
 
 
 _SQL_OPERATORS = {"eq": "=", "ge": ">=", "le": "<="}
@@ -188,11 +170,8 @@ def _needs_advanced(operator: str) -> GraphError:
 class _Parser:
     """Recursive descent over the tokens of one filter."""
 
-    def __init__(
-        self, text: str, *, columns: Mapping[str, str], resource: str, proxy_ignores_case: bool
-    ) -> None:
-        self._columns = columns
-        self._resource = resource
+    def __init__(self, text: str, *, of: ObjectType, proxy_ignores_case: bool) -> None:
+        self._of = of
         self._proxy_ignores_case = proxy_ignores_case
         self._tokens = self._split(text)
         self._at = 0
@@ -279,10 +258,19 @@ class _Parser:
         return StartsWith(name, column, prefix)
 
     def _column(self, name: str) -> str:
-        if name in self._columns:
-            return self._columns[name]
-        raise unsupported_query(
-            f"Unsupported or invalid query filter clause specified for property '{name}' of resource '{self._resource}'."
+        if name in self._of.columns:
+            return self._of.columns[name]
+        if name not in self._of.known:
+            raise bad_request(
+                "Invalid filter clause: "
+                f"Could not find a property named '{name}' on type 'microsoft.graph.{self._of.name}'."
+            )
+        raise self._unsupported(name)
+
+    def _unsupported(self, name: str) -> GraphError:
+        return unsupported_query(
+            f"Unsupported or invalid query filter clause specified for property '{name}' "
+            f"of resource '{self._of.name[0].upper()}{self._of.name[1:]}'."
         )
 
     def _comparison(self) -> Expression:
@@ -294,13 +282,8 @@ class _Parser:
         if operator == "in":
             return self._in(name, column)
         if operator not in (_SQL_OPERATORS if name == "createdDateTime" else {"eq"}):
-            raise self._column_refuses(name)
+            raise self._unsupported(name)
         return Compare(name, column, operator, self._value(name))
-
-    def _column_refuses(self, name: str) -> GraphError:
-        return unsupported_query(
-            f"Unsupported or invalid query filter clause specified for property '{name}' of resource '{self._resource}'."
-        )
 
     def _value(self, name: str) -> str | bool:
         token = self._peek()
@@ -334,12 +317,10 @@ class _Parser:
         variable, colon, rest = first.partition(":")
         if not colon or not variable:
             raise self._malformed()
-        if name == "identities" and self._resource == "User":
+        if name == "identities" and "identities" in self._of.known:
             return self._any_identity(variable, rest)
-        if name not in {"otherMails", "proxyAddresses"} or (
-            name == "otherMails" and self._resource != "User"
-        ):
-            raise self._column_refuses(name)
+        if name not in {"otherMails", "proxyAddresses"} & self._of.lists:
+            raise self._unsupported(name)
         operand = rest or self._next()
         if operand.lower() in {"endswith", "not"}:
             raise _needs_advanced(operand)
@@ -379,5 +360,5 @@ class _Parser:
         issuer = found.pop("issuer", None)
         assigned_id = found.pop("issuerAssignedId", None)
         if issuer is None or found or (assigned_id is None and issuer not in _ISSUERS_ALONE):
-            raise self._column_refuses("identities")
+            raise self._unsupported("identities")
         return AnyIdentity(issuer, assigned_id)

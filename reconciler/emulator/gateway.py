@@ -8,13 +8,13 @@ from typing import Any
 
 from reconciler.emulator.auth import Authorizer, Caller
 from reconciler.emulator.batch import BatchItem, join_answers, read_batch
-from reconciler.emulator.call import Call, dump
+from reconciler.emulator.call import Call
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.graph_errors import GraphError
 from reconciler.emulator.router import dispatch
 from reconciler.emulator.store import Store
 from reconciler.emulator.switches import Switches
-from reconciler.emulator.wire import GraphRequest, GraphResponse
+from reconciler.emulator.wire import GraphRequest, GraphResponse, dump
 from reconciler.model import format_instant
 
 

@@ -4,7 +4,6 @@ Sources: https://learn.microsoft.com/graph/api/invitation-post and
 https://learn.microsoft.com/entra/external-id/reset-redemption-status
 """
 
-import json
 import re
 import secrets
 import uuid
@@ -14,11 +13,18 @@ from urllib.parse import quote
 
 from reconciler.emulator import graph_errors
 from reconciler.emulator.call import Call, Origin, create, stamp, write
-from reconciler.emulator.graph_errors import bad_request, invitation_forbidden, invitation_refused, not_found
+from reconciler.emulator.graph_errors import (
+    bad_request,
+    insufficient_privileges,
+    invitation_forbidden,
+    invitation_refused,
+    not_found,
+)
+from reconciler.emulator.permissions import may_invite_when_restricted, may_reset
 from reconciler.emulator.roles import blocks_reset
 from reconciler.emulator.store import StoredObject, fold
 from reconciler.emulator.tenant import organization_of
-from reconciler.emulator.wire import GraphResponse, JsonObject
+from reconciler.emulator.wire import GraphResponse, JsonObject, dump
 from reconciler.model import InvitesFrom
 
 _REFUSED = re.compile(r'[~!#$%^&*()+=\[\]{}\\/|;:"<>?,\s]')
@@ -37,6 +43,8 @@ def invite(call: Call) -> GraphResponse:
         raise invitation_forbidden(graph_errors.INVITATIONS_CLOSED)
     _check_address(call, address)
     if body.get("resetRedemption"):
+        if not may_reset(call.caller.permissions):
+            raise insufficient_privileges()
         guest = _reset(call, body, address)
     else:
         guest = _invite_new(call, body, address)
@@ -101,7 +109,7 @@ def _closed_to(call: Call) -> bool:
     allowed = call.switches.allow_invites_from
     if allowed == InvitesFrom.NONE:
         return True
-    return allowed != InvitesFrom.EVERYONE and "User.Invite.All" not in call.caller.permissions
+    return allowed != InvitesFrom.EVERYONE and not may_invite_when_restricted(call.caller.permissions)
 
 
 def _check_address(call: Call, address: str) -> None:
@@ -252,7 +260,7 @@ def _send(call: Call, body: JsonObject, guest: StoredObject, link: str) -> None:
         "text": text,
         "redeemUrl": link,
     }
-    call.store.execute("INSERT INTO messages (body) VALUES (?)", json.dumps(message))
+    call.store.execute("INSERT INTO messages (body) VALUES (?)", dump(message))
 
 
 def _answer(call: Call, body: JsonObject, guest: StoredObject, link: str) -> JsonObject:

@@ -1,4 +1,4 @@
-"""Pages of objects: `$filter`, `$select`, `$top`, and links to the next page.
+"""Pages of directory objects: `$filter`, `$select`, `$top`, and links to the next page.
 
 Source: https://learn.microsoft.com/graph/paging
 """
@@ -6,113 +6,128 @@ Source: https://learn.microsoft.com/graph/paging
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from reconciler.emulator.call import Call
-from reconciler.emulator.filters import parse_filter
+from reconciler.emulator.filters import Expression, parse_filter
 from reconciler.emulator.graph_errors import GraphError, bad_request, unsupported_query
-from reconciler.emulator.wire import GraphRequest, GraphResponse, JsonObject
+from reconciler.emulator.selection import ObjectType
+from reconciler.emulator.wire import GraphRequest, GraphResponse, dump
 
 _MAX_PAGE = 999
 _DEFAULT_PAGE = 100
+_KNOWN = frozenset({
+    "$filter", "$select", "$top", "$skip", "$skiptoken", "$count", "$search", "$orderby", "$expand", "$format",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
-    """A collection of directory objects."""
+class Collection:
+    """Directory objects that can be listed together."""
 
-    kind: str
-    """As the store calls it."""
-
-    name: str
-    """As messages call it, such as `User`."""
+    of: ObjectType
 
     context: str
     """As `@odata.context` calls it, such as `users`."""
 
-    columns: Mapping[str, str]
-    """The properties that can be filtered."""
+    scope: str
+    """The SQL condition that holds for its objects."""
 
-    selected: Callable[[str | None], tuple[str, ...]]
-    """Reads a `$select`."""
-
-    shown: Callable[[JsonObject, tuple[str, ...]], JsonObject]
-    """Gives the selected properties of an object."""
-
-    deleted: bool = False
-    """Whether it holds the soft-deleted objects."""
-
-    def collection_context(self, request: GraphRequest, names: tuple[str, ...]) -> str:
-        """Give the `@odata.context` of a page."""
-        chosen = f"({','.join(names)})" if "$select" in request.options else ""
-        return f"{request.root}/$metadata#{self.context}{chosen}"
-
-    def entity_context(self, request: GraphRequest, names: tuple[str, ...]) -> str:
-        """Give the `@odata.context` of a single object."""
-        return f"{self.collection_context(request, names)}/$entity"
+    typed: bool = False
+    """Whether each object says what it is, because they could be of several types."""
 
 
-def list_page(call: Call, resource: Resource) -> GraphResponse:
-    """Answer a listing with one page."""
-    options = call.request.options
-    refuse_advanced(call.request)
-    names = resource.selected(options.get("$select"))
-    size = page_size(options)
-    after = continued(options)
-    condition, parameters = "kind = ? AND n > ?", [resource.kind, after]
-    condition += " AND deleted IS NOT NULL" if resource.deleted else " AND deleted IS NULL"
-    if "$filter" in options:
-        expression = parse_filter(
-            options["$filter"],
-            columns=resource.columns,
-            resource=resource.name,
-            proxy_ignores_case=call.switches.proxy_filter_ignores_case,
-        )
-        sql, values = expression.sql()
-        condition += f" AND {sql}"
-        parameters += values
-    found = list(
-        call.store.rows(
-            f"SELECT n, body FROM objects WHERE {condition} ORDER BY n LIMIT ?",  # noqa: S608  compiled by us
-            *parameters,
+def list_page(call: Call, collection: Collection, *parameters: object) -> GraphResponse:
+    """Answer a listing with one page. `parameters` belong to the collection's scope."""
+    request, of = call.request, collection.of
+    refuse_advanced(request)
+    names = of.selected(request.options.get("$select"))
+    size, after = page_size(request.options), continued(request.options)
+    condition, values = f"kind = ? AND ({collection.scope}) AND n > ?", [of.kind, *parameters, after]
+    expression = _filter(call, of)
+    if expression is not None:
+        sql, bound = expression.sql()
+        condition, values = f"{condition} AND {sql}", [*values, *bound]
+    late = {n: body for n, body in call.late.items() if n > after}
+    if late:
+        condition += f" AND n NOT IN ({', '.join('?' * len(late))})"
+        values += late
+    found = [
+        (row[0], row[1])
+        for row in call.store.rows(
+            f"SELECT n, {of.sql(names)} FROM objects WHERE {condition} ORDER BY n LIMIT ?",  # noqa: S608  compiled by us
+            *values,
             size + 1,
         )
-    )
-    page: JsonObject = {"@odata.context": resource.collection_context(call.request, names)}
+    ]
+    # Late copies are looked through one by one: the index knows only what is current.
+    found += [
+        (n, dump(of.shown(body, names)))
+        for n, body in late.items()
+        if body is not None
+        and "userPrincipalName" in body
+        and (expression is None or expression.matches(body))
+    ]
+    found.sort()
+    return _page(request, collection, names, found, size)
+
+
+def collection_context(request: GraphRequest, context: str, names: Sequence[str]) -> str:
+    """Give the `@odata.context` of a listing."""
+    picked = f"({','.join(names)})" if "$select" in request.options else ""
+    return f"{request.root}/$metadata#{context}{picked}"
+
+
+def entity(request: GraphRequest, context: str, names: Sequence[str]) -> str:
+    """Give the `@odata.context` of a single object."""
+    return f"{collection_context(request, context, names)}/$entity"
+
+
+def _filter(call: Call, of: ObjectType) -> Expression | None:
+    text = call.request.options.get("$filter")
+    if text is None:
+        return None
+    return parse_filter(text, of=of, proxy_ignores_case=call.switches.proxy_filter_ignores_case)
+
+
+def _page(
+    request: GraphRequest,
+    collection: Collection,
+    names: Sequence[str],
+    found: Sequence[tuple[int, str]],
+    size: int,
+) -> GraphResponse:
+    """Put a page together from objects that are JSON text already."""
+    head = {"@odata.context": collection_context(request, collection.context, names)}
     if len(found) > size:
-        page["@odata.nextLink"] = next_link(call.request, found[size - 1]["n"])
-    page["value"] = [resource.shown(json.loads(row["body"]), names) for row in found[:size]]
-    return GraphResponse.of(page)
+        head["@odata.nextLink"] = next_link(request, found[size - 1][0])
+    texts = [text for _, text in found[:size]]
+    if collection.typed:
+        mark = f'{{"@odata.type":"#microsoft.graph.{collection.of.name}",'
+        texts = [mark + text[1:] for text in texts]
+    content = f'{dump(head)[:-1]},"value":[{",".join(texts)}]}}'
+    return GraphResponse(status=200, content=content.encode())
 
 
 def refuse_advanced(request: GraphRequest) -> None:
     """Refuse what no plain query may ask for. Raises `GraphError`."""
     options = request.options
-    known = {
-        "$filter",
-        "$select",
-        "$top",
-        "$skiptoken",
-        "$count",
-        "$search",
-        "$orderby",
-        "$expand",
-        "$format",
-    }
+    eventual = request.headers.get("consistencylevel", "").lower() == "eventual"
     for name in options:
-        if name == "$skip":
-            raise unsupported_query("'$skip' is not supported by the service.")
-        if name not in known:
+        if name not in _KNOWN:
             raise bad_request(f"The query parameter '{name}' is not supported.")
-    if "$search" in options:
+    if "$skip" in options:
+        raise unsupported_query("'$skip' is not supported by the service.")
+    if "$search" in options and not eventual:
         raise unsupported_query(
-            "Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual'"
+            "Request with $search query parameter only works through MSGraph with a special request header: "
+            "'ConsistencyLevel: eventual'"
         )
-    if options.get("$count", "false") == "true" and request.headers.get("consistencylevel") != "eventual":
+    if options.get("$count") == "true" and not eventual:
         raise bad_request("$count is not currently supported.")
-    if request.headers.get("consistencylevel") == "eventual":
+    if eventual:
         raise not_emulated("advanced queries")
     if "$orderby" in options:
         if "$filter" in options:
@@ -130,13 +145,14 @@ def not_emulated(what: str) -> GraphError:
 def page_size(options: Mapping[str, str]) -> int:
     """Read `$top`. Raises `GraphError` outside 1 to 999."""
     text = options.get("$top", str(_DEFAULT_PAGE))
-    if not text.isascii() or not text.isdigit():
+    if not (text.isascii() and text.isdigit()):
         raise bad_request(
-            f"Invalid value '{text}' for $top query option found. The $top query option requires a non-negative integer value."
+            f"Invalid value '{text}' for $top query option found. "
+            "The $top query option requires a non-negative integer value."
         )
     if not 1 <= int(text) <= _MAX_PAGE:
         raise unsupported_query(
-            "Invalid page size specified: '" + text + "'. Must be between 1 and 999 inclusive."
+            f"Invalid page size specified: '{text}'. Must be between 1 and 999 inclusive."
         )
     return int(text)
 
@@ -147,17 +163,26 @@ def continued(options: Mapping[str, str]) -> int:
     if token is None:
         return 0
     try:
-        read = json.loads(base64.urlsafe_b64decode(token.encode() + b"=="))
-    except (binascii.Error, ValueError):
-        read = None
-    if not isinstance(read, dict) or not isinstance(read.get("after"), int):
-        raise GraphError(400, "Directory_ExpiredPageToken", "The specified page token value is invalid.")
-    return int(read["after"])
+        after = json.loads(base64.urlsafe_b64decode(f"{token}==".encode()))["after"]
+    except (binascii.Error, ValueError, KeyError, TypeError):
+        after = None
+    if not isinstance(after, int):
+        raise expired_page_token()
+    return after
+
+
+def expired_page_token() -> GraphError:
+    """Refuse a link to a next page. Source: https://github.com/microsoftgraph/msgraph-sdk-dotnet/issues/2254"""
+    return GraphError(
+        400,
+        "Directory_ExpiredPageToken",
+        "The specified page token value has expired and is no longer valid.",
+    )
 
 
 def next_link(request: GraphRequest, after: int) -> str:
     """Give the link to the page that begins behind this position, on the host the caller used."""
-    token = base64.urlsafe_b64encode(json.dumps({"after": after}).encode()).decode().rstrip("=")
+    token = base64.urlsafe_b64encode(dump({"after": after}).encode()).decode().rstrip("=")
     options = {name: value for name, value in request.options.items() if name != "$skiptoken"}
     query = urlencode({**options, "$skiptoken": token}, safe="$,()':/")
     return f"{request.root}{request.path}?{query}"

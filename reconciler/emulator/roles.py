@@ -1,15 +1,35 @@
 """Directory roles: who holds one, and `/roleManagement/directory`.
 
-Source: https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments
+Sources: https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments and
+https://learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityscheduleinstances
 """
 
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
 from reconciler.emulator.call import Call
+from reconciler.emulator.filters import parse_filter
+from reconciler.emulator.graph_errors import GraphError, bad_request
+from reconciler.emulator.listing import collection_context, continued, next_link, page_size
+from reconciler.emulator.selection import BY_KIND, ObjectType, chosen
+from reconciler.emulator.wire import GraphResponse, JsonObject
 
 _GROUPS_OF = """
 WITH RECURSIVE held (id) AS (
   SELECT ? UNION SELECT group_id FROM members JOIN held ON member_id = held.id
 )
 """
+_ITSELF = "WITH held (id) AS (SELECT ?)"
+
+_ASSIGNMENT = ObjectType(
+    kind="role",
+    name="unifiedRoleAssignment",
+    default=(),
+    known=frozenset({"principalId", "roleDefinitionId", "directoryScopeId"}),
+    lists=frozenset(),
+    columns={"principalId": "principal_id", "roleDefinitionId": "definition_id", "directoryScopeId": "scope"},
+)
 
 
 def holds_role(call: Call, user_id: str) -> bool:
@@ -30,11 +50,100 @@ def blocks_reset(call: Call, user_id: str) -> bool:
     )
 
 
+def list_assignments(call: Call) -> GraphResponse:
+    """Answer `GET /roleManagement/directory/roleAssignments`."""
+    return _list(call, "roleAssignments", _assignment, eligible=False)
+
+
+def list_eligible(call: Call) -> GraphResponse:
+    """Answer `GET /roleManagement/directory/roleEligibilityScheduleInstances`."""
+    if not call.switches.pim_licensed:
+        raise GraphError(400, "AadPremiumLicenseRequired", "The tenant needs an AAD Premium 2 license.")
+    return _list(call, "roleEligibilityScheduleInstances", _eligibility, eligible=True)
+
+
 def _any_role(call: Call, user_id: str, *, eligible: bool, through_groups: bool) -> bool:
-    held = _GROUPS_OF if through_groups else "WITH held (id) AS (SELECT ?)"
+    held = _GROUPS_OF if through_groups else _ITSELF
     found = call.store.rows(
         f"{held} SELECT 1 FROM roles JOIN held ON principal_id = held.id WHERE eligible = ? LIMIT 1",  # noqa: S608  constants
         user_id,
         eligible,
     )
     return next(found, None) is not None
+
+
+def _list(
+    call: Call, name: str, shape: Callable[[sqlite3.Row], JsonObject], *, eligible: bool
+) -> GraphResponse:
+    options = call.request.options
+    expand = options.get("$expand")
+    if expand not in {None, "principal", "roleDefinition"}:
+        raise bad_request(f"Parsing OData Select and Expand failed: '{expand}' cannot be expanded here.")
+    size, after = page_size(options), continued(options)
+    condition, values = "eligible = ? AND n > ?", [eligible, after]
+    if "$filter" in options:
+        sql, bound = parse_filter(options["$filter"], of=_ASSIGNMENT).sql()
+        condition, values = f"{condition} AND {sql}", [*values, *bound]  # type: ignore[list-item]
+    rows = list(
+        call.store.rows(
+            f"SELECT * FROM roles WHERE {condition} ORDER BY n LIMIT ?",  # noqa: S608  compiled by us
+            *values,
+            size + 1,
+        )
+    )
+    items = [_shown(call, row, shape(row), expand) for row in rows[:size]]
+    names = tuple(options.get("$select", "").split(","))
+    page: JsonObject = {
+        "@odata.context": collection_context(call.request, f"roleManagement/directory/{name}", names)
+    }
+    if len(rows) > size:
+        page["@odata.nextLink"] = next_link(call.request, rows[size - 1]["n"])
+    return GraphResponse.of({**page, "value": items})
+
+
+def _shown(call: Call, row: sqlite3.Row, item: JsonObject, expand: str | None) -> JsonObject:
+    shown = chosen(item, call.request.options.get("$select"), "unifiedRoleAssignment")
+    if expand == "principal":
+        shown["principal"] = _principal(call, row["principal_id"])
+    if expand == "roleDefinition":
+        shown["roleDefinition"] = {
+            "id": row["definition_id"],
+            "displayName": row["role"],
+            "templateId": row["definition_id"],
+            "isBuiltIn": True,
+            "isEnabled": True,
+        }
+    return shown
+
+
+def _assignment(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "principalId": row["principal_id"],
+        "directoryScopeId": row["scope"],
+        "appScopeId": None,
+        "condition": None,
+        "roleDefinitionId": row["definition_id"],
+    }
+
+
+def _eligibility(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "principalId": row["principal_id"],
+        "roleDefinitionId": row["definition_id"],
+        "directoryScopeId": row["scope"],
+        "appScopeId": None,
+        "startDateTime": "2025-01-01T00:00:00Z",
+        "endDateTime": None,
+        "memberType": "Direct",
+        "roleEligibilityScheduleId": row["id"],
+    }
+
+
+def _principal(call: Call, principal_id: str) -> JsonObject | None:
+    found = next(call.store.find("id = ? AND deleted IS NULL", principal_id), None)
+    if found is None:
+        return None
+    of = BY_KIND[found.kind]
+    return {"@odata.type": f"#microsoft.graph.{of.name}", **of.shown(found.body, of.default)}

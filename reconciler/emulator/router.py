@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reconciler.emulator import invitations, tenant, users
+from reconciler.emulator import invitations, other_objects, roles, tenant, users
 from reconciler.emulator.call import Call
 from reconciler.emulator.graph_errors import GraphError, bad_request
 from reconciler.emulator.wire import GraphResponse
@@ -29,6 +29,15 @@ ROUTES = (
     Route("GET", "users/*", users.read_user),
     Route("PATCH", "users/*", users.update_user),
     Route("POST", "invitations", invitations.invite),
+    Route("GET", "groups", other_objects.list_groups),
+    Route("GET", "groups/*", other_objects.read_group),
+    Route("GET", "groups/*/transitiveMembers", other_objects.list_transitive_members),
+    Route("GET", "contacts", other_objects.list_contacts),
+    Route("GET", "contacts/*", other_objects.read_contact),
+    Route("GET", "directory/deletedItems/microsoft.graph.user", other_objects.list_deleted_users),
+    Route("GET", "directory/deletedItems/*", other_objects.read_deleted),
+    Route("GET", "roleManagement/directory/roleAssignments", roles.list_assignments),
+    Route("GET", "roleManagement/directory/roleEligibilityScheduleInstances", roles.list_eligible),
     Route("GET", "organization", tenant.read_organization),
     Route("GET", "policies/authorizationPolicy", tenant.read_authorization_policy),
 )

@@ -64,12 +64,14 @@ CREATE TABLE app_role_assignments (
 CREATE INDEX app_role_assignments_by_principal ON app_role_assignments (principal_id);
 
 CREATE TABLE roles (
-  id TEXT PRIMARY KEY,
-  principal_id TEXT NOT NULL,
-  definition_id TEXT NOT NULL,
+  n INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  principal_id TEXT NOT NULL COLLATE NOCASE,
+  role TEXT NOT NULL,
+  definition_id TEXT NOT NULL COLLATE NOCASE,
   scope TEXT NOT NULL,
   eligible INTEGER NOT NULL
-) WITHOUT ROWID;
+);
 
 CREATE TABLE requests (
   n INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -80,7 +80,10 @@ def plant(store: Store, seed: Seed) -> None:
     store.execute_many(
         "INSERT OR IGNORE INTO app_role_assignments VALUES (?, ?, ?)", planter.app_roles(document)
     )
-    store.execute_many("INSERT OR IGNORE INTO roles VALUES (?, ?, ?, ?, ?)", planter.roles(document))
+    store.execute_many(
+        "INSERT OR IGNORE INTO roles (id, principal_id, role, definition_id, scope, eligible) VALUES (?, ?, ?, ?, ?, ?)",
+        planter.roles(document),
+    )
 
 
 def organization_from(tenant: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,12 +117,14 @@ def identities_of(
     if account is None:
         return [own]
     issuer = providers.get(account.rpartition("@")[2].lower(), "ExternalAzureAD")
-    assigned = {"mail": account, "ExternalAzureAD": None, "MicrosoftAccount": None}
-    opaque = uuid.uuid5(_NAMESPACE, account.lower()).hex[:21]
-    return [
-        {"signInType": "federated", "issuer": issuer, "issuerAssignedId": assigned.get(issuer, opaque)},
-        own,
-    ]
+    match issuer:
+        case "mail":
+            assigned_id: str | None = account
+        case "ExternalAzureAD" | "MicrosoftAccount":
+            assigned_id = None
+        case _:
+            assigned_id = uuid.uuid5(_NAMESPACE, account.lower()).hex
+    return [{"signInType": "federated", "issuer": issuer, "issuerAssignedId": assigned_id}, own]
 
 
 def derived_id(kind: str, name: str) -> str:
@@ -235,20 +240,15 @@ class _Planter:
                 yield derived_id("app", f"{user_id}/{app}"), user_id, app
 
     @staticmethod
-    def roles(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, bool]]:
+    def roles(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, str, bool]]:
         names = _names(document)
         for entry in document.get("roles", ()):
             principal = names.get(entry["holder"], entry["holder"].lower())
             scope = entry.get("scope", "/")
             eligible = entry.get("eligible", False)
             definition = derived_id("role", entry["role"])
-            yield (
-                derived_id("assignment", f"{principal}/{definition}/{scope}/{eligible}"),
-                principal,
-                definition,
-                scope,
-                eligible,
-            )
+            assignment = derived_id("assignment", f"{principal}/{definition}/{scope}/{eligible}")
+            yield assignment, principal, entry["role"], definition, scope, eligible
 
 
 def generated(generate: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from reconciler.emulator.wire import JsonObject
+from reconciler.emulator.wire import JsonObject, dump
 from reconciler.errors import UsageError
 
 FORMAT = 1
@@ -120,7 +120,7 @@ class Store:
 
     def set_meta(self, key: str, value: Any) -> None:
         """Write a setting."""
-        self.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, json.dumps(value))
+        self.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, dump(value))
 
     def find(self, where: str, *parameters: object) -> Iterator[StoredObject]:
         """Give the objects for which an SQL condition holds, in the order of listings."""
@@ -180,7 +180,7 @@ def columns(item: StoredObject) -> tuple[object, ...]:
         item.id, item.kind, item.deleted, body.get("userType"), body.get("creationType"),
         body.get("externalUserState"), body.get("accountEnabled"), body.get("createdDateTime"),
         body.get("displayName"), body.get("mail"), body.get("userPrincipalName"),
-        json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        dump(body),
         item.account, item.invited, item.ticket,
     )  # fmt: skip
 

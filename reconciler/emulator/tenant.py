@@ -1,9 +1,8 @@
 """What Graph tells about the tenant itself: organization and authorization policy."""
 
-from typing import Any
-
 from reconciler.emulator.call import Call
-from reconciler.emulator.properties import unknown_property
+from reconciler.emulator.listing import collection_context, entity
+from reconciler.emulator.selection import chosen
 from reconciler.emulator.store import Store
 from reconciler.emulator.wire import GraphResponse, JsonObject
 
@@ -16,11 +15,9 @@ def organization_of(store: Store) -> JsonObject:
 
 def read_organization(call: Call) -> GraphResponse:
     """Answer `GET /organization`. Source: https://learn.microsoft.com/graph/api/organization-list"""
-    item = _chosen(call, organization_of(call.store), "organization")
-    chosen = f"({','.join(item)})" if "$select" in call.request.options else ""
-    return GraphResponse.of(
-        {"@odata.context": f"{call.request.root}/$metadata#organization{chosen}", "value": [item]}
-    )
+    item = chosen(organization_of(call.store), call.request.options.get("$select"), "organization")
+    context = collection_context(call.request, "organization", tuple(item))
+    return GraphResponse.of({"@odata.context": context, "value": [item]})
 
 
 def read_authorization_policy(call: Call) -> GraphResponse:
@@ -40,18 +37,6 @@ def read_authorization_policy(call: Call) -> GraphResponse:
         # Guest User. Source: https://learn.microsoft.com/entra/identity/users/users-restrict-guest-permissions
         "guestUserRoleId": "10dae51f-b6af-4016-8d66-8c2a99b929b3",
     }
-    item = _chosen(call, policy, "authorizationPolicy")
-    chosen = f"({','.join(item)})" if "$select" in call.request.options else ""
-    context = f"{call.request.root}/$metadata#policies/authorizationPolicy{chosen}/$entity"
+    item = chosen(policy, call.request.options.get("$select"), "authorizationPolicy")
+    context = entity(call.request, "policies/authorizationPolicy", tuple(item))
     return GraphResponse.of({"@odata.context": context, **item})
-
-
-def _chosen(call: Call, item: JsonObject, resource: str) -> dict[str, Any]:
-    select = call.request.options.get("$select")
-    if select is None:
-        return item
-    names = [name.strip() for name in select.split(",")]
-    for name in names:
-        if name not in item:
-            raise unknown_property(name, resource)
-    return {name: item[name] for name in names}

@@ -4,58 +4,59 @@ Sources: https://learn.microsoft.com/graph/api/user-list and
 https://learn.microsoft.com/graph/api/user-update
 """
 
-from typing import Any
-
-from reconciler.emulator import properties
 from reconciler.emulator.call import Call, Origin, write
-from reconciler.emulator.filters import USER_COLUMNS
-from reconciler.emulator.graph_errors import address_conflict, not_found, refused_value
-from reconciler.emulator.listing import Resource, list_page
+from reconciler.emulator.graph_errors import (
+    address_conflict,
+    insufficient_privileges,
+    not_found,
+    refused_value,
+)
+from reconciler.emulator.listing import Collection, entity, list_page
+from reconciler.emulator.permissions import may_update
 from reconciler.emulator.roles import holds_role
-from reconciler.emulator.store import StoredObject
+from reconciler.emulator.selection import USER
+from reconciler.emulator.store import StoredObject, fold
+from reconciler.emulator.updates import check_update
 from reconciler.emulator.wire import GraphResponse
 
-USERS = Resource(
-    kind="user",
-    name="User",
-    context="users",
-    columns=USER_COLUMNS,
-    selected=properties.selected,
-    shown=properties.shown,
-)
+_USERS = Collection(of=USER, context="users", scope="deleted IS NULL")
 
 
 def list_users(call: Call) -> GraphResponse:
     """Answer `GET /users`."""
-    return list_page(call, USERS)
+    return list_page(call, _USERS)
 
 
 def read_user(call: Call, key: str) -> GraphResponse:
     """Answer `GET /users/{id or userPrincipalName}`."""
-    names = properties.selected(call.request.options.get("$select"))
+    names = USER.selected(call.request.options.get("$select"))
     found = call.user(key)
-    if found is None:
+    body = call.late.get(found.n, found.body) if found else None
+    if body is None:
         raise not_found(key)
-    context = USERS.entity_context(call.request, names)
-    return GraphResponse.of({"@odata.context": context, **properties.shown(found.body, names)})
+    return GraphResponse.of(
+        {"@odata.context": entity(call.request, "users", names), **USER.shown(body, names)}
+    )
 
 
 def update_user(call: Call, key: str) -> GraphResponse:
     """Answer `PATCH /users/{id or userPrincipalName}`."""
     body = call.request.json_object()
+    changes = {name: value for name, value in body.items() if not name.startswith("@odata.")}
+    if not may_update(call.caller.permissions, changes):
+        raise insufficient_privileges()
     found = call.user(key)
     if found is None:
         raise not_found(key)
-    properties.check_update(body, holds_role=holds_role(call, found.id))
+    check_update(changes, holds_role=holds_role(call, found.id))
     if found.body.get("onPremisesSyncEnabled"):
         raise refused_value(
             "Unable to update the specified properties for on-premises mastered Directory Sync objects "
             "or objects currently undergoing migration."
         )
-    changes: dict[str, Any] = {name: value for name, value in body.items() if not name.startswith("@odata.")}
     changes.pop("passwordProfile", None)
     if "mail" in changes:
-        owner = owner_of(call, changes["mail"], besides=found)
+        owner = _owner_of(call, changes["mail"], besides=found)
         if owner is not None:
             raise address_conflict(owner.id, owner.kind.capitalize())
         changes["proxyAddresses"] = recalculated(
@@ -66,14 +67,14 @@ def update_user(call: Call, key: str) -> GraphResponse:
     return GraphResponse(status=204)
 
 
-def owner_of(call: Call, address: str, *, besides: StoredObject) -> StoredObject | None:
+def _owner_of(call: Call, address: str, *, besides: StoredObject) -> StoredObject | None:
     """Find another living object that has the address as `mail` or among its `proxyAddresses`."""
     found = call.store.find(
         "deleted IS NULL AND n <> ? AND (mail = ? OR n IN"
         " (SELECT n FROM addresses WHERE key = ? AND use = 'proxyAddresses'))",
         besides.n,
         address,
-        f"smtp:{address.lower()}",
+        f"smtp:{fold(address)}",
     )
     return next(found, None)
 
@@ -85,7 +86,7 @@ def recalculated(proxies: list[str], mail: str, *, keep_old: bool) -> list[str]:
     replaced one stays behind as a secondary.
     Source: https://learn.microsoft.com/graph/api/resources/user (proxyAddresses)
     """
-    others = [proxy for proxy in proxies if proxy.lower() != f"smtp:{mail.lower()}"]
+    others = [proxy for proxy in proxies if fold(proxy) != f"smtp:{fold(mail)}"]
     primary = next((proxy for proxy in others if proxy.startswith("SMTP:")), None)
     if primary is not None and "#EXT#" in primary.upper():
         return [*others, f"smtp:{mail}"]

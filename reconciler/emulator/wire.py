@@ -13,6 +13,10 @@ JsonObject = dict[str, Any]
 """A parsed JSON object: what stands on the wire, and how the store keeps a directory object."""
 
 
+dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""Writes JSON as compactly as can be. Takes the value, gives text."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GraphRequest:
     """One request to Graph."""
@@ -83,6 +87,4 @@ class GraphResponse:
     @classmethod
     def of(cls, body: JsonObject, *, status: int = 200) -> "GraphResponse":
         """Answer with a JSON object."""
-        return cls(
-            status=status, content=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        )
+        return cls(status=status, content=dump(body).encode())
