@@ -1,6 +1,6 @@
-"""Applications of the emulated tenant, and the access tokens they are given.
+"""The access tokens of the emulated tenant: who is given one, and what stands in it.
 
-Decides who may have a token and what stands in it; what a token allows is decided in `permissions`.
+What a token allows is decided in `permissions`.
 The signature of a federated assertion is not verified: its issuer is a stand-in whose keys nobody
 publishes. Everything else Entra compares is compared, byte by byte.
 
@@ -17,6 +17,8 @@ from typing import Any
 
 import jwt
 from jwt.types import Options
+
+from reconciler.emulator.applications import Application
 
 GRAPH_ROOTS = (
     "https://graph.microsoft.com",
@@ -38,44 +40,6 @@ _SIGNATURE_ONLY: Options = {
     "verify_nbf": False,
     "verify_iat": False,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class FederatedCredential:
-    """Whose assertions an application trusts. Compared byte by byte, case included.
-
-    Source: https://learn.microsoft.com/graph/api/resources/federatedidentitycredential
-    """
-
-    issuer: str
-    """Such as `https://token.actions.githubusercontent.com`."""
-
-    subject: str
-    """Such as `repo:OWNER/REPOSITORY:environment:production`."""
-
-    audience: str = "api://AzureADTokenExchange"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
-    """An application registration with its consented application permissions."""
-
-    name: str
-    """For readers only."""
-
-    client_id: str
-    """GUID, lower case. What `client_id` of a token request names."""
-
-    secret: str | None = None
-    """The client secret; `None`: only assertions are accepted."""
-
-    secret_expired: bool = False
-    """Whether Entra would say that the secret's time is over."""
-
-    federated: tuple[FederatedCredential, ...] = ()
-
-    permissions: tuple[str, ...] = ()
-    """Sorted names such as `User.Read.All`: the `roles` of its tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +107,7 @@ class TokenService:
         self.tenant_id = tenant_id.lower()
         self._applications = {each.client_id.lower(): each for each in applications}
         self._key = key if key is not None else secrets.token_bytes(32)
-        self._lifetime = lifetime
+        self.lifetime = lifetime
         self._now = now
         self._era = 0
 
@@ -167,7 +131,7 @@ class TokenService:
         refused = self._refuse_client(application, form)
         if refused is not None:
             return refused
-        return Grant(token=self.issue(application, audience=audience), expires_in=self._lifetime)
+        return Grant(token=self.issue(application, audience=audience), expires_in=self.lifetime)
 
     def issue(self, application: Application, *, audience: str = GRAPH_ROOTS[0]) -> str:
         """Sign an access token for `application`.
@@ -180,7 +144,7 @@ class TokenService:
             "iss": f"https://sts.windows.net/{self.tenant_id}/",
             "iat": issued,
             "nbf": issued,
-            "exp": issued + self._lifetime,
+            "exp": issued + self.lifetime,
             "appid": application.client_id,
             "app_displayname": application.name,
             "idtyp": "app",
