@@ -15,7 +15,16 @@ from reconciler.desired.values import (
     reset_breaches,
     text_at,
 )
-from reconciler.model import DesiredGuest, EmailAddress, Hold, Invitation, ObjectId, Source, parse_instant
+from reconciler.model import (
+    DesiredGuest,
+    EmailAddress,
+    Hold,
+    Invitation,
+    ObjectId,
+    Source,
+    address_flaw,
+    parse_instant,
+)
 from reconciler.schemas import load_schema, quoted
 
 _SCHEMA = "guests"
@@ -24,7 +33,6 @@ _CC = ("invitation", "cc")
 _HOLD_UNTIL = ("hold", "until")
 _RESET_AFTER = ("resetAfter",)
 
-# Nearly every entry has these keys only, and there are many entries.
 _PLAIN = frozenset({"id", "name", "email"})
 
 
@@ -56,8 +64,8 @@ def addresses(entry: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str | int, 
 
 def build_guests(checked: Checked, invitation: Invitation) -> Iterator[DesiredGuest]:
     """Build the guests of a file that broke no rule; `invitation` holds the tenant's defaults."""
+    lines = checked.document.item_lines(checked.value["guests"])
     for index, entry in entries(checked):
-        line, _ = checked.document.position(("guests", index))
         reset_after = entry.get("resetAfter")
         yield DesiredGuest(
             id=ObjectId(entry["id"].lower()),
@@ -69,7 +77,7 @@ def build_guests(checked: Checked, invitation: Invitation) -> Iterator[DesiredGu
             if "invitation" in entry
             else invitation,
             hold=_hold(entry),
-            source=Source(file=checked.file, line=line),
+            source=Source(file=checked.file, line=lines[index]),
         )
 
 
@@ -80,15 +88,20 @@ def _accepts() -> Accept:
 
 def _breaches(checked: Checked, now: datetime) -> Iterator[Breach]:
     for index, entry in entries(checked):
+        # Nearly every entry is no more than this, and there are many.
+        if entry.keys() <= _PLAIN and _is_good(entry.get("email")):
+            continue
         for path, rule, message in _entry_breaches(entry, now):
             yield ("guests", index, *path), rule, message
+
+
+def _is_good(email: object) -> bool:
+    return isinstance(email, str) and address_flaw(email) is None
 
 
 def _entry_breaches(entry: Mapping[str, Any], now: datetime) -> Iterator[Breach]:
     for text, path in addresses(entry):
         yield from address_breaches(text, path)
-    if entry.keys() <= _PLAIN:
-        return
     yield from _email_among_alternates(entry)
     yield from address_breaches(text_at(entry, _CC), _CC)
     yield from day_breaches(text_at(entry, _HOLD_UNTIL), _HOLD_UNTIL)
@@ -96,9 +109,8 @@ def _entry_breaches(entry: Mapping[str, Any], now: datetime) -> Iterator[Breach]
 
 
 def _email_among_alternates(entry: Mapping[str, Any]) -> Iterator[Breach]:
-    claimed = list(addresses(entry))
     email = text_at(entry, ("email",))
-    for text, path in claimed:
+    for text, path in addresses(entry):
         if path != ("email",) and email is not None and text.lower() == email.lower():
             yield path, "email-in-alternates", f"{quoted(text)} is this guest's email"
 

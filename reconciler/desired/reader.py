@@ -8,7 +8,7 @@ in C: fifty thousand opening brackets kill the process instead of raising.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import yaml
 
@@ -98,6 +98,10 @@ class Document:
             item = container[step]
         return _position(self._marks[id(container)][number - on_key])
 
+    def item_lines(self, items: list[Any]) -> list[int]:
+        """Tell on which line each item of a list of this document begins, from 1."""
+        return [mark.line + 1 for mark in self._marks[id(items)]]
+
     def key_position(self, mapping: dict[str, Any], key: str) -> Position:
         """Tell where `key` of a mapping of this document stands."""
         return _position(self._marks[id(mapping)][2 * self._key_number(mapping, key)])
@@ -152,6 +156,12 @@ class _Due(Enum):
     NOTHING = "a value to be read over, because its key cannot be used"
 
 
+# Looking a member up in its class takes longer than handling an event should.
+_KEY: Final = _Due.KEY
+_ITEM: Final = _Due.ITEM
+_NOTHING: Final = _Due.NOTHING
+
+
 class _Builder:
     """Builds a document from events. Nothing here recurses: the nesting is in `_outer`."""
 
@@ -176,7 +186,7 @@ class _Builder:
         self._documents = 0
         self._has_digits = False
         self._container: Any = self._top
-        self._due: str | _Due = _Due.ITEM
+        self._due: str | _Due = _ITEM
         self._note = self._marks[id(self._top)].append
         self._outer: list[tuple[Any, str | _Due, Callable[[_Mark], None]]] = []
 
@@ -196,7 +206,7 @@ class _Builder:
         try:
             # The parser itself would take UTF-16, which git and editors take for binary.
             data.decode()
-            for event in yaml.parse(data, yaml.CSafeLoader):
+            for event in iter(yaml.CSafeLoader(data).get_event, None):
                 handle = handlers.get(event.__class__)
                 if handle is not None:
                     handle(event)
@@ -241,10 +251,10 @@ class _Builder:
         if event.anchor is not None or event.tag is not None:
             self._refuse_decoration(event)
         value = event.value
-        if self._due is _Due.KEY:
+        if self._due is _KEY:
             if value in self._container:
                 self._repeated.append((self._container, value, event.start_mark))
-                self._due = _Due.NOTHING
+                self._due = _NOTHING
             else:
                 self._note(event.start_mark)
                 self._due = value
@@ -260,25 +270,25 @@ class _Builder:
 
     def _place(self, value: object, mark: _Mark) -> None:
         due = self._due
-        if due is _Due.ITEM:
+        if due is _ITEM:
             self._container.append(value)
             self._note(mark)
-        elif due is _Due.NOTHING:
-            self._due = _Due.KEY
+        elif due is _NOTHING:
+            self._due = _KEY
         else:
             self._container[due] = value
             self._note(mark)
-            self._due = _Due.KEY
+            self._due = _KEY
 
     def _open_mapping(self, event: yaml.MappingStartEvent) -> None:
         new: dict[str, Any] = {}
         self._open(new, event)
-        self._due = _Due.KEY
+        self._due = _KEY
 
     def _open_list(self, event: yaml.SequenceStartEvent) -> None:
         new: list[Any] = []
         self._open(new, event)
-        self._due = _Due.ITEM
+        self._due = _ITEM
 
     def _open(self, new: object, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         mark = event.start_mark
@@ -286,9 +296,9 @@ class _Builder:
             self._refuse_decoration(event)
         if len(self._outer) >= MAX_DEPTH:
             self._stop("too-deep", f"values are nested deeper than {MAX_DEPTH} levels", _position(mark))
-        if self._due is _Due.KEY:
+        if self._due is _KEY:
             self._flaw("key-not-text", "a list or a mapping stands where a key is expected", _position(mark))
-            self._due = _Due.NOTHING
+            self._due = _NOTHING
         else:
             self._place(new, mark)
         self._outer.append((self._container, self._due, self._note))
@@ -300,8 +310,8 @@ class _Builder:
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         self._flaw("alias", "an alias stands here", _position(event.start_mark))
-        if self._due is _Due.KEY:
-            self._due = _Due.NOTHING
+        if self._due is _KEY:
+            self._due = _NOTHING
         else:
             self._place(None, event.start_mark)
 
