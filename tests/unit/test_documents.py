@@ -1,0 +1,287 @@
+"""Plans and reports as JSON: what is written, and what is refused when it is read."""
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler import schemas
+from reconciler.documents import dump, plan_from_json, plan_to_json, report_to_json
+from reconciler.errors import UnusablePlan
+from reconciler.model import (
+    ActionRecord,
+    ActionResult,
+    Cloud,
+    GuestOutcome,
+    NotChecked,
+    Note,
+    Outcome,
+    Plan,
+    Policy,
+    RedemptionState,
+    Report,
+    TenantId,
+)
+from reconciler.plan import make_plan
+from tests.samples.directory import NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
+from tests.samples.plans import TENANT
+
+Edit = Callable[[dict[str, Any]], None]
+
+
+def every_kind() -> Plan:
+    """Plan one guest of each kind, a chain, a blocked one, a refusal and a warning of the plan."""
+    tree = desired(
+        declared(1, cc="sponsor@contoso.example", message="héllo"),
+        declared(2, email="bo@old.example", reset_after=REDEEMED + timedelta(days=1)),
+        declared(3, email="cy@old.example", alternates=["c@new.example"]),
+        declared(4, email="ed@old.example"),
+        declared(5, email="ed@new.example"),
+        declared(6),
+        policy=Policy(max_changes=1),
+    )
+    missed = NotChecked(check="eligible roles", permission=None, essential=True, reason="no licence")
+    found = live(
+        guest(1, mail=None, state=None, changed=None),
+        guest(2, "bo@old.example"),
+        guest(
+            3, "cy@old.example", others=["cy@old.example", "x@gone.example"], state=RedemptionState.PENDING
+        ),
+        guest(4, "di@old.example", display_name=None),
+        guest(5, "ed@old.example", changed=REDEEMED + timedelta(microseconds=5)),
+        unmanaged=7,
+        listed_all=False,
+        not_checked=(missed,),
+    )
+    return replace(make_plan(tree, found, NOW), cloud=Cloud.EMULATOR)
+
+
+def written() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(dump(plan_to_json(every_kind())))
+    return document
+
+
+def refusal(data: bytes) -> UnusablePlan:
+    with pytest.raises(UnusablePlan) as caught:
+        plan_from_json(data, tenant=TENANT)
+    assert caught.value.exit_code == 5
+    assert caught.value.hint
+    return caught.value
+
+
+def edited(edit: Edit) -> UnusablePlan:
+    document = copy.deepcopy(written())
+    edit(document)
+    return refusal(json.dumps(document).encode())
+
+
+def test_a_plan_read_back_is_the_plan_that_was_written() -> None:
+    """Nothing is lost on the way through a file, down to the bytes of a second writing."""
+    plan = every_kind()
+    text = dump(plan_to_json(plan))
+    again = plan_from_json(text.encode(), tenant=TENANT)
+    assert again == plan
+    assert dump(plan_to_json(again)) == text
+
+
+def test_the_keys_of_a_plan_stand_in_a_fixed_order() -> None:
+    """People and diffs find every key where it was."""
+    document = plan_to_json(every_kind())
+    assert list(document) == [
+        *("formatVersion", "tool", "tenantId", "cloud", "createdAt", "digest", "complete", "refusals"),
+        *("summary", "changes", "blocked", "warnings"),
+    ]
+    change = document["changes"][-1]
+    assert list(change) == [
+        *("id", "displayName", "kind", "digest", "fields", "actions", "reason", "warnings"),
+        *("precondition", "source", "waitsFor"),
+    ]
+    assert change["waitsFor"] == guest_id(5)
+    assert list(document["blocked"][0]) == ["id", "displayName", "rule", "message", "source"]
+
+
+@pytest.mark.parametrize("name", ["plan", "report"])
+def test_a_written_document_fits_its_published_schema(name: str) -> None:
+    """Other programs can rely on the schema."""
+    document = plan_to_json(every_kind()) if name == "plan" else report_to_json(a_report())
+    assert list(schemas.violations(name, json.loads(dump(document)))) == []
+
+
+@pytest.mark.parametrize("name", ["plan", "report"])
+def test_every_key_that_is_written_is_described(name: str) -> None:
+    """The schema lets unknown keys pass for the sake of newer versions, so this looks at our own."""
+    document = plan_to_json(every_kind()) if name == "plan" else report_to_json(a_report())
+    schema = schemas.load_schema(name)
+    assert list(undescribed(json.loads(dump(document)), schema, schema)) == []
+
+
+def undescribed(value: Any, schema: Any, root: Any, path: str = "") -> Any:
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if key not in schema["properties"]:
+                yield f"{path}/{key}"
+            else:
+                yield from undescribed(part, schema["properties"][key], root, f"{path}/{key}")
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from undescribed(item, schema["items"], root, f"{path}/{index}")
+
+
+def test_strangers_text_is_inert_in_the_file() -> None:
+    """Control characters and commands of a GitHub runner are escaped, and mean the same when read."""
+    hostile = "\x1b[31m\u202e##[error]boom\u2028::error::x\ud800"
+    note = Note(rule="not-checked", message=hostile)
+    text = dump(plan_to_json(replace(every_kind(), warnings=(note,))))
+    assert text.isascii()
+    assert "##[" not in text
+    assert plan_from_json(text.encode(), tenant=TENANT).warnings == (note,)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff\xfe",
+        b"{",
+        b"nul",
+        b"[" * 100_000,
+        b'{"formatVersion": "1.0", "formatVersion": "1.0"}',
+        b'{"line": ' + b"9" * 10_000 + b"}",
+    ],
+    ids=["empty", "no text", "cut", "no value", "deep", "a key twice", "a huge number"],
+)
+def test_what_is_no_json_document_is_refused(data: bytes) -> None:
+    """A file that was cut, filled with something else or made to hurt is refused without a traceback."""
+    assert refusal(data).rule == "unreadable-plan"
+
+
+@pytest.mark.parametrize("data", [b"null", b"[]", b'"plan"', b"{}", b'{"formatVersion": 1}'])
+def test_json_that_is_no_plan_is_refused(data: bytes) -> None:
+    """The schema has the word on what a plan is."""
+    assert refusal(data).rule == "invalid-plan"
+
+
+def test_a_newer_form_is_refused_and_a_newer_minor_one_is_read() -> None:
+    """Additions do not break a reader; another major version might."""
+    assert edited(lambda plan: plan.update(formatVersion="2.0")).rule == "newer-plan"
+    document = written()
+    document.update(formatVersion="1.7", novelty=True)
+    document["changes"][0]["origin"] = "this-change"
+    assert plan_from_json(json.dumps(document).encode(), tenant=TENANT) == every_kind()
+
+
+def test_keys_that_came_later_may_be_missing() -> None:
+    """A plan without cloud, listedAll, waitsFor and the names of blocked guests is complete."""
+    document = written()
+    del document["cloud"], document["summary"]["listedAll"], document["blocked"][0]["displayName"]
+    for change in document["changes"]:
+        change.pop("waitsFor", None)
+    plan = plan_from_json(json.dumps(document).encode(), tenant=TENANT)
+    assert (plan.cloud, plan.listed_all, plan.blocked[0].display_name) == (Cloud.GLOBAL, True, None)
+    assert {change.waits_for for change in plan.changes} == {None}
+
+
+def test_a_plan_of_another_tenant_is_refused_naming_both() -> None:
+    """A file that was mixed up never reaches a guest."""
+    other = TenantId("00000000-0000-4000-8000-000000000000")
+    with pytest.raises(UnusablePlan, match=other) as caught:
+        plan_from_json(dump(plan_to_json(every_kind())).encode(), tenant=other)
+    assert caught.value.rule == "foreign-plan"
+    assert TENANT in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda plan: plan["changes"][0]["actions"][0].update(email="eve@evil.example"),
+        lambda plan: plan["changes"][0]["actions"].pop(),
+        lambda plan: plan["changes"][0]["fields"][0].update(after="eve@evil.example"),
+        lambda plan: plan["changes"][0].update(id=guest_id(99)),
+        lambda plan: plan["changes"][0].update(kind="reset"),
+        lambda plan: plan["changes"][0].update(digest=plan["changes"][1]["digest"]),
+        lambda plan: plan["changes"].pop(),
+        lambda plan: plan.update(digest=plan["changes"][0]["digest"]),
+    ],
+)
+def test_a_digest_that_does_not_fit_refuses_the_whole_file(edit: Edit) -> None:
+    """Whoever edits a plan by hand has not had it reviewed."""
+    assert edited(edit).rule == "tampered-plan"
+
+
+@pytest.mark.parametrize(
+    ("edit", "place"),
+    [
+        (lambda plan: plan.pop("changes"), "'changes' is missing"),
+        (lambda plan: plan["changes"][0].update(kind="delete"), "/changes/0/kind"),
+        (lambda plan: plan["changes"][0].update(id="x"), "/changes/0/id"),
+        (lambda plan: plan["changes"][0]["actions"][1].pop("language"), "/changes/0/actions/1"),
+        (lambda plan: plan["changes"][0]["actions"][0].pop("email"), "/changes/0/actions/0"),
+        (
+            lambda plan: plan["changes"][0]["precondition"].update(externalUserState="Gone"),
+            "externalUserState",
+        ),
+        (lambda plan: plan["blocked"][0]["source"].update(line="x"), "/blocked/0/source/line"),
+        (lambda plan: plan.update(cloud="moon"), "/cloud"),
+        (lambda plan: plan.update(createdAt="2026-13-01T00:00:00Z"), "time"),
+    ],
+)
+def test_a_part_of_the_wrong_form_is_named(edit: Edit, place: str) -> None:
+    """Whoever wrote the file learns where it breaks its schema."""
+    error = edited(edit)
+    assert error.rule == "invalid-plan"
+    assert place in error.message
+
+
+def a_report() -> Report:
+    record = ActionRecord(
+        action="ResetRedemption", result=ActionResult.REPEATED, attempts=2, request_id="a-request"
+    )
+    return Report(
+        run="a-run",
+        tenant_id=TENANT,
+        cloud=Cloud.EMULATOR,
+        started_at=NOW,
+        ended_at=NOW + timedelta(seconds=1.5),
+        digest=None,
+        exit_code=7,
+        refusals=(Note(rule="failure-budget", message="too many"),),
+        outcomes=tuple(
+            GuestOutcome(
+                id=guest_id(number),
+                display_name=None,
+                outcome=outcome,
+                rule=None if outcome is Outcome.APPLIED else "some-rule",
+                message=OLD,
+                actions=(record,) if outcome is Outcome.APPLIED else (),
+            )
+            for number, outcome in enumerate([Outcome.APPLIED, Outcome.APPLIED, Outcome.STALE])
+        ),
+    )
+
+
+def test_a_report_counts_every_outcome_there_is() -> None:
+    """The summary names each outcome, also those nobody had, so that programs need not guess."""
+    document = report_to_json(a_report())
+    assert list(document["summary"]) == [outcome.value for outcome in Outcome]
+    assert [document["summary"][key] for key in ("applied", "stale", "failed")] == [2, 1, 0]
+    assert sum(document["summary"].values()) == len(document["outcomes"])
+
+
+def test_a_report_tells_each_action_of_each_guest() -> None:
+    """What was sent, how often, and under which request id can be read from the file."""
+    document = report_to_json(a_report())
+    assert (document["endedAt"], document["exitCode"], document["digest"]) == (
+        "2026-10-01T08:00:01.500000Z",
+        7,
+        None,
+    )
+    assert document["outcomes"][0]["actions"] == [
+        {"action": "ResetRedemption", "result": "repeated", "attempts": 2, "requestId": "a-request"}
+    ]
+    assert document["refusals"] == [{"rule": "failure-budget", "message": "too many"}]

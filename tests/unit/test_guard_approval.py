@@ -1,0 +1,214 @@
+"""What a plan file allows, and what becomes of everything it does not."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from reconciler.guard.approval import Approval, Work, approve, approve_all
+from reconciler.model import (
+    Desired,
+    DesiredGuest,
+    Guest,
+    Outcome,
+    Plan,
+    Policy,
+    RedemptionState,
+)
+from reconciler.plan import make_plan
+from tests.samples.directory import NEW, NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
+
+PENDING = RedemptionState.PENDING
+RESET_AT = NOW + timedelta(minutes=1)
+LATER = NOW + timedelta(hours=1)
+DUE = REDEEMED + timedelta(days=1)
+
+
+def plan_of(entries: DesiredGuest | Desired, *guests: Guest, hours: int = 0) -> Plan:
+    tree = desired(entries) if isinstance(entries, DesiredGuest) else entries
+    return make_plan(tree, live(*guests), NOW + timedelta(hours=hours))
+
+
+def outcomes(approval: Approval) -> list[tuple[str, str | None]]:
+    return [(outcome.outcome, outcome.rule) for outcome in approval.outcomes]
+
+
+def stale_message(plan: Plan, approved: Sequence[Plan]) -> str:
+    approval = approve(plan, approved)
+    assert approval.work == ()
+    assert outcomes(approval) == [(Outcome.STALE, "stale")]
+    return approval.outcomes[0].message
+
+
+def test_without_a_file_every_change_is_its_own_record() -> None:
+    """A person who has just seen the plan approves all of it, and blocked guests are reported."""
+    tree = desired(declared(1), declared(2, email="bo@new.example"))
+    plan = plan_of(tree, guest(1))
+    approval = approve_all(plan)
+    assert approval.work == (Work(planned=plan.changes[0], recorded=plan.changes[0]),)
+    assert outcomes(approval) == [(Outcome.BLOCKED, "not-found")]
+
+
+def test_the_same_digest_is_approved_whenever_it_was_planned() -> None:
+    """The same work on another day and from another file is what was reviewed."""
+    plan, file = plan_of(declared(), guest(), hours=5), plan_of(declared(), guest())
+    assert approve(plan, [file]) == Approval(
+        work=(Work(planned=plan.changes[0], recorded=file.changes[0]),), outcomes=()
+    )
+
+
+def test_a_guest_no_file_names_is_not_approved() -> None:
+    """What nobody reviewed does not run, and says what to do."""
+    approval = approve(plan_of(declared(), guest()), [])
+    assert approval.work == ()
+    assert outcomes(approval) == [(Outcome.NOT_APPROVED, "not-approved")]
+    assert "plan again" in approval.outcomes[0].message
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        guest(others=[OLD, NEW]),
+        guest(others=[OLD, NEW], state=PENDING, changed=RESET_AT),
+        guest(others=[OLD, NEW], state=RedemptionState.ACCEPTED, changed=LATER),
+    ],
+    ids=["address added", "reset sent", "redeemed in between"],
+)
+def test_the_rest_of_an_approved_change_is_approved(half: Guest) -> None:
+    """A change that was cut short looks different but has the same goal, and keeps its record."""
+    file = plan_of(declared(), guest())
+    plan = plan_of(declared(), half, hours=2)
+    assert plan.changes[0].digest != file.changes[0].digest
+    assert approve(plan, [file]).work == (Work(planned=plan.changes[0], recorded=file.changes[0]),)
+
+
+def test_the_rest_of_a_reset_that_wrote_its_list_is_approved() -> None:
+    """After the list is written only the invitation is left to plan."""
+    entry = declared(email=OLD, reset_after=DUE, alternates=[])
+    file = plan_of(entry, guest(others=[OLD, "x@gone.example"]))
+    plan = plan_of(entry, guest(), hours=2)
+    assert [len(each.changes[0].actions) for each in (file, plan)] == [2, 1]
+    assert approve(plan, [file]).work == (Work(planned=plan.changes[0], recorded=file.changes[0]),)
+
+
+def test_the_rest_of_a_reset_that_added_its_address_is_approved() -> None:
+    """After the address is added only the invitation is left to plan."""
+    entry = declared(email=OLD, reset_after=DUE)
+    file, plan = plan_of(entry, guest(others=[])), plan_of(entry, guest(), hours=2)
+    assert approve(plan, [file]).work[0].recorded == file.changes[0]
+
+
+def test_a_list_may_be_written_without_the_reset_that_is_no_longer_needed() -> None:
+    """A guest who redeemed in between holds no link that would have to be killed."""
+    entry = declared(email=OLD, alternates=[])
+    file = plan_of(entry, guest(others=[OLD, "x@gone.example"], state=PENDING))
+    plan = plan_of(entry, guest(others=[OLD, "x@gone.example"]), hours=2)
+    assert approve(plan, [file]).work[0].recorded == file.changes[0]
+
+
+def test_a_reset_that_nobody_approved_is_not_added() -> None:
+    """A guest who became pending would be reset now, and that was not reviewed."""
+    entry = declared(email=OLD, alternates=[])
+    file = plan_of(entry, guest(others=[OLD, "x@gone.example"]))
+    plan = plan_of(entry, guest(others=[OLD, "x@gone.example"], state=PENDING), hours=2)
+    assert "no reset was approved" in stale_message(plan, [file])
+
+
+def test_another_address_is_stale_and_named() -> None:
+    """A typo corrected after the review needs another review."""
+    message = stale_message(
+        plan_of(declared(email="anna@newco.example"), guest()), [plan_of(declared(), guest())]
+    )
+    assert "ana@newco.example was approved, anna@newco.example is planned" in message
+
+
+def test_another_kind_is_stale_and_named() -> None:
+    """A reset that was approved does not allow a change of address."""
+    file = plan_of(declared(email=OLD, reset_after=DUE), guest())
+    assert "reset was approved, change-email is planned" in stale_message(
+        plan_of(declared(), guest()), [file]
+    )
+
+
+def test_another_invitation_is_stale() -> None:
+    """Who is told, and how, is part of what was reviewed."""
+    message = stale_message(plan_of(declared(send_message=False), guest()), [plan_of(declared(), guest())])
+    assert "invitation" in message
+
+
+def test_another_list_is_stale() -> None:
+    """An address that came to otherMails since the review would be kept without a review."""
+    plan = plan_of(declared(), guest(others=[OLD, "x@foreign.example"]))
+    assert "otherMails" in stale_message(plan, [plan_of(declared(), guest())])
+    entry = declared(email=OLD, reset_after=DUE, alternates=[])
+    relisted = plan_of(entry, guest(others=[OLD, "x@gone.example"]))
+    bare = plan_of(declared(email=OLD, reset_after=DUE), guest())
+    assert "otherMails" in stale_message(relisted, [bare])
+
+
+def test_several_files_allow_what_any_of_them_allows() -> None:
+    """Runs are dropped when merges come fast, so the files of several reviews count together."""
+    tree = desired(declared(1), declared(2, email="bo@new.example"), declared(3, email="cy@new.example"))
+    guests = (guest(1), guest(2, "bo@old.example"), guest(3, "cy@old.example"))
+    plan = plan_of(tree, *guests)
+    files = [plan_of(declared(1), *guests), plan_of(declared(2, email="bo@new.example"), *guests)]
+    approval = approve(plan, files)
+    assert [work.planned and work.planned.id for work in approval.work] == [guest_id(1), guest_id(2)]
+    assert [outcome.id for outcome in approval.outcomes] == [guest_id(3)]
+
+
+def test_the_file_that_fits_wins_over_a_newer_one() -> None:
+    """A later review of something else does not take back what fits, in whatever order the files come."""
+    old, newer = plan_of(declared(), guest()), plan_of(declared(email="anna@newco.example"), guest(), hours=3)
+    plan = plan_of(declared(), guest(), hours=4)
+    for files in ([old, newer], [newer, old]):
+        assert approve(plan, files).work[0].recorded == old.changes[0]
+
+
+def test_among_files_that_fit_the_same_digest_wins_and_then_the_newest() -> None:
+    """The record closest to the work is the one it is judged against."""
+    whole = plan_of(declared(), guest())
+    half = plan_of(declared(), guest(others=[OLD, NEW]), hours=1)
+    again = plan_of(declared(), guest(others=[OLD, NEW], changed=LATER), hours=2)
+    assert half.changes[0].digest == again.changes[0].digest
+    plan = plan_of(declared(), guest(others=[OLD, NEW]), hours=3)
+    assert approve(plan, [half, again, whole]).work[0].recorded == again.changes[0]
+    other = plan_of(declared(), guest(others=[NEW]), hours=3)
+    assert approve(other, [whole, half]).work[0].recorded == half.changes[0]
+
+
+def test_an_approved_guest_who_needs_nothing_is_looked_at_only() -> None:
+    """Whether an earlier run had done it is for apply to find out, without writing."""
+    file, newer = (
+        plan_of(declared(), guest()),
+        plan_of(declared(email="anna@newco.example"), guest(), hours=1),
+    )
+    done = plan_of(declared(), guest(mail=NEW))
+    removed = plan_of(desired(), guest())
+    assert approve(done, [file]).work == (Work(planned=None, recorded=file.changes[0]),)
+    assert approve(removed, [file, newer]).work == (Work(planned=None, recorded=newer.changes[0]),)
+
+
+def test_an_approved_guest_who_is_blocked_now_is_blocked() -> None:
+    """A rule that has come to hold since the review wins over the review."""
+    file = plan_of(declared(), guest())
+    blocked = plan_of(desired(declared(), policy=Policy(protected=(guest_id(1),))), guest())
+    approval = approve(blocked, [file])
+    assert (approval.work, outcomes(approval)) == ((), [(Outcome.BLOCKED, "protected")])
+
+
+def test_whoever_waits_for_a_guest_who_is_not_approved_is_not_attempted() -> None:
+    """An address is not taken over from somebody whose own change does not run, along the whole chain."""
+    tree = desired(*(declared(n, email=f"p{n + 1}@old.example") for n in (1, 2, 3)))
+    guests = [guest(n, f"p{n}@old.example") for n in (1, 2, 3)]
+    whole = plan_of(tree, *guests)
+    file = replace(whole, changes=tuple(change for change in whole.changes if change.id != guest_id(3)))
+    approval = approve(whole, [file])
+    assert approval.work == ()
+    assert outcomes(approval) == [
+        (Outcome.NOT_ATTEMPTED, "address-in-use"),
+        (Outcome.NOT_ATTEMPTED, "address-in-use"),
+        (Outcome.NOT_APPROVED, "not-approved"),
+    ]
+    assert [work.recorded.id for work in approve(whole, [whole]).work] == [guest_id(n) for n in (3, 2, 1)]

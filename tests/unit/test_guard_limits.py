@@ -1,0 +1,105 @@
+"""How many resets are too many, at the borders."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from reconciler.guard.limits import check
+from reconciler.model import LimitRaise, Policy
+from tests.samples.plans import NOW
+
+
+def rules(resets: int, declared: int = 50, policy: Policy | None = None, *, now: datetime = NOW) -> list[str]:
+    return [note.rule for note in check(resets=resets, declared=declared, policy=policy or Policy(), now=now)]
+
+
+def raised(
+    *, changes: int | None = None, percent: int | None = None, days: int = 0, base: int = 20
+) -> Policy:
+    until = NOW.date() + timedelta(days=days)
+    limit = LimitRaise(max_changes=changes, max_change_percent=percent, until=until, reason="a rename")
+    return Policy(max_changes=base, limit_raise=limit)
+
+
+@pytest.mark.parametrize(("resets", "expected"), [(0, []), (20, []), (21, ["max-changes"])])
+def test_the_count_may_reach_its_limit_but_not_pass_it(resets: int, expected: list[str]) -> None:
+    """As many resets as the policy says are fine; one more refuses the whole apply."""
+    assert rules(resets) == expected
+
+
+def test_a_limit_of_nothing_lets_nothing_through() -> None:
+    """A policy of zero changes refuses the first, and accepts a plan without any."""
+    assert rules(0, 0, Policy(max_changes=0)) == []
+    assert rules(1, 1, Policy(max_changes=0)) == ["max-changes"]
+
+
+@pytest.mark.parametrize(
+    ("resets", "declared", "expected"),
+    [
+        (11, 99, []),
+        (10, 100, []),
+        (11, 100, ["max-change-percent"]),
+        (20, 199, ["max-change-percent"]),
+        (20, 200, []),
+    ],
+)
+def test_the_share_counts_from_a_hundred_declared_guests_on(
+    resets: int, declared: int, expected: list[str]
+) -> None:
+    """In a small tree one guest is a large share, so only the count is looked at there."""
+    assert rules(resets, declared) == expected
+
+
+def test_both_limits_are_told_together() -> None:
+    """Whoever raises one limit should not meet the other afterwards."""
+    assert rules(30, 100) == ["max-change-percent", "max-changes"]
+
+
+@pytest.mark.parametrize(("days", "holds"), [(0, True), (-1, False), (400, True)])
+def test_a_raise_counts_through_its_last_day(days: int, *, holds: bool) -> None:
+    """A raise ends by itself, so that nobody has to remember to take it back."""
+    assert (rules(80, policy=raised(changes=80, days=days)) == []) is holds
+
+
+def test_a_raise_ends_with_the_day_in_utc() -> None:
+    """The zone of the clock does not prolong a raise."""
+    evening = datetime(2026, 10, 1, 23, 59, tzinfo=timezone(timedelta(hours=-3)))
+    assert evening.astimezone(UTC).date() > NOW.date()
+    assert rules(80, policy=raised(changes=80), now=evening) == ["max-changes"]
+
+
+def test_a_raise_never_lowers() -> None:
+    """A raise below the policy's own limit does nothing, and each key raises only itself."""
+    assert rules(20, policy=raised(changes=5)) == []
+    assert rules(21, policy=raised(percent=90)) == ["max-changes"]
+    assert rules(15, 100, raised(percent=15)) == []
+    assert rules(15, 100, raised(changes=90)) == ["max-change-percent"]
+
+
+def test_a_refusal_holds_the_numbers_and_the_raise_to_copy() -> None:
+    """The way out is a reviewed edit, written out ready for tenant.yaml."""
+    share, count = check(resets=30, declared=100, policy=Policy(), now=NOW)
+    remedy = "raise: {maxChanges: 30, maxChangePercent: 30, until: 2026-10-08, reason: <why so many>}"
+    assert "30 of 100 declared guests would be reset, 10 % are allowed" in share.message
+    assert "30 guests would be reset, 20 are allowed" in count.message
+    assert remedy in share.message
+    assert remedy in count.message
+
+
+def test_a_suggested_share_is_rounded_up_so_that_it_suffices() -> None:
+    """Copying the suggestion lifts the refusal."""
+    (note,) = check(resets=20, declared=199, policy=Policy(), now=NOW)
+    assert "{maxChangePercent: 11, until:" in note.message
+    assert rules(20, 199, raised(percent=11)) == []
+
+
+def test_a_suggestion_keeps_what_the_raise_in_force_gives() -> None:
+    """The new raise replaces the old one, so it holds both."""
+    (note,) = check(resets=81, declared=200, policy=raised(changes=80, percent=50), now=NOW)
+    assert "{maxChanges: 81, maxChangePercent: 50, until:" in note.message
+
+
+def test_an_expired_raise_is_named() -> None:
+    """Whoever wonders why the raise does not help learns that it has ended."""
+    (note,) = check(resets=30, declared=50, policy=raised(changes=80, days=-1), now=NOW)
+    assert "ended on 2026-09-30" in note.message
