@@ -1,9 +1,15 @@
-"""The plan and the report as JSON documents: other programs rely on these forms.
+"""Plans, reports and problems as JSON documents: other programs rely on these forms.
 
 Values to values; whoever wants a file reads or writes it.
 """
 
 from reconciler.documents.reading import plan_from_json
-from reconciler.documents.writing import FORMAT_VERSION, dump, plan_to_json, report_to_json
+from reconciler.documents.writing import (
+    FORMAT_VERSION,
+    dump,
+    plan_to_json,
+    problems_to_json,
+    report_to_json,
+)
 
-__all__ = ["FORMAT_VERSION", "dump", "plan_from_json", "plan_to_json", "report_to_json"]
+__all__ = ["FORMAT_VERSION", "dump", "plan_from_json", "plan_to_json", "problems_to_json", "report_to_json"]

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from reconciler import __version__
@@ -13,6 +14,7 @@ from reconciler.model import (
     Outcome,
     Plan,
     Precondition,
+    Problem,
     Report,
     Source,
     format_instant,
@@ -66,7 +68,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "tool": f"reconciler {__version__}",
         "run": report.run,
         "tenantId": report.tenant_id,
-        "cloud": report.cloud.value,
+        "cloud": report.cloud.value if report.cloud else None,
         "startedAt": format_instant(report.started_at),
         "endedAt": format_instant(report.ended_at),
         "digest": report.digest,
@@ -74,6 +76,23 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "refusals": [_note(refusal) for refusal in report.refusals],
         "summary": {outcome.value: counts[outcome] for outcome in Outcome},
         "outcomes": [_outcome(outcome) for outcome in report.outcomes],
+    }
+
+
+def problems_to_json(problems: Iterable[Problem]) -> dict[str, Any]:
+    """Give what is wrong in a desired tree; `file` is relative to the tree, line and column count from 1."""
+    return {
+        "problems": [
+            {
+                "file": problem.file,
+                "line": problem.line,
+                "column": problem.column,
+                "rule": problem.rule,
+                "message": problem.message,
+                "hint": problem.hint,
+            }
+            for problem in problems
+        ]
     }
 
 

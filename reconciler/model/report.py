@@ -92,8 +92,10 @@ class Report:
     run: str
     """Random id of the run, the same as in the journal."""
 
-    tenant_id: TenantId
-    cloud: Cloud
+    tenant_id: TenantId | None
+    """`None` when the desired tree that would have named it is invalid."""
+
+    cloud: Cloud | None
     started_at: datetime
     ended_at: datetime
 

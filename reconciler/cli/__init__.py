@@ -1,0 +1,106 @@
+"""The command line: argv and environment to options, the wiring, and the exit codes.
+
+Must not hold rules about guests or about Graph, and must not import a command's module before that
+command is called: `reconciler --help` and `reconciler validate` stay quick that way.
+"""
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from reconciler import __version__
+from reconciler.errors import EXIT_INTERRUPTED, EXIT_USAGE, ReconcilerError
+
+_COMMANDS = {
+    "validate": "Check the desired tree offline.",
+    "plan": "Show what would change; cannot write to the directory.",
+    "apply": "Carry a plan out.",
+    "emulator": "Serve the embedded Graph emulator on loopback.",
+    "demo": "Run the whole story against the embedded emulator.",
+}
+"""Each command and its line in `--help`; the module of the same name is imported when it is called."""
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"reconciler.cli.{cmd_name}.command is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: reconciler --desired desired plan --out plan.json",
+)
+@click.option(
+    "--desired",
+    type=click.Path(path_type=Path),
+    default=Path("desired"),
+    show_default=True,
+    metavar="DIR",
+    help="The desired tree: a folder with tenant.yaml at its root.",
+)
+@click.version_option(__version__, prog_name="reconciler")
+@click.pass_context
+def root(ctx: click.Context, desired: Path) -> None:
+    """Keep the sign-in addresses of Microsoft Entra B2B guests as git declares them."""
+    ctx.obj = desired
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code; `errors.py` and each command's help say which there are.
+
+    An error that is none of `ReconcilerError` is a bug and passes through, with its traceback.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            # A console that cannot show a character must not end a run that has written to the directory.
+            reconfigure(errors="backslashreplace")
+    try:
+        outcome = root.main(args=arguments, prog_name="reconciler", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return EXIT_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return EXIT_INTERRUPTED
+    except ReconcilerError as error:
+        _show(error)
+        return error.exit_code
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        # The reader of our output went away (`reconciler plan | head`): nobody is left to be told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return outcome if isinstance(outcome, int) else 0
+
+
+def main() -> None:
+    """Run as the installed console script."""
+    sys.exit(run())
+
+
+def _show(error: ReconcilerError) -> None:
+    from reconciler.cli.screen import show_error  # noqa: PLC0415 - rich is not needed where nothing fails
+
+    show_error(error)

@@ -1,0 +1,68 @@
+"""`reconciler emulator`: serve the embedded Graph emulator on loopback."""
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from reconciler.cli import screen
+from reconciler.emulator.seed import load_seed
+from reconciler.emulator.server import serve
+from reconciler.errors import UsageError
+
+
+@click.command(
+    "emulator",
+    short_help="Serve the embedded Graph emulator on loopback.",
+    epilog="Example: reconciler emulator --seed desired/emulator.yaml --port 8400",
+)
+@click.option(
+    "--seed",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What a new tenant starts with; default: emulator.yaml of the desired tree, if there is one.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(min=0, max=65535),
+    default=8400,
+    show_default=True,
+    metavar="N",
+    help="The loopback port; 0 takes a free one.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep the tenant in this file, and go on from it next time; default: in memory only.",
+)
+@click.pass_obj
+def command(desired: Path, *, seed: Path | None, port: int, state: Path | None) -> int:
+    """Serve a tenant that obeys Graph's rules, on loopback, until interrupted.
+
+    The first line on stdout is the root to put into RECONCILER_GRAPH_URL. The bearer token
+    `emulator` opens everything; docs/emulator.md describes the seed and the control surface.
+
+    \b
+    Exit codes: 0 stopped by SIGINT or SIGTERM; 2 the port or the state cannot be used; 3 the seed
+    is invalid.
+    """
+    usual = desired / "emulator.yaml"
+    source = seed or (usual if usual.exists() else None)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with serve(state, seed=load_seed(source) if source else None, port=port) as emulator:
+            screen.result(emulator.root)
+            screen.notice(f"Serving on {emulator.root}; stop with Ctrl+C. In another shell:")
+            screen.notice(f"  RECONCILER_GRAPH_URL={emulator.root} reconciler plan")
+            stop.wait()
+    except OSError as error:
+        raise UsageError(
+            f"the emulator cannot serve on port {port} from state {state or 'in memory'}: {error.strerror}",
+            rule="emulator-unusable",
+            hint="choose another --port (0 takes a free one) or another --state",
+        ) from error
+    return 0

@@ -1,0 +1,33 @@
+"""Files a command reads or writes, besides the desired tree."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from reconciler.errors import UsageError
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is either the old one or the new one, never half of it.
+
+    Raises `UsageError` when it cannot be written.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        # A temporary file is its owner's alone; a result is readable like any other file.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}",
+            rule="file-unusable",
+            hint="name a file in a folder that exists and can be written",
+        ) from error

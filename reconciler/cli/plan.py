@@ -1,0 +1,84 @@
+"""`reconciler plan`: load, observe, plan, show. Holds only a reader, so it cannot write."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from reconciler.cli import screen
+from reconciler.cli.directory import endpoint
+from reconciler.cli.files import write_whole
+from reconciler.cli.tree import load_tree
+from reconciler.documents import dump, plan_to_json
+from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE
+from reconciler.graph.observe import open_reader
+from reconciler.model import Desired, Plan
+from reconciler.plan import make_plan
+from reconciler.render import text
+
+_TOLERATED = frozenset({"on-hold", "protected"})
+"""Rules that somebody wrote down on purpose: a guest blocked by one is no failure."""
+
+
+@click.command(
+    "plan",
+    short_help="Show what would change; cannot write to the directory.",
+    epilog="Example: reconciler plan --out plan.json --detailed-exitcode",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also write the plan document, for a reviewer to approve and for apply --plan.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What is printed.",
+)
+@click.option("--detailed-exitcode", is_flag=True, help="End with 4 when the plan has changes.")
+@click.option(
+    "--fail-on-blocked",
+    is_flag=True,
+    help="End with 4 when a guest is blocked, unless by on-hold or protected.",
+)
+@click.pass_obj
+def command(
+    desired: Path, *, out: Path | None, format_: str, detailed_exitcode: bool, fail_on_blocked: bool
+) -> int:
+    """Compare the desired tree with the live directory and show what would change.
+
+    Sends nothing but GET requests.
+
+    \b
+    Exit codes: 0 planned, whatever it says; 3 the desired state is invalid; 4 see the options;
+    5 the live tenant is another one; 6 the directory cannot be read.
+    """
+    plan = asyncio.run(_plan(load_tree(desired), desired))
+    if out is not None:
+        write_whole(out, dump(plan_to_json(plan)))
+    screen.result(show(plan, format_))
+    blocked = any(one.rule not in _TOLERATED for one in plan.blocked)
+    differs = (detailed_exitcode and plan.changes) or (fail_on_blocked and blocked)
+    return EXIT_DIFFERENT if differs else EXIT_DONE
+
+
+async def _plan(desired: Desired, tree: Path) -> Plan:
+    with endpoint(desired, tree) as found:
+        async with open_reader(found.root, found.tokens) as reader:
+            live = await reader.observe(desired)
+    return make_plan(desired, live, datetime.now(UTC))
+
+
+def show(plan: Plan, format_: str) -> str:
+    """Render a plan as one of the formats of `--format`."""
+    match format_:
+        case "json":
+            screen.emulator_notice(plan.cloud)
+            return dump(plan_to_json(plan))
+        case _:
+            return text.plan(plan, width=screen.width(), colour=screen.colour())

@@ -1,0 +1,58 @@
+"""stderr: errors, notices and progress. stdout belongs to results alone."""
+
+import os
+import shutil
+import sys
+
+import click
+
+from reconciler.errors import InvalidDesired, ReconcilerError
+from reconciler.model import Cloud
+from reconciler.render import escape, text, wording
+
+_LOG_WIDTH = 100
+
+
+def width() -> int:
+    """Columns of the terminal; 100 where the output goes to a file or a CI log."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _LOG_WIDTH
+
+
+def colour() -> bool:
+    """Whether stdout is a terminal that wants colour.
+
+    Source: https://no-color.org
+    """
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def result(output: str) -> None:
+    """Write a command's result to stdout; an empty one writes nothing."""
+    click.echo(output if output.endswith("\n") or not output else output + "\n", nl=False, color=True)
+
+
+def notice(message: str) -> None:
+    """Tell the person one line that is not the result."""
+    click.echo(escape.terminal(message), err=True)
+
+
+def block(rendered: str) -> None:
+    """Show something rendered already, which is not the result."""
+    click.echo(rendered, err=True)
+
+
+def emulator_notice(cloud: Cloud) -> None:
+    """Say beside a result that is data and cannot say so itself that none of it is about a real tenant."""
+    if cloud is Cloud.EMULATOR:
+        notice(wording.EMULATOR)
+
+
+def show_error(error: ReconcilerError) -> None:
+    """Print an error with its remedy; every problem where it carries several."""
+    if isinstance(error, InvalidDesired):
+        block(text.problems(error.problems).rstrip("\n"))
+        notice(f"Error: {error.message}")
+        return
+    notice(f"Error: {error.rule}: {error.message}")
+    if error.hint:
+        notice(f"What to do: {error.hint}")

@@ -1,0 +1,12 @@
+"""From the path of a desired tree to its validated content."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reconciler.desired import load, read_tree
+from reconciler.model import Desired
+
+
+def load_tree(root: Path) -> Desired:
+    """Read and validate the tree as of now. Raises `InvalidDesired` with every problem."""
+    return load(read_tree(root), now=datetime.now(UTC))
