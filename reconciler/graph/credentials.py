@@ -83,8 +83,9 @@ def token_source(
 ) -> "TokenSource":
     """Choose where tokens come from.
 
-    A loopback Graph root, and the emulator, get the fixed token. Otherwise a job in GitHub Actions
-    signs in with what GitHub states about it, and anything else with `DefaultAzureCredential`.
+    The embedded emulator gets its well-known token, a loopback Graph root that of the variable.
+    Otherwise a job in GitHub Actions signs in with what GitHub states about it, and anything else
+    with `DefaultAzureCredential`.
     `tenant_id` is the declared tenant; `None` leaves it to the environment. `authority` and
     `authority_certificates` (a path to PEM) replace the cloud's, for a token endpoint of one's own.
 
@@ -92,7 +93,9 @@ def token_source(
     `WrongTenant` when it names another tenant.
     """
     root = graph_root_from(environ, cloud)
-    if root is None or environ.get(ROOT_VARIABLE):
+    if root is None:
+        return FixedToken(EMULATOR_TOKEN)
+    if environ.get(ROOT_VARIABLE):
         return FixedToken(environ.get(TOKEN_VARIABLE) or EMULATOR_TOKEN)
     named = environ.get("AZURE_TENANT_ID", "").strip().lower()
     if tenant_id is not None and named and named != tenant_id:

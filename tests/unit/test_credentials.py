@@ -145,8 +145,9 @@ async def test_a_loopback_root_gets_the_fixed_token() -> None:
 
 
 async def test_the_emulator_never_sees_a_real_token() -> None:
-    """The embedded emulator gets the fixed token even in a job that could sign in."""
-    source = token_source(cloud=Cloud.EMULATOR, tenant_id=TENANT, environ=JOB)
+    """The embedded emulator gets its own token even in a job that could sign in, or with a token set."""
+    environ = {**JOB, "RECONCILER_GRAPH_TOKEN": "mine"}
+    source = token_source(cloud=Cloud.EMULATOR, tenant_id=TENANT, environ=environ)
     assert isinstance(source, FixedToken)
     assert await source.token() == "emulator"
 

@@ -1,11 +1,16 @@
 """Who is given a token by the emulated tenant, and which tokens it takes back."""
 
 from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
 
 import jwt
 import pytest
 
 from reconciler.emulator.applications import Application, FederatedCredential, applications_from
+from reconciler.emulator.seed import Seed, plant
+from reconciler.emulator.store import Store
+from reconciler.emulator.stored_tokens import tokens_of
 from reconciler.emulator.tokens import (
     ASSERTION_TYPE,
     GRAPH_ROOTS,
@@ -204,3 +209,19 @@ def test_applications_are_read_from_a_seed() -> None:
             permissions=("User.Invite.All", "User.ReadWrite.All"),
         ),
     )
+
+
+def test_a_stored_tenant_keeps_its_tokens(tmp_path: Path) -> None:
+    """A token issued before the emulator was stopped is taken after it was started again."""
+    document = {
+        "tenant": {"id": TENANT},
+        "applications": [{"name": "plan", "clientId": CLIENT, "secret": "a secret"}],
+    }
+    with closing(Store(tmp_path / "state.db")) as store:
+        with store.transaction():
+            plant(store, Seed(document=document))
+        answer = tokens_of(store).sign_in(TENANT, BY_SECRET)
+    assert isinstance(answer, Grant)
+    with closing(Store(tmp_path / "state.db")) as store:
+        found = tokens_of(store, lifetime=60).inspect(answer.token)
+    assert found == Bearer(client_id=CLIENT, permissions=frozenset())

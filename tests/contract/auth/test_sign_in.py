@@ -31,8 +31,9 @@ from reconciler.emulator.tokens import TokenService
 from reconciler.errors import AccessDenied, Unreachable
 from reconciler.graph.client import connect, connect_for_writing
 from reconciler.graph.credentials import CredentialTokens, FixedToken, token_source
+from reconciler.graph.observe import open_reader
 from reconciler.graph.wire import TokenSource
-from reconciler.model import Cloud, ObjectId, TenantId
+from reconciler.model import Cloud, Desired, ObjectId, Policy, TenantId
 
 TENANT = TenantId("7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10")
 GUEST = "1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01"
@@ -285,10 +286,33 @@ async def test_permissions_hold_within_a_batch(tenant: EmulatedTenant) -> None:
 
 
 async def test_an_expired_token_is_denied(tenant: EmulatedTenant) -> None:
-    """A fixed token past its end is an error of access, not of the network."""
+    """A fixed token past its end is an error of access, exit 6, and not of the network."""
     tenant.tokens.lifetime = -1
-    with pytest.raises(AccessDenied):
-        await _mail(tenant, FixedToken(tenant.tokens.issue(READING)))
+    await _denied(tenant, FixedToken(tenant.tokens.issue(READING)))
+
+
+async def test_a_missing_token_is_denied(tenant: EmulatedTenant) -> None:
+    """A token that is none is an error of access, exit 6."""
+    await _denied(tenant, FixedToken("not a token"))
+
+
+async def test_an_insufficient_token_names_the_permission(tenant: EmulatedTenant) -> None:
+    """An application that may not read users is told which permission to grant, with exit 6."""
+    bare = replace(READING, permissions=("Organization.Read.All",))
+    denied = await _denied(tenant, FixedToken(tenant.tokens.issue(bare)))
+    assert "User.Read.All" in denied.hint
+
+
+async def _denied(tenant: EmulatedTenant, tokens: TokenSource) -> AccessDenied:
+    """Observe the directory, which must be denied."""
+    policy = Policy()
+    desired = Desired(tenant_id=TENANT, cloud=Cloud.EMULATOR, policy=policy, guests=())
+    async with open_reader(tenant.root, tokens) as reader:
+        with pytest.raises(AccessDenied) as denied:
+            await reader.observe(desired)
+    assert denied.value.exit_code == 6
+    assert denied.value.hint
+    return denied.value
 
 
 async def test_a_token_past_its_end_is_replaced(tenant: EmulatedTenant, github: StandInForGitHub) -> None:

@@ -1,0 +1,28 @@
+"""The token service of a stored tenant: its applications come from the seed, its key from the state."""
+
+import secrets
+
+from reconciler.emulator.applications import applications_from
+from reconciler.emulator.store import Store
+from reconciler.emulator.tokens import TokenService
+
+_KEY = "tokenKey"
+
+
+def tokens_of(store: Store, *, lifetime: int = 3600) -> TokenService:
+    """Make the service that issues and reads a planted tenant's tokens, which live `lifetime` seconds.
+
+    All services made from one state take each other's tokens, in other processes and later runs too.
+    """
+    with store.transaction():
+        if store.meta(_KEY) is None:
+            store.set_meta(_KEY, secrets.token_hex(32))
+        key = bytes.fromhex(store.meta(_KEY))
+        seed = store.meta("seed")
+        tenant_id = store.meta("organization")["id"]
+    return TokenService(
+        tenant_id=tenant_id,
+        applications=applications_from(seed.get("applications", ())),
+        key=key,
+        lifetime=lifetime,
+    )
