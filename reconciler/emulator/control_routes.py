@@ -1,29 +1,143 @@
-"""The server side of the control surface, apart from Graph's paths: look, redeem, tinker."""
+"""The server side of the control surface, apart from Graph's paths: look, redeem, tinker.
 
+Whoever reaches it may do everything; it is served on loopback only.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
+
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reconciler.emulator.gateway import Gateway, switches_of
-from reconciler.emulator.record import requests_of, truth_of
+from reconciler.emulator.administration import add_user, begin_again, delete_user, edit_user
+from reconciler.emulator.gateway import Gateway
+from reconciler.emulator.record import history_of, messages_of, requests_of, truth_of
+from reconciler.emulator.redemption import redeem, sign_in
+from reconciler.emulator.seed import switches_of
+from reconciler.emulator.store import Store, StoredObject
+
+Answer = Callable[[Request], Awaitable[Response]]
 
 
 def control_routes(gateway: Gateway) -> list[Route]:
     """Give the routes below `/_emulator`."""
-    store = gateway.store
-
-    async def truth(request: Request) -> Response:
-        with store.transaction():
-            return JSONResponse(truth_of(store, switches_of(store)))
-
-    async def requests(request: Request) -> Response:
-        with store.transaction():
-            if request.method == "DELETE":
-                store.execute("DELETE FROM requests")
-                return Response(status_code=204)
-            return JSONResponse(requests_of(store, bodies=request.query_params.get("bodies") == "true"))
-
+    surface = _Surface(gateway)
     return [
-        Route("/_emulator/truth", truth, methods=["GET"]),
-        Route("/_emulator/requests", requests, methods=["GET", "DELETE"]),
+        Route("/_emulator/truth", surface.truth, methods=["GET"]),
+        Route("/_emulator/requests", surface.requests, methods=["GET", "DELETE"]),
+        Route("/_emulator/history", surface.history, methods=["GET"]),
+        Route("/_emulator/messages", surface.messages, methods=["GET"]),
+        Route("/_emulator/redeem", surface.redeem, methods=["POST"]),
+        Route("/_emulator/sign-in", surface.sign_in, methods=["POST"]),
+        Route("/_emulator/reset", surface.reset, methods=["POST"]),
+        Route("/_emulator/switches", surface.switches, methods=["GET", "PATCH"]),
+        Route("/_emulator/users", surface.users, methods=["POST"]),
+        Route("/_emulator/users/{id}", surface.user, methods=["PATCH", "DELETE"]),
     ]
+
+
+class _Surface:
+    """Answers for each route; every answer is one transaction."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._store: Store = gateway.store
+
+    async def truth(self, _request: Request) -> Response:
+        with self._store.transaction():
+            return JSONResponse(truth_of(self._store, switches_of(self._store)))
+
+    async def requests(self, request: Request) -> Response:
+        with self._store.transaction():
+            if request.method == "DELETE":
+                self._store.execute("DELETE FROM requests")
+                return Response(status_code=204)
+            bodies = request.query_params.get("bodies") == "true"
+            return JSONResponse(requests_of(self._store, bodies=bodies))
+
+    async def history(self, _request: Request) -> Response:
+        with self._store.transaction():
+            return JSONResponse(history_of(self._store))
+
+    async def messages(self, _request: Request) -> Response:
+        with self._store.transaction():
+            return JSONResponse(messages_of(self._store))
+
+    async def redeem(self, request: Request) -> Response:
+        body = await _body(request, "redeemUrl", "account")
+        with self._store.transaction():
+            came = redeem(
+                self._store,
+                switches_of(self._store),
+                link=body["redeemUrl"],
+                account=body["account"],
+                now=self._gateway.clock.now(),
+            )
+        return JSONResponse(asdict(came))
+
+    async def sign_in(self, request: Request) -> Response:
+        body = await _body(request, "account")
+        with self._store.transaction():
+            came = sign_in(
+                self._store,
+                switches_of(self._store),
+                account=body["account"],
+                now=self._gateway.clock.now(),
+            )
+        return JSONResponse(asdict(came))
+
+    async def reset(self, _request: Request) -> Response:
+        with self._store.transaction():
+            begin_again(self._store)
+        return Response(status_code=204)
+
+    async def switches(self, request: Request) -> Response:
+        changes = await _body(request) if request.method == "PATCH" else {}
+        with self._store.transaction():
+            try:
+                turned = switches_of(self._store).turned(changes).to_json()
+            except ValueError as error:
+                raise HTTPException(400, str(error)) from error
+            self._store.set_meta("switches", turned)
+        return JSONResponse(turned)
+
+    async def users(self, request: Request) -> Response:
+        entry = await _body(request)
+        if not {"email", "userPrincipalName"} & entry.keys():
+            raise HTTPException(400, "the body needs an email or a userPrincipalName, as in a seed")
+        with self._store.transaction():
+            created = add_user(self._store, entry, self._gateway.clock.now())
+        return JSONResponse({"id": created}, status_code=201)
+
+    async def user(self, request: Request) -> Response:
+        changes = await _body(request) if request.method == "PATCH" else {}
+        with self._store.transaction():
+            found = self._store.by_id(request.path_params["id"])
+            if found is None:
+                raise HTTPException(404, "there is no such user")
+            self._change(found, changes, delete=request.method == "DELETE")
+        return Response(status_code=204)
+
+    def _change(self, user: StoredObject, changes: dict[str, Any], *, delete: bool) -> None:
+        now = self._gateway.clock.now()
+        if delete:
+            delete_user(self._store, user, now)
+        else:
+            edit_user(self._store, user, changes, now)
+
+
+async def _body(request: Request, *texts: str) -> dict[str, Any]:
+    """Read a JSON object in which each of `texts` is text. Raises `HTTPException`."""
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise HTTPException(400, "the body must be JSON") from error
+    if not isinstance(body, dict):
+        raise HTTPException(400, "the body must be a JSON object")
+    for name in texts:
+        if not isinstance(body.get(name), str):
+            raise HTTPException(400, f"the body needs the text {name!r}")
+    return body

@@ -12,8 +12,8 @@ from reconciler.emulator.call import Call
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.graph_errors import GraphError
 from reconciler.emulator.router import dispatch
+from reconciler.emulator.seed import switches_of
 from reconciler.emulator.store import Store
-from reconciler.emulator.switches import Switches
 from reconciler.emulator.wire import GraphRequest, GraphResponse, dump
 from reconciler.model import format_instant
 
@@ -34,7 +34,7 @@ class Gateway:
     def __init__(self, store: Store, authorizer: Authorizer, clock: Clock) -> None:
         self.store = store
         self._authorizer = authorizer
-        self._clock = clock
+        self.clock = clock
 
     async def answer(self, request: GraphRequest) -> GraphResponse:
         """Answer a request, a batch or a single one."""
@@ -98,7 +98,7 @@ class Gateway:
                     store=self.store,
                     switches=switches_of(self.store),
                     caller=exchange.caller,
-                    now=self._clock.now(),
+                    now=self.clock.now(),
                     number=number,
                 )
             )
@@ -112,7 +112,7 @@ class Gateway:
         return self.store.execute(
             "INSERT INTO requests (parent, time, method, url, app_id) VALUES (?, ?, ?, ?, ?)",
             parent,
-            format_instant(self._clock.now()),
+            format_instant(self.clock.now()),
             request.method,
             f"/v1.0{request.path}" + (f"?{request.query}" if request.query else ""),
             None if isinstance(exchange.caller, GraphError) else exchange.caller.app_id,
@@ -135,11 +135,6 @@ class Gateway:
         self.store.execute(
             "UPDATE requests SET status = ?, exchange = ? WHERE n = ?", response.status, recorded, number
         )
-
-
-def switches_of(store: Store) -> Switches:
-    """Give the switches as they are now, whoever of those who share the state turned them."""
-    return Switches().turned(store.meta("switches") or {})
 
 
 def _bearer(headers: Mapping[str, str]) -> str | None:

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from reconciler.emulator.store import Store, StoredObject
+from reconciler.emulator.redemption import could_redeem
+from reconciler.emulator.store import Store
 from reconciler.emulator.switches import Switches
 
 
@@ -31,22 +32,6 @@ def truth_of(store: Store, switches: Switches) -> list[dict[str, Any]]:
         for guest in store.find("kind = 'user' AND deleted IS NULL")
         if guest.is_b2b
     ]
-
-
-def could_redeem(guest: StoredObject, switches: Switches) -> list[str]:
-    """Give the addresses whose owners could redeem by opening an app, without any link.
-
-    The service searches `proxyAddresses` and the invited address; it is recommended that `mail` is one.
-    Sources: https://learn.microsoft.com/entra/external-id/redemption-experience and
-    https://learn.microsoft.com/entra/external-id/reset-redemption-status
-    """
-    if guest.body.get("externalUserState") != "PendingAcceptance" or not switches.direct_redemption:
-        return []
-    proxies = (
-        proxy[5:] for proxy in guest.body.get("proxyAddresses", ()) if proxy.lower().startswith("smtp:")
-    )
-    found = {address.lower() for address in (*proxies, guest.body.get("mail"), guest.invited) if address}
-    return sorted(found)
 
 
 def requests_of(store: Store, *, bodies: bool) -> list[dict[str, Any]]:

@@ -63,27 +63,36 @@ def load_seed(path: Path) -> Seed:
     raise InvalidDesired(tuple(sorted(checked.problems or problems)))
 
 
-def plant(store: Store, seed: Seed) -> None:
-    """Fill a new state from the seed; leave a state that was filled before as it is."""
-    if store.meta("organization") is not None:
-        return
-    document = seed.document
-    store.set_meta("seed", document)
-    organization = organization_from(document.get("tenant", {}))
-    store.set_meta("organization", organization)
-    store.set_meta("switches", Switches().turned(document.get("switches", {})).to_json())
-    store.set_meta("providers", {**PROVIDERS, **document.get("providers", {})})
-    initial = organization["verifiedDomains"][0]["name"]
-    planter = _Planter(initial=initial, providers=store.meta("providers"))
-    _insert(store, planter.objects(document))
-    store.execute_many("INSERT OR IGNORE INTO members VALUES (?, ?)", planter.memberships(document))
-    store.execute_many(
-        "INSERT OR IGNORE INTO app_role_assignments VALUES (?, ?, ?)", planter.app_roles(document)
-    )
-    store.execute_many(
-        "INSERT OR IGNORE INTO roles (id, principal_id, role, definition_id, scope, eligible) VALUES (?, ?, ?, ?, ?, ?)",
-        planter.roles(document),
-    )
+def plant(store: Store, seed: Seed, *, switches: Mapping[str, Any] | None = None) -> None:
+    """Fill a new state from the seed; leave a state that was filled before as it is.
+
+    `switches` are turned in either case. Raises `ValueError` for a switch that does not exist.
+    """
+    if store.meta("organization") is None:
+        document = seed.document
+        store.set_meta("seed", document)
+        store.set_meta("organization", organization_from(document.get("tenant", {})))
+        store.set_meta("providers", {**PROVIDERS, **document.get("providers", {})})
+        store.set_meta("switches", document.get("switches", {}))
+        planter = Planter.of(store)
+        _insert(store, planter.objects(document))
+        _generate(store, planter, document.get("generate", {}))
+        store.execute_many("INSERT OR IGNORE INTO members VALUES (?, ?)", planter.memberships(document))
+        store.execute_many(
+            "INSERT OR IGNORE INTO app_role_assignments VALUES (?, ?, ?)", planter.app_roles(document)
+        )
+        store.execute_many(
+            "INSERT OR IGNORE INTO roles (id, principal_id, role, definition_id, scope, eligible)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            planter.roles(document),
+        )
+    store.set_meta("turned", {**(store.meta("turned") or {}), **(switches or {})})
+    store.set_meta("switches", switches_of(store).turned(switches or {}).to_json())
+
+
+def switches_of(store: Store) -> Switches:
+    """Give the switches as they are now, whoever of those who share the state turned them."""
+    return Switches().turned(store.meta("switches"))
 
 
 def organization_from(tenant: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,11 +142,20 @@ def derived_id(kind: str, name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Planter:
+class Planter:
     """Turns entries of a seed into rows."""
 
     initial: str
+    """The tenant's initial domain, which every user principal name of a guest ends in."""
+
     providers: Mapping[str, str]
+    """Domain to identity provider."""
+
+    @classmethod
+    def of(cls, store: Store) -> "Planter":
+        """Make one for a tenant that exists."""
+        initial = store.meta("organization")["verifiedDomains"][0]["name"]
+        return cls(initial=initial, providers=store.meta("providers"))
 
     def objects(self, document: Mapping[str, Any]) -> Iterator[StoredObject]:
         for entry in document.get("guests", ()):
@@ -149,8 +167,6 @@ class _Planter:
         for kind in ("group", "contact"):
             for entry in document.get(f"{kind}s", ()):
                 yield self.addressed(kind, entry)
-        for entry in generated(document.get("generate", {})):
-            yield self.guest(entry)
 
     def guest(self, entry: Mapping[str, Any]) -> StoredObject:
         email = entry["email"]
@@ -251,19 +267,38 @@ class _Planter:
             yield assignment, principal, entry["role"], definition, scope, eligible
 
 
-def generated(generate: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give entries for a large tenant: `guest-000000@generated.example` and on."""
+def _generate(store: Store, planter: Planter, generate: Mapping[str, Any]) -> None:
+    """Store many guests, `guest-000000@generated.example` and on, made by SQLite from one."""
+    count = int(generate.get("guests", 0))
+    mark = "{number}"
     domain = generate.get("domain", "generated.example")
-    for number in range(int(generate.get("guests", 0))):
-        yield {
-            "id": generated_id(number),
-            "email": f"guest-{number:06}@{domain}",
-            "name": f"Guest {number:06}",
-        }
+    one = planter.guest({"id": "{id}", "email": f"guest-{mark}@{domain}", "name": f"Guest {mark}"})
+    numbers = "WITH RECURSIVE numbers (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i + 1 < ?)"
+    made = "replace(replace(?, '{id}', printf('9e4e7a7e-0000-4000-8000-%012x', i)), '{number}', printf('%06d', i))"
+    if not count:
+        return
+    first = next(store.rows("SELECT coalesce(max(n), 0) + 1 AS n FROM objects"))["n"]
+    values = columns(one)
+    texts = [made if isinstance(value, str) else "?" for value in values]
+    store.execute(
+        f"INSERT INTO objects (n, {', '.join(COLUMNS)}) {numbers} SELECT i + ?, {', '.join(texts)} FROM numbers",  # noqa: S608  constants
+        count,
+        first,
+        *values,
+    )
+    for key, use, _, text in addresses(one, 0):
+        store.execute(
+            f"INSERT INTO addresses {numbers} SELECT {made}, ?, i + ?, {made} FROM numbers",  # noqa: S608  constants
+            count,
+            key,
+            use,
+            first,
+            text,
+        )
 
 
 def generated_id(number: int) -> str:
-    """Give the id of a generated guest."""
+    """Give the id of a generated guest, the first being number 0."""
     return f"9e4e7a7e-0000-4000-8000-{number:012x}"
 
 

@@ -1,9 +1,10 @@
 """Serving the emulator on loopback: in a thread of this process, or in the foreground."""
 
 import contextlib
+import secrets
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,19 @@ from typing import Any
 import uvicorn
 
 from reconciler.emulator.app import make_app
-from reconciler.emulator.auth import Authorizer, FixedToken
+from reconciler.emulator.applications import applications_from
+from reconciler.emulator.auth import Authorizer
 from reconciler.emulator.clock import Clock
-from reconciler.emulator.gateway import Gateway, switches_of
+from reconciler.emulator.gateway import Gateway
+from reconciler.emulator.permissions import TokenAuthorizer
 from reconciler.emulator.seed import Seed, plant
 from reconciler.emulator.store import Store
+from reconciler.emulator.tokens import TokenService
 
 _HOST = "127.0.0.1"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunningEmulator:
     """An emulator that answers."""
 
@@ -29,19 +33,11 @@ class RunningEmulator:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals alone, which belong to the process it runs in, and says when it answers."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = threading.Event()
+    """Leaves signals alone, which belong to the process it runs in."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
 
 
 @contextlib.contextmanager
@@ -56,20 +52,91 @@ def serve(
     """Serve a tenant from a thread of this process until the block ends.
 
     `state` is the file that holds the tenant; `None` keeps it in memory. A new state starts from
-    `seed`, an existing one goes on as it is. `port` 0 takes a free one. `switches` are turned at the start.
-    Raises `OSError` when the port is taken, `ValueError` for a switch that does not exist.
+    `seed`, an existing one goes on as it is. `port` 0 takes a free one. `switches` are turned at the
+    start, by their JSON names. Without an `authorizer`, the fixed token and those of the seed's
+    applications are accepted.
+
+    Raises `OSError` when the port is taken or the state cannot be kept, `UsageError` when the state is
+    of another version, `ValueError` for a switch that does not exist.
     """
-    store = _open(state, seed=seed, switches=switches)
-    with contextlib.closing(store), contextlib.closing(_listen(port)) as listener:
-        server = _server(store, authorizer)
+    with _prepared(state, seed=seed, port=port, switches=switches, authorizer=authorizer) as (
+        server,
+        listener,
+    ):
+        # The socket listens before the thread runs: who connects early waits in its queue.
         thread = threading.Thread(target=server.run, args=([listener],), name="emulator")
         thread.start()
-        server.ready.wait()
         try:
-            yield RunningEmulator(f"http://{_HOST}:{listener.getsockname()[1]}")
+            yield RunningEmulator(root=_root(listener))
         finally:
             server.should_exit = True
             thread.join()
+
+
+def run_forever(
+    state: Path | None,
+    *,
+    seed: Seed | None = None,
+    port: int = 0,
+    switches: Mapping[str, Any] | None = None,
+    authorizer: Authorizer | None = None,
+    announce: Callable[[RunningEmulator], None],
+) -> None:
+    """Serve in the foreground until the process is told to end (SIGINT, SIGTERM).
+
+    Takes and raises the same as `serve`; `announce` is called once, when connections are taken.
+    """
+    with _prepared(state, seed=seed, port=port, switches=switches, authorizer=authorizer) as (
+        server,
+        listener,
+    ):
+        announce(RunningEmulator(root=_root(listener)))
+        with uvicorn.Server.capture_signals(server):
+            server.run([listener])
+
+
+@contextlib.contextmanager
+def _prepared(
+    state: Path | None,
+    *,
+    seed: Seed | None,
+    port: int,
+    switches: Mapping[str, Any] | None,
+    authorizer: Authorizer | None,
+) -> Iterator[tuple[_Server, socket.socket]]:
+    if state is not None:
+        state.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(Store(state)) as store, contextlib.closing(_listen(port)) as listener:
+        with store.transaction():
+            plant(store, seed or Seed(document={}), switches=switches)
+            if authorizer is None:
+                authorizer = TokenAuthorizer(token_service(store))
+        app = make_app(Gateway(store, authorizer, Clock()))
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        )
+        yield _Server(config), listener
+
+
+def token_service(store: Store) -> TokenService:
+    """Give the tenant's token service: all who share the state sign with the same key."""
+    if store.meta("token-key") is None:
+        store.set_meta("token-key", secrets.token_hex(32))
+    return TokenService(
+        tenant_id=store.meta("organization")["id"],
+        applications=applications_from(store.meta("seed").get("applications", ())),
+        key=bytes.fromhex(store.meta("token-key")),
+    )
+
+
+def _root(listener: socket.socket) -> str:
+    return f"http://{_HOST}:{listener.getsockname()[1]}"
 
 
 def _listen(port: int) -> socket.socket:
@@ -83,29 +150,3 @@ def _listen(port: int) -> socket.socket:
         listener.close()
         raise
     return listener
-
-
-def _open(state: Path | None, *, seed: Seed | None, switches: Mapping[str, Any] | None) -> Store:
-    if state is not None:
-        state.parent.mkdir(parents=True, exist_ok=True)
-    store = Store(state)
-    with store.transaction():
-        plant(store, seed or Seed(document={}))
-        if switches:
-            store.set_meta("switches", switches_of(store).turned(switches).to_json())
-    return store
-
-
-def _server(store: Store, authorizer: Authorizer | None) -> _Server:
-    app = make_app(Gateway(store, authorizer or FixedToken(), Clock()))
-    return _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=1,
-            server_header=False,
-        )
-    )
