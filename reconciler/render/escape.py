@@ -70,7 +70,8 @@ def markdown_cell(text: str) -> str:
     shown = _LONG_BACKTICKS.sub(lambda match: "".join(map(_spelled, match.group())), visible(text))
     shown = shown.replace("\\|", "\\" + _spelled("|")).replace("|", "\\|")
     fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
-    pad = " " if shown[0] in " `" or shown[-1] in " `" else ""
+    edges = shown[0] + shown[-1]
+    pad = " " if shown.strip(" ") and (" " in edges or "`" in edges) else ""
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 

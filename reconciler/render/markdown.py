@@ -89,7 +89,7 @@ def _plan(shown: Plan, intro: Sequence[str], *, marker: str, elsewhere: str, lim
     )
 
 
-def _opening(marker: str, cloud: Cloud) -> list[str]:
+def _opening(marker: str, cloud: Cloud | None) -> list[str]:
     """Begin with the marker: no value can forge it, because none stands in the first line."""
     first = f"<!-- {marker} -->"
     return [first, f"**{wording.EMULATOR}**"] if wording.emulated(cloud) else [first]

@@ -172,7 +172,7 @@ def incomplete(plan: Plan) -> str | None:
     return None if plan.complete else "INCOMPLETE: a check could not be made; see the warnings."
 
 
-def emulated(cloud: Cloud) -> bool:
+def emulated(cloud: Cloud | None) -> bool:
     """Tell whether the output must begin with `EMULATOR`."""
     return cloud is Cloud.EMULATOR
 

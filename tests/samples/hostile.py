@@ -96,9 +96,9 @@ def plans(draw: st.DrawFn) -> Plan:
         change_of(
             1,
             name=draw(text),
-            before=draw(text),
-            after=draw(text),
-            others=[draw(text)],
+            before="before-" + draw(text),
+            after="after-" + draw(text),
+            others=["other-" + draw(text)],
             warnings=[LINGERS, odd],
             file=draw(text),
         ),

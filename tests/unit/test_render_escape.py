@@ -41,6 +41,7 @@ def test_a_terminal_line_holds_no_runner_command(text: str) -> None:
         ("a``b`", "``` a``b` ```"),
         ("a```b", "`a<U+0060><U+0060><U+0060>b`"),
         (" padded ", "`  padded  `"),
+        ("  ", "`  `"),
         ("", "(empty)"),
     ],
 )

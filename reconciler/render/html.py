@@ -1,0 +1,104 @@
+"""Plans and reports as one HTML file that needs nothing else, and is complete without JavaScript.
+
+The page's own policy lets only its own style and script run, by their hashes.
+"""
+
+import base64
+import hashlib
+from functools import cache
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reconciler.model import Plan, Report, format_instant
+from reconciler.render import wording
+from reconciler.render.escape import visible
+
+WARNED: Final = ("warned", "with a warning")
+BLOCKED: Final = ("blocked", "blocked")
+
+
+def plan(shown: Plan) -> str:
+    """Write a plan as a page: the riskiest changes first, then what is blocked; sortable and filterable."""
+    kinds = [(kind.value, words) for kind, words in wording.KINDS.items()]
+    return _page(
+        "plan.html",
+        title=f"Plan for tenant {shown.tenant_id}",
+        headline=wording.headline(shown),
+        emulated=wording.emulated(shown.cloud),
+        kinds=[*kinds, BLOCKED, WARNED],
+        plan=shown,
+        counts=wording.counts(shown),
+        usual=wording.USUAL if len(shown.changes) >= wording.MANY else None,
+        incomplete=wording.incomplete(shown),
+        made=format_instant(shown.created_at),
+        names=wording.KINDS,
+        changes=[
+            (
+                change,
+                *wording.from_to(change),
+                wording.effects(change),
+                wording.special_warnings(change),
+                [wording.action(one) for one in change.actions],
+            )
+            for change in sorted(shown.changes, key=wording.risk)
+        ],
+    )
+
+
+def report(shown: Report) -> str:
+    """Write what became of each guest as a page, those who need somebody first; sortable and filterable."""
+    urgency = {outcome: place for place, outcome in enumerate(wording.OUTCOMES)}
+    return _page(
+        "report.html",
+        title=f"Run {shown.run} on tenant {shown.tenant_id}",
+        headline=wording.tally(shown),
+        emulated=wording.emulated(shown.cloud),
+        kinds=[(outcome.value, outcome.value) for outcome in wording.OUTCOMES],
+        report=shown,
+        started=format_instant(shown.started_at),
+        ended=format_instant(shown.ended_at),
+        outcomes=[
+            (one, wording.OUTCOMES[one.outcome], [wording.record(record) for record in one.actions])
+            for one in sorted(shown.outcomes, key=lambda one: urgency[one.outcome])
+        ],
+    )
+
+
+def _page(template: str, **values: object) -> str:
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    """Prepare the templates: every value is made visible, then escaped, wherever it is written."""
+    loader = PackageLoader("reconciler.render")
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        finalize=_finalized,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    style, _, _ = loader.get_source(environment, "style.css")
+    script, _, _ = loader.get_source(environment, "table.js")
+    environment.globals.update(
+        style_hash=_csp_hash(style),
+        script_hash=_csp_hash(script),
+        emulator=wording.EMULATOR,
+        no_name=wording.NO_NAME,
+    )
+    return environment
+
+
+def _finalized(value: object) -> object:
+    """Make a value visible; `Markup` is what the page's own macros gave."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _csp_hash(text: str) -> str:
+    """Name an inline element in a policy, as https://www.w3.org/TR/CSP3/#grammardef-hash-source says."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

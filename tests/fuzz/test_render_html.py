@@ -1,0 +1,38 @@
+from hypothesis import given
+
+from reconciler.model import Note, Plan, Report
+from reconciler.render import escape, html
+from tests.samples import hostile
+from tests.samples.elements import Element, elements_of
+from tests.samples.plans import LINGERS, blocked_of, change_of, others_of, outcome_of, plan_of, report_of
+
+
+def outline(found: list[Element]) -> list[tuple[str, dict[str, str | None]]]:
+    """Tell the elements and attributes of a page; an address may be broken after each of its signs."""
+    return [(one.tag, one.attributes) for one in found if one.tag != "wbr"]
+
+
+def names(found: list[Element]) -> list[str]:
+    return [one.text for one in found if one.attributes.get("class") == "name"]
+
+
+@given(hostile.plans())
+def test_a_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None:
+    """Whatever strangers wrote adds no element and no attribute, and names read as they are."""
+    odd = plan.warnings[0]
+    changes = [change_of(1, others=["x@y.example"], warnings=[LINGERS, odd]), others_of(2)]
+    tame = plan_of(*changes, blocked=[blocked_of()], warnings=[odd], refusals=[odd])
+    wild = elements_of(html.plan(plan))
+    assert outline(wild) == outline(elements_of(html.plan(tame)))
+    expected = [plan.changes[0].display_name, plan.changes[1].display_name, plan.blocked[0].display_name]
+    assert names(wild) == [escape.visible(name or "") for name in expected]
+
+
+@given(hostile.reports())
+def test_a_report_page_has_the_elements_of_a_tame_one(report: Report) -> None:
+    """Whatever strangers wrote adds no element and no attribute, and names read as they are."""
+    wild = elements_of(html.report(report))
+    outcomes = [outcome_of(n, one.outcome, rule="r", message="m") for n, one in enumerate(report.outcomes)]
+    tame = report_of(*outcomes, refusals=[Note(rule="r", message="m")], exit_code=7)
+    assert outline(wild) == outline(elements_of(html.report(tame)))
+    assert names(wild) == [escape.visible(one.display_name or "") for one in report.outcomes]
