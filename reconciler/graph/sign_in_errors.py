@@ -23,10 +23,16 @@ SUBJECT_FORMATS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Meaning:
+class Meaning:
+    """What an error number of Entra comes down to."""
+
     rule: str
+    """Stable id of the cause; programs may branch on it."""
+
     message: str
+
     hint: str
+    """What to do about it."""
 
 
 _FEDERATION = "federated-identity-mismatch"
@@ -34,97 +40,98 @@ _FEDERATED_CREDENTIAL = (
     "add a federated credential to the application that AZURE_CLIENT_ID names, with exactly"
 )
 
-_MEANINGS = {
-    "7000215": _Meaning(
+MEANINGS = {
+    "7000215": Meaning(
         "invalid-secret",
         "the client secret is wrong",
         "set AZURE_CLIENT_SECRET to the secret's value, not to its id",
     ),
-    "7000222": _Meaning(
+    "7000222": Meaning(
         "expired-secret",
         "the client secret has expired",
         "create a new secret and set AZURE_CLIENT_SECRET; in GitHub Actions no secret is needed",
     ),
-    "7000218": _Meaning(
+    "7000218": Meaning(
         "no-secret", "the sign-in carried neither secret nor assertion", "set AZURE_CLIENT_SECRET"
     ),
-    "700016": _Meaning(
+    "700016": Meaning(
         "unknown-application",
         "the tenant does not know this application",
         "check that AZURE_CLIENT_ID is the application (client) id and that AZURE_TENANT_ID is its tenant",
     ),
-    "7000229": _Meaning(
+    "7000229": Meaning(
         "unknown-application",
         "the application has no service principal in this tenant",
         "grant admin consent in this tenant: that creates it",
     ),
-    "7000112": _Meaning(
+    "7000112": Meaning(
         "disabled-application", "the application is disabled", "have an administrator enable it again"
     ),
-    "90002": _Meaning(
+    "90002": Meaning(
         "unknown-tenant",
         "there is no such tenant in this cloud",
         "check AZURE_TENANT_ID, and `tenantId` and `cloud` in tenant.yaml",
     ),
-    "700024": _Meaning(
+    "700024": Meaning(
         "expired-assertion",
         "the assertion was outside its time",
         "check the clock of the machine that runs the job",
     ),
-    "70021": _Meaning(
+    "70021": Meaning(
         _FEDERATION,
         "the application does not trust this workflow",
         f"{_FEDERATED_CREDENTIAL} the issuer, subject and audience of the job",
     ),
-    "700211": _Meaning(
+    "700211": Meaning(
         _FEDERATION,
         "the application does not trust this issuer",
         f"{_FEDERATED_CREDENTIAL} the issuer https://token.actions.githubusercontent.com, "
         "without a slash at its end",
     ),
-    "700212": _Meaning(
+    "700212": Meaning(
         _FEDERATION,
         "the application's federated credential has another audience",
         f"{_FEDERATED_CREDENTIAL} the audience of the cloud, such as api://AzureADTokenExchange",
     ),
-    "700213": _Meaning(
+    "700213": Meaning(
         _FEDERATION,
         "the application does not trust this workflow",
         f"{_FEDERATED_CREDENTIAL} the subject of the job",
     ),
-    "7002138": _Meaning(
+    "7002138": Meaning(
         _FEDERATION,
         "the subject of the workflow and of the federated credential differ in upper and lower case only",
         "write the federated credential's subject exactly as the job states it, case included",
     ),
-    "700027": _Meaning(
+    "700027": Meaning(
         "invalid-assertion",
         "the signature of the assertion or certificate is not the application's",
         "check the certificate, or the federated credential, of the application",
     ),
-    "65001": _Meaning(
+    "65001": Meaning(
         "no-consent",
         "nobody has consented to the application's permissions",
         "have an administrator grant admin consent",
     ),
-    "500011": _Meaning(
+    "500011": Meaning(
         "unknown-resource",
         "Microsoft Graph of this cloud is not known to the tenant",
         "check `cloud` in tenant.yaml",
     ),
-    "1002012": _Meaning(
+    "1002012": Meaning(
         "unknown-resource", "the scope asked for does not fit the cloud", "check `cloud` in tenant.yaml"
     ),
-    "50076": _Meaning("interaction-needed", "the sign-in needs a second factor", "sign in again: `az login`"),
-    "50079": _Meaning("interaction-needed", "the sign-in needs a second factor", "sign in again: `az login`"),
-    "70043": _Meaning("interaction-needed", "the sign-in is too old", "sign in again: `az login`"),
-    "700082": _Meaning("interaction-needed", "the sign-in is too old", "sign in again: `az login`"),
-    "53003": _Meaning(
+    "50076": Meaning("interaction-needed", "the sign-in needs a second factor", "sign in again: `az login`"),
+    "50079": Meaning("interaction-needed", "the sign-in needs a second factor", "sign in again: `az login`"),
+    "70043": Meaning("interaction-needed", "the sign-in is too old", "sign in again: `az login`"),
+    "700082": Meaning("interaction-needed", "the sign-in is too old", "sign in again: `az login`"),
+    "53003": Meaning(
         "conditional-access",
         "a Conditional Access policy forbids this sign-in",
         "run where the policy allows it, or have an administrator change the policy",
     ),
 }
+"""By the number after `AADSTS`. Every one stands in docs/authentication.md."""
 
 
 def refused_sign_in(text: str, *, statement: Statement | None) -> AccessDenied:
@@ -141,7 +148,7 @@ def refused_sign_in(text: str, *, statement: Statement | None) -> AccessDenied:
             hint="sign in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; "
             "in GitHub Actions the job signs in by itself",
         )
-    meaning = _MEANINGS.get(code[1])
+    meaning = MEANINGS.get(code[1])
     if meaning is None:
         return AccessDenied(
             f"Microsoft Entra refused the sign-in (AADSTS{code[1]})",

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from reconciler.errors import AccessDenied, Unreachable, UsageError, WrongTenant
 from reconciler.graph.credentials import CredentialTokens, FixedToken, graph_root_from, token_source
 from reconciler.graph.github_oidc import AssertionFetcher
 from reconciler.graph.loopback import is_loopback
-from reconciler.graph.sign_in_errors import refused_sign_in
+from reconciler.graph.sign_in_errors import MEANINGS, refused_sign_in
 from reconciler.model import Cloud, TenantId
 
 TENANT = TenantId("7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10")
@@ -301,3 +302,11 @@ def test_nothing_of_an_answer_is_repeated(text: str, code: str) -> None:
     shown = error.message + error.hint
     assert "BEGIN" not in shown
     assert "\x1b" not in shown
+
+
+def test_every_refusal_stands_in_the_documentation() -> None:
+    """Each error number the product explains is in the documentation, in the row of its rule."""
+    page = Path(__file__).parents[2] / "docs" / "authentication.md"
+    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    for number, meaning in MEANINGS.items():
+        assert any(f"`{meaning.rule}`" in row and number in row for row in rows), number
