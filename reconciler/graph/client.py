@@ -7,6 +7,7 @@ to send a request that is not a GET; its batches are made of GETs.
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -22,9 +23,20 @@ from reconciler.graph.together import together
 from reconciler.graph.wire import Build, TokenSource, Wire, foreign_link, open_wire, same_origin
 from reconciler.model import ObjectId
 
-__all__ = ["ReadSession", "TokenSource", "WriteSession", "connect", "connect_for_writing"]
+__all__ = ["ReadSession", "Terms", "TokenSource", "WriteSession", "connect", "connect_for_writing"]
 
 _BATCHES_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a session treats the directory, and how long it lets itself be kept waiting."""
+
+    call_seconds: float = 60.0
+    """Longest time one call may take, from its first byte to its last."""
+
+    patience: Patience = field(default_factory=Patience)
+    """How often reads are tried again."""
 
 
 class ReadSession:
@@ -131,17 +143,19 @@ class WriteSession:
 
 @asynccontextmanager
 async def connect(
-    root: str, tokens: TokenSource, *, patience: Patience | None = None
+    root: str, tokens: TokenSource, *, terms: Terms | None = None
 ) -> AsyncIterator[ReadSession]:
     """Open a session that can only read, on a Graph root such as `https://graph.microsoft.com`."""
-    async with open_wire(root, tokens) as wire:
-        yield ReadSession(wire, root, patience or Patience())
+    terms = terms or Terms()
+    async with open_wire(root, tokens, call_seconds=terms.call_seconds) as wire:
+        yield ReadSession(wire, root, terms.patience)
 
 
 @asynccontextmanager
 async def connect_for_writing(
-    root: str, tokens: TokenSource, *, patience: Patience | None = None
+    root: str, tokens: TokenSource, *, terms: Terms | None = None
 ) -> AsyncIterator[tuple[ReadSession, WriteSession]]:
     """Open a reading and a writing session over the same connections."""
-    async with open_wire(root, tokens) as wire:
-        yield ReadSession(wire, root, patience or Patience()), WriteSession(wire)
+    terms = terms or Terms()
+    async with open_wire(root, tokens, call_seconds=terms.call_seconds) as wire:
+        yield ReadSession(wire, root, terms.patience), WriteSession(wire)

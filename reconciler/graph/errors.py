@@ -262,7 +262,7 @@ def _judge(answer: Answer, write: Write) -> tuple[FailureKind, str, str]:
         return (
             FailureKind.UNKNOWN,
             "server-error",
-            f"the directory failed with status {status}; whether it did the write is unknown, run apply again",
+            f"the directory failed with status {status}; whether it did the write is unknown, apply again",
         )
     words = " ".join(error.message.translate(_STRAIGHT).lower().split())
     for refusal in _REFUSALS:

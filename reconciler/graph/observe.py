@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from reconciler.graph.client import ReadSession, TokenSource, connect
+from reconciler.graph.client import ReadSession, Terms, TokenSource, connect
 from reconciler.graph.guests import find_guests, read_guest
 from reconciler.graph.owners import find_owners, read_owners
 from reconciler.graph.roles import find_role_holders
@@ -60,7 +60,9 @@ class GraphReader:
 
 
 @asynccontextmanager
-async def open_reader(root: str, tokens: TokenSource) -> AsyncIterator[GraphReader]:
+async def open_reader(
+    root: str, tokens: TokenSource, *, terms: Terms | None = None
+) -> AsyncIterator[GraphReader]:
     """Connect to a Graph root, such as `https://graph.microsoft.com`, for reading."""
-    async with connect(root, tokens) as session:
+    async with connect(root, tokens, terms=terms) as session:
         yield GraphReader(session)

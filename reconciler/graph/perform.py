@@ -8,7 +8,7 @@ import httpx
 
 from reconciler.errors import DirectoryError
 from reconciler.graph.answers import Answer
-from reconciler.graph.client import TokenSource, WriteSession, connect_for_writing
+from reconciler.graph.client import Terms, TokenSource, WriteSession, connect_for_writing
 from reconciler.graph.errors import Write, explain, explain_no_token, explain_silence, unreadable
 from reconciler.graph.observe import GraphReader
 from reconciler.model import (
@@ -69,9 +69,11 @@ class GraphWriter:
 
 
 @asynccontextmanager
-async def open_directory(root: str, tokens: TokenSource) -> AsyncIterator[tuple[GraphReader, GraphWriter]]:
+async def open_directory(
+    root: str, tokens: TokenSource, *, terms: Terms | None = None
+) -> AsyncIterator[tuple[GraphReader, GraphWriter]]:
     """Connect to a Graph root, such as `https://graph.microsoft.com`, for reading and writing."""
-    async with connect_for_writing(root, tokens) as (reading, writing):
+    async with connect_for_writing(root, tokens, terms=terms) as (reading, writing):
         yield GraphReader(reading), GraphWriter(writing)
 
 

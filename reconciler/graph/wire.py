@@ -35,9 +35,6 @@ from reconciler.errors import UnexpectedAnswer
 from reconciler.graph.answers import Answer
 from reconciler.graph.loopback import is_loopback
 
-CALL_SECONDS = 60.0
-"""Longest time a call may take from its first byte to its last."""
-
 CONNECTIONS = 32
 """Connections at once; more of them are slower, because the pool is walked for each request."""
 
@@ -65,9 +62,10 @@ class TokenSource(Protocol):
 class Wire:
     """Sends single attempts to one Graph root."""
 
-    def __init__(self, adapter: GraphRequestAdapter, bearer: "_Bearer") -> None:
+    def __init__(self, adapter: GraphRequestAdapter, bearer: "_Bearer", call_seconds: float) -> None:
         self._adapter = adapter
         self._bearer = bearer
+        self._call_seconds = call_seconds
         self._connections = asyncio.Semaphore(CONNECTIONS)
 
     async def send(self, build: Build, *, client_request_id: str | None = None) -> Answer:
@@ -103,15 +101,18 @@ class Wire:
         # Source: https://learn.microsoft.com/graph/throttling-limits
         info.headers.try_add("x-ms-throttle-priority", "Low")
         info.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
-        async with asyncio.timeout(CALL_SECONDS):
+        async with asyncio.timeout(self._call_seconds):
             return cast(
                 "httpx.Response", await self._adapter.send_primitive_async(info, "bytes", cast("Any", None))
             )
 
 
 @asynccontextmanager
-async def open_wire(root: str, tokens: TokenSource) -> AsyncIterator[Wire]:
-    """Open the connection pool to a Graph root, such as `https://graph.microsoft.com`."""
+async def open_wire(root: str, tokens: TokenSource, *, call_seconds: float) -> AsyncIterator[Wire]:
+    """Open the connection pool to a Graph root, such as `https://graph.microsoft.com`.
+
+    A call may take `call_seconds` from its first byte to its last.
+    """
     url = httpx.URL(root)
     loopback = is_loopback(url.host)
     transport = httpx.AsyncHTTPTransport(
@@ -123,7 +124,7 @@ async def open_wire(root: str, tokens: TokenSource) -> AsyncIterator[Wire]:
     )
     http = GraphClientFactory.create_with_default_middleware(
         client=httpx.AsyncClient(
-            transport=transport, trust_env=False, timeout=httpx.Timeout(CALL_SECONDS, pool=None)
+            transport=transport, trust_env=False, timeout=httpx.Timeout(call_seconds, pool=None)
         ),
         options={
             **graph_options,
@@ -135,7 +136,7 @@ async def open_wire(root: str, tokens: TokenSource) -> AsyncIterator[Wire]:
     adapter = _Adapter(BaseBearerTokenAuthenticationProvider(bearer), http)
     adapter.base_url = f"{root}/v1.0"
     try:
-        yield Wire(adapter, bearer)
+        yield Wire(adapter, bearer, call_seconds)
     finally:
         await http.aclose()
         await transport.aclose()  # the SDK's transport around it does not pass the call on

@@ -1,0 +1,333 @@
+"""Reading patiently, in batches, and along links that stay where they belong."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from reconciler.errors import AccessDenied, UnexpectedAnswer, Unreachable
+from reconciler.graph import requests
+from reconciler.graph.answers import Answer
+from reconciler.graph.client import ReadSession, Terms, connect
+from reconciler.graph.paging import all_rows
+from reconciler.graph.retrying import Patience
+from tests.stand_in import Reply, Request, StandIn, Tokens, stand_in
+
+
+@dataclass(slots=True)
+class Clock:
+    """Time that passes only when somebody waits."""
+
+    waits: list[float] = field(default_factory=list)
+
+    async def sleep(self, seconds: float) -> None:
+        """Note the pause and go on at once."""
+        self.waits.append(seconds)
+
+    @property
+    def terms(self) -> Terms:
+        """Terms under which reads wait on this clock."""
+        return Terms(call_seconds=5, patience=Patience(sleep=self.sleep))
+
+
+@contextlib.asynccontextmanager
+async def reading(
+    answer: Callable[[Request], Reply], clock: Clock | None = None
+) -> AsyncIterator[tuple[StandIn, ReadSession]]:
+    terms = (clock or Clock()).terms
+    async with stand_in(answer) as directory, connect(directory.root, Tokens(), terms=terms) as session:
+        yield directory, session
+
+
+def in_turn(*replies: Reply) -> Callable[[Request], Reply]:
+    """Give one reply after the other; the last one for ever."""
+    left = list(replies)
+    return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+def batched(answer: Callable[[str], dict[str, Any]]) -> Callable[[Request], Reply]:
+    """Answer each item of a batch by its URL, in reverse order."""
+
+    def whole(request: Request) -> Reply:
+        items = request.json["requests"]
+        return Reply(
+            body={"responses": [{"id": item["id"], **answer(item["url"])} for item in reversed(items)]}
+        )
+
+    return whole
+
+
+async def get(session: ReadSession) -> Answer:
+    return await session.get(requests.organization, what="the tenant")
+
+
+@pytest.mark.parametrize(
+    "setback",
+    [
+        Reply(status=500),
+        Reply(status=502, body=b"<html>bad gateway</html>"),
+        Reply(status=503),
+        Reply(status=504),
+        Reply(broken="dropped"),
+        Reply(broken="cut", body={"value": []}),
+    ],
+)
+async def test_what_may_pass_is_tried_again(setback: Reply) -> None:
+    """A failure of the server or of the connection is followed by another try."""
+    async with reading(in_turn(setback, setback, Reply(body={"a": 1}))) as (directory, session):
+        assert (await get(session)).body == {"a": 1}
+    assert len(directory.requests) == 3
+
+
+async def test_throttled_read_waits_as_long_as_it_was_told() -> None:
+    """After a 429 the next try comes no earlier than Retry-After says."""
+    clock = Clock()
+    throttled = Reply(status=429, headers={"retry-after": "17"})
+    async with reading(in_turn(throttled, Reply(body={})), clock) as (_, session):
+        await get(session)
+    (waited,) = clock.waits
+    assert 17 <= waited < 18
+
+
+@pytest.mark.parametrize("told", ["soon", "-3", "inf", "nan", ""])
+async def test_unreadable_retry_after_is_no_reason_to_fail(told: str) -> None:
+    """A Retry-After that is no number of seconds counts as none."""
+    clock = Clock()
+    async with reading(in_turn(Reply(status=429, headers={"retry-after": told}), Reply(body={})), clock) as (
+        _,
+        session,
+    ):
+        await get(session)
+    assert len(clock.waits) == 1
+
+
+async def test_endless_throttling_ends_in_an_error() -> None:
+    """Patience with Retry-After has an end, and the error says what was to be read."""
+    clock = Clock()
+    async with reading(lambda _: Reply(status=429, headers={"retry-after": "50"}), clock) as (_, session):
+        with pytest.raises(Unreachable, match="about the tenant: it is throttling"):
+            await get(session)
+    assert sum(clock.waits) <= Patience().seconds
+
+
+async def test_endless_failure_ends_in_an_error_without_the_body() -> None:
+    """Failures that go on end in an error that names the status and nothing of the body."""
+    async with reading(lambda _: Reply(status=503, body=b"secret")) as (directory, session):
+        with pytest.raises(Unreachable, match="503") as caught:
+            await get(session)
+    assert "secret" not in caught.value.message
+    assert len(directory.requests) == Patience().tries
+
+
+async def test_refused_connection_is_given_up_quickly() -> None:
+    """Where nobody listens three tries are made, within two seconds."""
+    async with stand_in(lambda _: Reply()) as directory:
+        root = directory.root
+    clock = Clock()
+    async with connect(root, Tokens(), terms=clock.terms) as session:
+        with pytest.raises(Unreachable, match="no connection"):
+            await get(session)
+    assert len(clock.waits) == 2
+    assert sum(clock.waits) < 2
+
+
+async def test_silence_is_waited_out_and_then_given_up() -> None:
+    """A server that never answers ends in an error that says so."""
+    terms = Terms(call_seconds=0.05, patience=Patience(sleep=Clock().sleep, tries=2))
+    async with (
+        stand_in(lambda _: Reply(broken="silent")) as directory,
+        connect(directory.root, Tokens(), terms=terms) as session,
+    ):
+        with pytest.raises(Unreachable):
+            await get(session)
+    assert len(directory.requests) == 2
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410, 501])
+async def test_refusals_are_answers(status: int) -> None:
+    """What another try would not change is handed to the caller at once."""
+    async with reading(lambda _: Reply(status=status, body=b"no")) as (directory, session):
+        answer = await get(session)
+    assert answer.status == status
+    assert answer.error.code == ""
+    assert len(directory.requests) == 1
+
+
+async def test_link_to_the_next_page_is_followed_as_it_is() -> None:
+    """A nextLink is sent byte for byte, whatever it is encoded like."""
+    link = "/v1.0/users?$skiptoken=a%2Bb'c&$top=999"
+    async with reading(lambda _: Reply(body={"value": []})) as (directory, session):
+        await session.get_url(directory.root + link, what="users")
+    assert directory.requests[0].target == link
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "{root}@evil.example/v1.0/users",
+        "https://evil.example/v1.0/users",
+        "{root}0/v1.0/users",
+        "//127.0.0.1/v1.0/users",
+        "{root}/beta/users",
+        "{root}/v1.0/../beta/users",
+        "/v1.0/users",
+        "http://[::1/v1.0/users",
+        "",
+    ],
+)
+async def test_link_that_leads_away_is_refused_before_it_is_followed(link: str) -> None:
+    """A nextLink to another scheme, host, port, user or version is an error; nothing is sent."""
+    async with reading(lambda _: Reply(body={"value": []})) as (directory, session):
+        with pytest.raises(UnexpectedAnswer, match="another place"):
+            await session.get_url(link.format(root=directory.root), what="users")
+    assert directory.requests == []
+
+
+async def test_pages_are_read_to_the_last_one() -> None:
+    """Rows of all pages are collected, over an empty page too."""
+    async with reading(lambda _: Reply()) as (directory, session):
+        link = f"{directory.root}/v1.0/next"
+        directory.answer = in_turn(
+            Reply(body={"value": [{"id": 1}], "@odata.nextLink": link + "?1"}),
+            Reply(body={"value": [], "@odata.nextLink": link + "?2"}),
+            Reply(body={"value": [{"id": 2}]}),
+        )
+        assert await all_rows(session, await get(session), what="things") == [{"id": 1}, {"id": 2}]
+
+
+@pytest.mark.parametrize(
+    ("page", "flaw"),
+    [
+        (Reply(status=404), "came with status 404"),
+        (Reply(body=[]), "is not a JSON object"),
+        (Reply(body=b"{"), "is not a JSON object"),
+        (Reply(body={}), "has no list of objects"),
+        (Reply(body={"value": [1]}), "has no list of objects"),
+        (Reply(body={"value": [], "@odata.nextLink": 7}), "has a link to the next page that is none"),
+    ],
+)
+async def test_page_of_an_unknown_shape_is_an_error_that_names_it(page: Reply, flaw: str) -> None:
+    """A page that is not as documented ends the reading and says what was wrong with it."""
+    async with reading(lambda _: page) as (_, session):
+        with pytest.raises(UnexpectedAnswer, match=f"about things {flaw}"):
+            await all_rows(session, await get(session), what="things")
+
+
+async def test_pages_that_lead_in_a_circle_are_an_error() -> None:
+    """A nextLink that was followed before ends the reading."""
+    async with reading(lambda _: Reply()) as (directory, session):
+        circle = {"value": [], "@odata.nextLink": f"{directory.root}/v1.0/next"}
+        directory.answer = lambda _: Reply(body=circle)
+        with pytest.raises(UnexpectedAnswer, match="circle"):
+            await all_rows(session, await get(session), what="things")
+
+
+async def test_batch_answers_come_in_the_order_of_the_questions() -> None:
+    """Items are joined by id, over several batches of twenty, each a GET."""
+    urls = [f"/users/{number}" for number in range(45)]
+    async with reading(batched(lambda url: {"status": 200, "body": {"url": url}})) as (directory, session):
+        answers = await session.batch_get(urls, what="users")
+    assert [answer.body["url"] for answer in answers] == urls
+    sizes = [len(request.json["requests"]) for request in directory.requests]
+    assert sorted(sizes) == [5, 20, 20]
+    assert {item["method"] for request in directory.requests for item in request.json["requests"]} == {"GET"}
+
+
+async def test_batch_of_nothing_asks_nothing() -> None:
+    """Without questions there is no request."""
+    async with reading(lambda _: Reply()) as (directory, session):
+        assert await session.batch_get([], what="users") == ()
+    assert directory.requests == []
+
+
+async def test_throttled_items_alone_are_sent_again_after_the_longest_wait() -> None:
+    """Of a batch only what was throttled goes out again, after the longest wait any item was given."""
+    waits = {"/a": "3", "/c": "9"}
+    seen: set[str] = set()
+
+    def item(url: str) -> dict[str, Any]:
+        if url in waits and url not in seen:
+            seen.add(url)
+            return {"status": 429, "headers": {"Retry-After": waits[url]}, "body": None}
+        return {"status": 200, "body": {"url": url}}
+
+    clock = Clock()
+    async with reading(batched(item), clock) as (directory, session):
+        answers = await session.batch_get(["/a", "/b", "/c"], what="users")
+    assert [answer.body["url"] for answer in answers] == ["/a", "/b", "/c"]
+    assert [entry["url"] for entry in directory.requests[1].json["requests"]] == ["/a", "/c"]
+    (waited,) = clock.waits
+    assert 9 <= waited < 10
+
+
+async def test_envelope_424_is_opened_like_any_other() -> None:
+    """The older form of a throttled batch, 424 for the whole, is understood too."""
+    responses = {"responses": [{"id": "0", "status": 429, "headers": {"Retry-After": "1"}}]}
+    done = {"responses": [{"id": "0", "status": 200, "body": {}}]}
+    async with reading(in_turn(Reply(status=424, body=responses), Reply(body=done))) as (_, session):
+        (answer,) = await session.batch_get(["/a"], what="users")
+    assert answer.status == 200
+
+
+async def test_refused_batch_refuses_each_item() -> None:
+    """A 403 for the whole batch is the answer to each of its questions."""
+    async with reading(lambda _: Reply(status=403)) as (_, session):
+        answers = await session.batch_get(["/a", "/b"], what="users")
+    assert [answer.status for answer in answers] == [403, 403]
+
+
+async def test_items_that_go_on_failing_end_in_an_error() -> None:
+    """Items that fail again and again end the reading with their statuses."""
+    async with reading(batched(lambda _: {"status": 503})) as (_, session):
+        with pytest.raises(Unreachable, match="parts of a batch with status 503"):
+            await session.batch_get(["/a"], what="users")
+
+
+@pytest.mark.parametrize(
+    ("reply", "flaw"),
+    [
+        (Reply(status=400), "came with status 400 for a whole batch"),
+        (Reply(body={}), "has no list of responses"),
+        (Reply(body={"responses": [{"id": "0", "status": 200}]}), "leaves out a question"),
+        (Reply(body={"responses": [{"id": "9", "status": 200}]}), "one nobody asked"),
+        (Reply(body={"responses": [{"id": "0", "status": 200}] * 2}), "answers a question of a batch twice"),
+        (Reply(body={"responses": [{"id": 0, "status": 200}]}), "without id or status"),
+        (Reply(body={"responses": ["nothing"]}), "without id or status"),
+    ],
+)
+async def test_batch_that_does_not_fit_its_questions_is_an_error(reply: Reply, flaw: str) -> None:
+    """Missing, foreign, doubled and misshapen items end the reading."""
+    async with reading(lambda _: reply) as (_, session):
+        with pytest.raises(UnexpectedAnswer, match=flaw):
+            await session.batch_get(["/a", "/b"], what="users")
+
+
+async def test_first_error_of_several_batches_is_raised_as_it_is() -> None:
+    """Errors of batches that run side by side need no unpacking."""
+    async with reading(lambda _: Reply(status=401)) as (_, session):
+        with pytest.raises(AccessDenied):
+            await session.batch_get([f"/{number}" for number in range(60)], what="users")
+
+
+def test_error_envelope_gives_its_code_only_when_it_can_be_shown() -> None:
+    """A code that is not made of letters, dots and underscores is left out."""
+
+    def code(text: object) -> str:
+        body = {"error": {"code": text, "message": 1, "details": [1, {"code": "a"}]}}
+        return Answer(status=400, headers=httpx.Headers(), body=body).error.code
+
+    assert code("Request_BadRequest") == "Request_BadRequest"
+    assert code("<script>") == code("a" * 81) == code(7) == ""
+
+
+def test_answer_does_not_show_its_body() -> None:
+    """The printed form of an answer and of its error hold nothing of the body."""
+    answer = Answer(
+        status=201,
+        headers=httpx.Headers(),
+        body={"inviteRedeemUrl": "secret", "error": {"code": "a", "message": "secret"}},
+    )
+    assert "secret" not in repr(answer) + repr(answer.error)
