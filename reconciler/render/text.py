@@ -5,6 +5,7 @@ from typing import Final
 
 from rich.style import Style
 
+from reconciler.desired.problems import format_problem
 from reconciler.errors import EXIT_DONE
 from reconciler.model import (
     Blocked,
@@ -91,10 +92,7 @@ def report(shown: Report, *, width: int, colour: bool) -> str:
 
 def problems(shown: Iterable[Problem]) -> str:
     """List problems one a line, as compilers do: `file:line:column: rule: what is wrong; what to do`."""
-    return "".join(
-        terminal(f"{one.file}:{one.line}:{one.column}: {one.rule}: {one.message}; {one.hint}") + "\n"
-        for one in shown
-    )
+    return "".join(f"{terminal(format_problem(one))}\n" for one in shown)
 
 
 def _change(page: Page, change: Change, *, unusual_only: bool) -> None:

@@ -195,7 +195,7 @@ def test_problems_are_one_line_each() -> None:
         hint="correct it",
     )
     assert text.problems([problem]) == (
-        "guests/a.yaml:3:9: bad-email: 'a<U+000A>:<U+003A>error:<U+003A>x' is none; correct it\n"
+        "guests/a.yaml:3:9: bad-email: 'a\\n:<U+003A>error:<U+003A>x' is none; correct it\n"
     )
 
 

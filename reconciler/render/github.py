@@ -1,0 +1,71 @@
+"""Workflow commands for GitHub Actions: annotations on the lines of the desired tree.
+
+GitHub shows the first ten errors and the first ten warnings of a step in the diff, and all in the log.
+Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from reconciler.model import Note, Plan, Problem, Source
+from reconciler.render import wording
+from reconciler.render.escape import command_data, command_property
+
+_INTENDED: Final = frozenset({"on-hold", "protected"})
+"""Blocked because the tree says so: nothing has gone wrong."""
+
+
+def problems(shown: Iterable[Problem], *, folder: str) -> str:
+    """Annotate each problem where it stands.
+
+    `folder` is the path of the desired tree from the root of the repository.
+    """
+    return "".join(
+        _command(
+            "error",
+            command_data(one.message, one.hint),
+            file=_path(folder, one.file),
+            line=one.line,
+            col=one.column,
+            title=one.rule,
+        )
+        for one in shown
+    )
+
+
+def plan(shown: Plan, *, folder: str) -> str:
+    """Annotate what a reviewer should see beside the changed lines, the gravest first.
+
+    That is: why apply would refuse, who is blocked, and the warnings. `folder` as for `problems`.
+    """
+    lines = [_note("error", note) for note in shown.refusals]
+    for one in sorted(shown.blocked, key=lambda one: one.rule in _INTENDED):
+        level = "notice" if one.rule in _INTENDED else "error"
+        who = f"{one.display_name or wording.NO_NAME} ({one.id}) is blocked"
+        lines.append(_at(one.source, folder, level, title=one.rule, text=command_data(who, one.message)))
+    for change in shown.changes:
+        who = f"{change.display_name or wording.NO_NAME} ({change.id})"
+        lines.extend(
+            _at(change.source, folder, "warning", title=note.rule, text=command_data(who, note.message))
+            for note in wording.special_warnings(change)
+        )
+    lines.extend(_note("warning", note) for note in shown.warnings)
+    return "".join(lines)
+
+
+def _note(level: str, note: Note) -> str:
+    return _command(level, command_data(note.message), title=note.rule)
+
+
+def _at(source: Source, folder: str, level: str, *, title: str, text: str) -> str:
+    return _command(level, text, file=_path(folder, source.file), line=source.line, title=title)
+
+
+def _command(level: str, text: str, **properties: str | int) -> str:
+    """Write one command; `text` is escaped already."""
+    listed = ",".join(f"{name}={command_property(str(value))}" for name, value in properties.items())
+    return f"::{level} {listed}::{text}\n"
+
+
+def _path(folder: str, file: str) -> str:
+    return file if folder in {"", "."} else f"{folder.rstrip('/')}/{file}"
