@@ -59,7 +59,9 @@ class Tally:
             (reason, count), *_ = Counter(reason for reason, _ in waits).most_common(1)
             known = [until for why, until in waits if why is reason and until is not None]
             until = f" until {max(known):%H:%M:%S} UTC" if known else ""
-            parts.append(f"{count} {'guest waits' if count == 1 else 'guests wait'} for {_WAITS[reason]}{until}")
+            parts.append(
+                f"{count} {'guest waits' if count == 1 else 'guests wait'} for {_WAITS[reason]}{until}"
+            )
         if 0 < self.finished < self.guests:
             pace = (now - self._started) / self.finished
             parts.append(f"expected to end at {now + pace * (self.guests - self.finished):%H:%M:%S} UTC")

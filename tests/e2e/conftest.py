@@ -1,0 +1,28 @@
+"""The sample tree in a folder of its own, and the sample tenant behind a real socket."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.emulator.control import ControlClient
+from reconciler.emulator.seed import load_seed
+from reconciler.emulator.server import serve
+from tests.e2e.shell import REPOSITORY, Shell
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """Give a folder with a copy of the sample tree and nothing else."""
+    shutil.copytree(REPOSITORY / "desired", tmp_path / "desired")
+    return Shell(folder=tmp_path)
+
+
+@pytest.fixture
+def tenant(shell: Shell) -> Iterator[ControlClient]:
+    """Serve the sample tenant, and point the shell at it."""
+    with serve(None, seed=load_seed(shell.folder / "desired" / "emulator.yaml")) as emulator:
+        shell.environment["RECONCILER_GRAPH_URL"] = emulator.root
+        with ControlClient(emulator.root) as control:
+            yield control

@@ -1,0 +1,150 @@
+"""One promise for each exit code, of the installed command."""
+
+import json
+import socket
+
+import pytest
+
+from reconciler.emulator.control import ControlClient
+from tests.e2e.shell import Shell
+
+ANA = "1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01"
+
+
+def test_0_planned_whatever_it_says(shell: Shell, tenant: ControlClient) -> None:
+    """A plan with changes and a blocked guest is still a plan."""
+    assert shell.run("plan").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (["plan", "--no-such-option"], {}),
+        (["plan", "surplus"], {}),
+        (["no-such-command"], {}),
+        (["plan", "--format", "pdf"], {}),
+        (["plan"], {"RECONCILER_GRAPH_URL": "https://graph.example"}),
+        (["plan"], {"RECONCILER_GRAPH_URL": "http://127.0.0.1:1/v1.0"}),
+        (["apply"], {}),
+        (["apply", "--auto-approve", "--journal", "no/such/folder/journal.jsonl"], {}),
+        (["plan", "--out", "no/such/folder/plan.json"], {}),
+    ],
+)
+def test_2_wrong_usage(shell: Shell, arguments: list[str], environment: dict[str, str]) -> None:
+    """A wrong call is told in a sentence, without a traceback."""
+    done = shell.run(*arguments, **environment)
+
+    assert done.returncode == 2
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_3_invalid(shell: Shell) -> None:
+    """Every problem stands on a line of its own, with place and remedy, for every command that loads."""
+    shell.edit("guests/fabrikam.yaml", "ana.ruiz@fabrikam.example", "ana+ruiz@fabrikam.example")
+    shell.edit("tenant.yaml", "cloud: emulator", "cloud: emulater")
+
+    validated = shell.run("validate")
+    planned = shell.run("plan")
+    applied = shell.run("apply", "--auto-approve", "--report", "report.json")
+
+    assert {validated.returncode, planned.returncode, applied.returncode} == {3}
+    assert len(validated.stdout.splitlines()) == 2
+    assert "guests/fabrikam.yaml:7:12: " in validated.stdout
+    assert all(line in planned.stderr for line in validated.stdout.splitlines())
+    assert json.loads((shell.folder / "report.json").read_text())["exitCode"] == 3
+
+
+def test_4_changes_when_asked(shell: Shell, tenant: ControlClient) -> None:
+    """--detailed-exitcode tells changes by 4, and none by 0."""
+    assert shell.run("plan", "--detailed-exitcode").returncode == 4
+    assert shell.run("apply", "--auto-approve").returncode == 0
+    assert shell.run("plan", "--detailed-exitcode").returncode == 0
+
+
+def test_4_blocked_when_asked(shell: Shell, tenant: ControlClient) -> None:
+    """--fail-on-blocked tells a blocked guest by 4, but not one that somebody put on hold."""
+    assert shell.run("plan", "--fail-on-blocked").returncode == 0
+    shell.edit("guests/fabrikam.yaml", "ana.ruiz@fabrikam.example", "ana@wingtip.example")
+    assert shell.run("plan", "--fail-on-blocked").returncode == 4
+
+
+def test_5_limit(shell: Shell, tenant: ControlClient) -> None:
+    """More resets than the policy allows refuse the whole run; the plan says so beforehand."""
+    shell.edit("tenant.yaml", "maxChanges: 20", "maxChanges: 3")
+
+    plan = shell.plan("--out", "plan.json")
+    applied = shell.run("apply", "--plan", "plan.json", "--report", "report.json")
+
+    assert [refusal["rule"] for refusal in plan["refusals"]] == ["max-changes"]
+    assert applied.returncode == 5
+    assert "maxChanges" in applied.stderr
+    report = json.loads((shell.folder / "report.json").read_text())
+    assert report["exitCode"] == 5
+    assert {one["outcome"] for one in report["outcomes"]} == {"not-attempted", "blocked"}
+    assert tenant.history() == []
+
+
+def test_5_wrong_tenant(shell: Shell, tenant: ControlClient) -> None:
+    """A tree for another tenant is refused by plan and by apply."""
+    path = shell.folder / "desired" / "tenant.yaml"
+    path.write_text(path.read_text().replace("7d0f1f3e", "00000000"))
+
+    assert shell.run("plan").returncode == 5
+    assert shell.run("apply", "--auto-approve").returncode == 5
+    assert tenant.history() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"formatVersion": "9.0"}'])
+def test_5_unusable_plan(shell: Shell, tenant: ControlClient, content: bytes) -> None:
+    """A plan file that is none is refused as a whole."""
+    (shell.folder / "plan.json").write_bytes(content)
+
+    assert shell.run("apply", "--plan", "plan.json").returncode == 5
+    assert shell.run("apply", "--plan", "missing.json").returncode == 5
+    assert tenant.history() == []
+
+
+def test_5_tampered_plan(shell: Shell, tenant: ControlClient) -> None:
+    """A plan whose content was edited after the digest was made is refused as a whole."""
+    text = (shell.run("plan", "--format", "json")).stdout
+    (shell.folder / "plan.json").write_text(text.replace("ana.ruiz@", "eve.ruiz@"))
+
+    assert shell.run("apply", "--plan", "plan.json").returncode == 5
+    assert tenant.history() == []
+
+
+def test_6_unreachable(shell: Shell) -> None:
+    """A directory that does not answer is told within seconds."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        root = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        done = shell.run("plan", RECONCILER_GRAPH_URL=root)
+
+    assert done.returncode == 6
+    assert "Traceback" not in done.stderr
+
+
+def test_6_denied(shell: Shell, tenant: ControlClient) -> None:
+    """A token the directory does not take ends the run before anything is written."""
+    done = shell.run("apply", "--auto-approve", "--report", "report.json", RECONCILER_GRAPH_TOKEN="nonsense")
+
+    assert done.returncode == 6
+    assert json.loads((shell.folder / "report.json").read_text())["exitCode"] == 6
+    assert tenant.history() == []
+
+
+def test_7_stale(shell: Shell, tenant: ControlClient) -> None:
+    """A guest changed between review and apply is left alone, the others are done."""
+    shell.plan("--out", "plan.json")
+    tenant.edit_user(ANA, {"otherMails": ["somebody@litware.example"]})
+
+    done = shell.run("apply", "--plan", "plan.json", "--report", "report.json")
+
+    assert done.returncode == 7
+    outcomes = {
+        one["id"]: one["outcome"]
+        for one in json.loads((shell.folder / "report.json").read_text())["outcomes"]
+    }
+    assert outcomes.pop(ANA) == "stale"
+    assert sorted(outcomes.values()) == ["applied", "applied", "applied", "blocked"]
