@@ -33,8 +33,8 @@ INVITATION = [
         400,
         "BadRequest",
         (
-            "The email you\u2019re using to invite this user doesn\u2019t match any emails on the user object. "
-            "Please add this email to the user object and try again."
+            "The email you\u2019re using to invite this user doesn\u2019t match any emails on the user "
+            "object. Please add this email to the user object and try again."
         ),
         FailureKind.REPLICATION,
         "address-not-replicated",
@@ -52,8 +52,8 @@ INVITATION = [
         400,
         "BadRequest",
         (
-            "This user cannot be invited because the domain of the user's email address is a verified domain of "
-            "this directory."
+            "This user cannot be invited because the domain of the user's email address is a verified "
+            "domain of this directory."
         ),
         FailureKind.GUEST_REFUSED,
         "verified-domain",
@@ -62,8 +62,8 @@ INVITATION = [
         400,
         "BadRequest",
         (
-            f"The invited user already exists in the directory as object ID: {HOLDER}. They can use that account "
-            "to sign in to shared apps and resources."
+            f"The invited user already exists in the directory as object ID: {HOLDER}. They can use that "
+            "account to sign in to shared apps and resources."
         ),
         FailureKind.GUEST_REFUSED,
         "address-in-use",
