@@ -1,33 +1,81 @@
 """The emulator as an ASGI application: Graph below `/v1.0`, the control surface below `/_emulator`."""
 
+import asyncio
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reconciler.emulator.control_routes import control_routes
-from reconciler.emulator.gateway import Gateway
-from reconciler.emulator.wire import GraphRequest
+from reconciler.emulator.faults import Doing
+from reconciler.emulator.gateway import ConnectionBroken, Gateway
+from reconciler.emulator.wire import GraphRequest, GraphResponse
 
-_METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
+
+class CuttableProtocol(H11Protocol):
+    """Lets the application close a connection: `cut` at once, `close` when what was sent is out."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own narrowing
+        """Hand both over in `scope["state"]`."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "cut": transport.abort, "close": transport.close}
 
 
 def make_app(gateway: Gateway) -> Starlette:
     """Put the routes together."""
+    graph = Route("/v1.0/{path:path}", _Graph(gateway), methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
+    return Starlette(routes=[graph, *control_routes(gateway)])
 
-    async def graph(request: Request) -> Response:
-        """Hand a request to Graph's front door."""
-        raw_path = request.scope["raw_path"].decode("ascii").partition("?")[0]
-        answer = await gateway.answer(
-            GraphRequest(
-                method=request.method,
-                path=raw_path.removeprefix("/v1.0"),
-                query=request.scope["query_string"].decode("ascii"),
-                headers={name.lower(): value for name, value in request.headers.items()},
-                body=await request.body(),
-                root=f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}/v1.0",
-            )
+
+class _Graph:
+    """Hands requests to Graph's front door, and answers, or does not."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        asked = GraphRequest(
+            method=request.method,
+            path=scope["raw_path"].decode("ascii").partition("?")[0].removeprefix("/v1.0"),
+            query=scope["query_string"].decode("ascii"),
+            headers=dict(request.headers),
+            body=await request.body(),
+            root=f"http://{request.headers.get('host', request.url.netloc)}/v1.0",
         )
-        return Response(answer.content, status_code=answer.status, headers=dict(answer.headers))
+        try:
+            answer = await self._gateway.answer(asked)
+        except ConnectionBroken as broken:
+            await self._break(broken, scope, receive, send)
+            return
+        await _response(answer)(scope, receive, send)
 
-    return Starlette(routes=[Route("/v1.0/{path:path}", graph, methods=_METHODS), *control_routes(gateway)])
+    async def _break(self, broken: ConnectionBroken, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give less than an answer, and return when the connection is gone."""
+        gone = asyncio.ensure_future(_disconnected(receive))
+        end = "cut"
+        if broken.doing is Doing.HANG:
+            given_up = asyncio.ensure_future(self._gateway.given_up.wait())
+            await asyncio.wait((gone, given_up), return_when=asyncio.FIRST_COMPLETED)
+            given_up.cancel()
+        elif broken.doing is Doing.CUT_BODY and broken.response is not None and broken.response.content:
+            whole = _response(broken.response)
+            start = {"status": whole.status_code, "headers": whole.raw_headers}
+            await send({"type": "http.response.start", **start})
+            half = bytes(whole.body)[: len(whole.body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+            end = "close"
+        scope["state"][end]()
+        await gone
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _response(answer: GraphResponse) -> Response:
+    return Response(answer.content, status_code=answer.status, headers=dict(answer.headers))

@@ -60,6 +60,7 @@ def write(store: Store, before: StoredObject, after: StoredObject, origin: Origi
 def create(store: Store, item: StoredObject, origin: Origin) -> StoredObject:
     """Store a new object and note it."""
     stored = store.insert(item)
+    store.remember(stored.n, None)
     note(store, item.id, _differences({}, _visible(item)), origin)
     return stored
 

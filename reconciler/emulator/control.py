@@ -71,7 +71,13 @@ class RecordedRequest:
     time: str
     method: str
     url: str
+
     status: int | None
+    """What was answered before any fault touched the answer; `None`: nothing."""
+
+    fault: str | None
+    """What went wrong, such as `fail after`, which means that it was carried out before."""
+
     app_id: str | None
     request_headers: Mapping[str, str]
     request_body: Any
@@ -102,7 +108,9 @@ class ControlClient:
 
     def __init__(self, root: str) -> None:
         """Know the root, such as `http://127.0.0.1:8080`; nothing is sent yet."""
-        self._http = httpx.Client(base_url=f"{root}/_emulator", trust_env=False, timeout=60)
+        self._http = httpx.Client(
+            base_url=f"{root}/_emulator", trust_env=False, timeout=httpx.Timeout(60, read=None)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -177,6 +185,22 @@ class ControlClient:
         """Move a user to the bin."""
         self._call("DELETE", f"/users/{user_id}")
 
+    def go_wrong(self, document: Mapping[str, Any]) -> None:
+        """Follow a fault plan from now on; `{}` ends all faults. Counters and quotas start anew."""
+        self._call("PUT", "/faults", dict(document))
+
+    def met(self) -> list[int]:
+        """Give how many requests each rule of the fault plan has met."""
+        return list(self._call("GET", "/faults")["met"])
+
+    def paused(self, *, wait: float = 0.0) -> list[dict[str, Any]]:
+        """Give the requests that are held, after waiting so many seconds for the first."""
+        return list(self._call("GET", f"/paused?wait={wait}"))
+
+    def resume(self, *, carry_out: bool = True) -> None:
+        """Let all held requests go on; without `carry_out`, those not carried out yet never are."""
+        self._call("POST", "/resume", {"carryOut": carry_out})
+
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         answer = self._http.request(method, path, json=body)
         if answer.is_error:
@@ -211,6 +235,7 @@ def _request(entry: Mapping[str, Any]) -> RecordedRequest:
         method=entry["method"],
         url=entry["url"],
         status=entry["status"],
+        fault=entry["fault"],
         app_id=entry["appId"],
         request_headers=entry.get("requestHeaders", {}),
         request_body=entry.get("requestBody"),

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reconciler.emulator.administration import add_user, begin_again, delete_user, edit_user
+from reconciler.emulator.faults import fault_plan
 from reconciler.emulator.gateway import Gateway
 from reconciler.emulator.record import history_of, messages_of, requests_of, truth_of
 from reconciler.emulator.redemption import redeem, sign_in
@@ -34,6 +35,9 @@ def control_routes(gateway: Gateway) -> list[Route]:
         Route("/_emulator/sign-in", surface.sign_in, methods=["POST"]),
         Route("/_emulator/reset", surface.reset, methods=["POST"]),
         Route("/_emulator/switches", surface.switches, methods=["GET", "PATCH"]),
+        Route("/_emulator/faults", surface.faults, methods=["GET", "PUT"]),
+        Route("/_emulator/paused", surface.paused, methods=["GET"]),
+        Route("/_emulator/resume", surface.resume, methods=["POST"]),
         Route("/_emulator/users", surface.users, methods=["POST"]),
         Route("/_emulator/users/{id}", surface.user, methods=["PATCH", "DELETE"]),
     ]
@@ -103,6 +107,28 @@ class _Surface:
                 raise HTTPException(400, str(error)) from error
             self._store.set_meta("switches", turned)
         return JSONResponse(turned)
+
+    async def faults(self, request: Request) -> Response:
+        if request.method == "PUT":
+            body = await _body(request)
+            try:
+                self._gateway.go_wrong(fault_plan(body))
+            except ValueError as error:
+                raise HTTPException(400, str(error)) from error
+        faults = self._gateway.faults
+        return JSONResponse({"faults": faults.plan.document, "met": faults.met})
+
+    async def paused(self, request: Request) -> Response:
+        try:
+            seconds = float(request.query_params.get("wait", "0"))
+        except ValueError as error:
+            raise HTTPException(400, "wait must be a number of seconds") from error
+        return JSONResponse(await self._gateway.pauses.wait(seconds))
+
+    async def resume(self, request: Request) -> Response:
+        body = await _body(request)
+        self._gateway.pauses.resume(carry_out=body.get("carryOut", True) is True)
+        return Response(status_code=204)
 
     async def users(self, request: Request) -> Response:
         entry = await _body(request)

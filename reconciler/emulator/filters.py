@@ -97,10 +97,10 @@ class AnyAddress:
 
     def matches(self, body: JsonObject) -> bool:
         """Look through the list."""
-        fold = str if self.exact else fold
-        wanted = fold(self.value)
+        spelt = str if self.exact else fold
+        wanted = spelt(self.value)
         return any(
-            fold(text).startswith(wanted) if self.prefix else fold(text) == wanted
+            spelt(text).startswith(wanted) if self.prefix else spelt(text) == wanted
             for text in body.get(self.name, ())
         )
 

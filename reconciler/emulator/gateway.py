@@ -1,8 +1,9 @@
-"""Graph's front door: who calls, one transaction for each request, its record, and batches."""
+"""Graph's front door: who calls, what goes wrong on the way, one transaction for each request, its record."""
 
+import asyncio
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,11 @@ from reconciler.emulator.auth import Authorizer, Caller
 from reconciler.emulator.batch import BatchItem, join_answers, read_batch
 from reconciler.emulator.call import Call
 from reconciler.emulator.clock import Clock
+from reconciler.emulator.faults import Doing, Fault, FaultPlan, Faults, Way
 from reconciler.emulator.graph_errors import GraphError
+from reconciler.emulator.pauses import Pauses
+from reconciler.emulator.quotas import Quotas
+from reconciler.emulator.replicas import late_bodies
 from reconciler.emulator.router import dispatch
 from reconciler.emulator.seed import switches_of
 from reconciler.emulator.store import Store
@@ -18,122 +23,240 @@ from reconciler.emulator.wire import GraphRequest, GraphResponse, dump
 from reconciler.model import format_instant
 
 
-@dataclass(slots=True)
+class ConnectionBroken(Exception):  # noqa: N818  what happens to the client, not an error of the product
+    """The request gets no proper answer."""
+
+    def __init__(self, doing: Doing, response: GraphResponse | None = None) -> None:
+        super().__init__(doing)
+        self.doing = doing
+        """`CUT`, `HANG`, or `CUT_BODY`, which begins the answer."""
+        self.response = response
+        """The answer that is cut off in the middle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """A request on its way through the front door."""
 
     request: GraphRequest
+    way: Way
+    parent: int | None
     request_id: str
     client_request_id: str
     caller: Caller | GraphError
+    faults: Sequence[Fault]
 
 
 class Gateway:
     """Answers Graph requests from the store."""
 
-    def __init__(self, store: Store, authorizer: Authorizer, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, authorizer: Authorizer, clock: Clock, faults: FaultPlan | None = None
+    ) -> None:
         self.store = store
-        self._authorizer = authorizer
         self.clock = clock
+        self.pauses = Pauses()
+        self.given_up = asyncio.Event()
+        """Set when the emulator ends: whoever was never to be answered is let go."""
+        self._authorizer = authorizer
+        self.go_wrong(faults or FaultPlan(document={}))
+
+    def go_wrong(self, plan: FaultPlan) -> None:
+        """Follow a fault plan from now on; counters and quotas start anew, what is held is let go."""
+        self.pauses.resume(carry_out=True)
+        self.faults = Faults(plan)
+        self.clock.speed = plan.document.get("speed", 1)
+        self._quotas: Quotas | None = None
+        if "quotas" in plan.document:
+            users = next(self.store.rows("SELECT count(*) AS n FROM objects WHERE kind = 'user'"))["n"]
+            self._quotas = Quotas(plan.document["quotas"], users=users, clock=self.clock)
+
+    def give_up(self) -> None:
+        """Let go of everybody who is held or left hanging: the emulator ends."""
+        self.given_up.set()
+        self.pauses.resume(carry_out=False)
 
     async def answer(self, request: GraphRequest) -> GraphResponse:
-        """Answer a request, a batch or a single one."""
-        if request.method == "POST" and request.segments == ("$batch",):
-            return await self._answer_batch(request)
-        return self._answer_one(request, bearer=_bearer(request.headers), parent=None)
+        """Answer a request, a batch or a single one. Raises `ConnectionBroken`."""
+        envelope = request.method == "POST" and request.segments == ("$batch",)
+        exchange = self._admit(request, Way.ENVELOPE if envelope else Way.SINGLE)
+        latency = self.faults.latency(request, exchange.way)
+        await self.clock.sleep(latency / 2)
+        response = await self._answer_through_faults(exchange)
+        await self.clock.sleep(latency / 2)
+        return response
 
-    async def _answer_batch(self, request: GraphRequest) -> GraphResponse:
-        exchange = self._admit(request, bearer=_bearer(request.headers))
+    def _admit(
+        self,
+        request: GraphRequest,
+        way: Way,
+        *,
+        bearer_of: GraphRequest | None = None,
+        parent: int | None = None,
+    ) -> Exchange:
+        request_id = str(uuid.uuid4())
+        return Exchange(
+            request=request,
+            way=way,
+            parent=parent,
+            request_id=request_id,
+            client_request_id=request.headers.get("client-request-id", request_id),
+            caller=self._authorizer.authorize(
+                _bearer((bearer_of or request).headers), request.method, "/" + "/".join(request.segments)
+            ),
+            faults=self.faults.meet(request, way),
+        )
+
+    async def _answer_through_faults(self, exchange: Exchange) -> GraphResponse:
+        for fault in exchange.faults:
+            if not fault.after:
+                refused = await self._before(exchange, fault)
+                if refused is not None:
+                    return refused
+        if exchange.way is Way.ENVELOPE:
+            number, response = await self._carry_out_batch(exchange)
+        else:
+            number, response = self._carry_out(exchange)
+        for fault in exchange.faults:
+            if fault.after:
+                response = await self._after(exchange, fault, number, response)
+        return response
+
+    async def _before(self, exchange: Exchange, fault: Fault) -> GraphResponse | None:
+        """Let something go wrong before the request is carried out; `None` when it goes on."""
+        if fault.doing is Doing.PAUSE:
+            if await self.pauses.hold(exchange.request, after=False):
+                return None
+            self._record_fault(exchange, "dropped", None)
+            raise ConnectionBroken(Doing.CUT)
+        response = None if fault.error is None else _identified(_refusal(fault.error, exchange), exchange)
+        self._record_fault(exchange, fault.label, response)
+        if response is None:
+            raise ConnectionBroken(fault.doing)
+        return response
+
+    async def _after(
+        self, exchange: Exchange, fault: Fault, number: int, response: GraphResponse
+    ) -> GraphResponse:
+        """Let something go wrong after the request was carried out."""
+        if fault.doing is Doing.PAUSE:
+            await self.pauses.hold(exchange.request, after=True)
+            return response
         with self.store.transaction():
-            number = self._begin_record(exchange, parent=None)
+            self.store.execute("UPDATE requests SET fault = ? WHERE n = ?", fault.label, number)
+        if fault.error is not None:
+            return _identified(_refusal(fault.error, exchange), exchange)
+        raise ConnectionBroken(fault.doing, response)
+
+    async def _carry_out_batch(self, exchange: Exchange) -> tuple[int, GraphResponse]:
+        with self.store.transaction():
+            number = self._begin_record(exchange)
         try:
             if isinstance(exchange.caller, GraphError):
                 raise exchange.caller
-            items = read_batch(request)
+            items = read_batch(exchange.request)
             answers: dict[str, GraphResponse] = {}
             for item in items:
-                answers[item.id] = self._answer_item(item, request, answers, parent=number)
+                answers[item.id] = await self._answer_item(item, exchange.request, answers, number)
             response = join_answers(items, answers)
         except GraphError as error:
             response = _refusal(error, exchange)
         response = _identified(response, exchange)
         with self.store.transaction():
             self._end_record(number, exchange, response)
-        return response
+        return number, response
 
-    def _answer_item(
-        self, item: BatchItem, envelope: GraphRequest, answers: Mapping[str, GraphResponse], *, parent: int
+    async def _answer_item(
+        self, item: BatchItem, envelope: GraphRequest, answers: Mapping[str, GraphResponse], parent: int
     ) -> GraphResponse:
+        exchange = self._admit(item.request, Way.ITEM, bearer_of=envelope, parent=parent)
         if any(answers[other].status >= 400 for other in item.depends_on):
             error = GraphError(424, "FailedDependency", "A request this one depends on has failed.")
-            exchange = self._admit(item.request, bearer=_bearer(envelope.headers))
             return _identified(_refusal(error, exchange), exchange)
-        return self._answer_one(item.request, bearer=_bearer(envelope.headers), parent=parent)
+        return await self._answer_through_faults(exchange)
 
-    def _answer_one(self, request: GraphRequest, *, bearer: str | None, parent: int | None) -> GraphResponse:
-        exchange = self._admit(request, bearer=bearer)
+    def _carry_out(self, exchange: Exchange) -> tuple[int, GraphResponse]:
         with self.store.transaction():
-            number = self._begin_record(exchange, parent=parent)
-            response = _identified(self._carry_out(exchange, number), exchange)
+            number = self._begin_record(exchange)
+            self.store.execute("SAVEPOINT rules")
+            try:
+                response = self._by_the_rules(exchange, number)
+            except GraphError as error:
+                self.store.execute("ROLLBACK TO rules")
+                response = _refusal(error, exchange)
+            response = _identified(response, exchange)
             self._end_record(number, exchange, response)
-        return response
+        return number, response
 
-    def _admit(self, request: GraphRequest, *, bearer: str | None) -> Exchange:
-        request_id = str(uuid.uuid4())
-        return Exchange(
-            request=request,
-            request_id=request_id,
-            client_request_id=request.headers.get("client-request-id", request_id),
-            caller=self._authorizer.authorize(bearer, request.method, "/" + "/".join(request.segments)),
-        )
-
-    def _carry_out(self, exchange: Exchange, number: int) -> GraphResponse:
-        self.store.execute("SAVEPOINT rules")
-        try:
-            if isinstance(exchange.caller, GraphError):
-                raise exchange.caller
-            response = dispatch(
-                Call(
-                    request=exchange.request,
-                    store=self.store,
-                    switches=switches_of(self.store),
-                    caller=exchange.caller,
-                    now=self.clock.now(),
-                    number=number,
-                )
+    def _by_the_rules(self, exchange: Exchange, number: int) -> GraphResponse:
+        if isinstance(exchange.caller, GraphError):
+            raise exchange.caller
+        headers: Mapping[str, str] = {}
+        if self._quotas is not None:
+            tenant_id = self.store.meta("organization")["id"]
+            headers = self._quotas.charge(
+                exchange.request, app_id=exchange.caller.app_id, tenant_id=tenant_id
             )
-        except GraphError as error:
-            self.store.execute("ROLLBACK TO rules")
-            return _refusal(error, exchange)
-        return response
+        response = dispatch(
+            Call(
+                request=exchange.request,
+                store=self.store,
+                switches=switches_of(self.store),
+                caller=exchange.caller,
+                now=self.clock.now(),
+                number=number,
+                late=self._late(exchange),
+            )
+        )
+        return replace(response, headers={**response.headers, **headers})
 
-    def _begin_record(self, exchange: Exchange, *, parent: int | None) -> int:
+    def _late(self, exchange: Exchange) -> Mapping[int, Any]:
+        """Give what the replica that answers has not heard of yet."""
+        if exchange.request.method == "GET":
+            lag = self.faults.lag("reads")
+        elif exchange.request.segments == ("invitations",):
+            lag = self.faults.lag("invitations")
+        else:
+            return {}
+        return late_bodies(self.store, self.clock.real(lag))
+
+    def _record_fault(self, exchange: Exchange, label: str, response: GraphResponse | None) -> None:
+        with self.store.transaction():
+            number = self._begin_record(exchange)
+            self._end_record(number, exchange, response)
+            self.store.execute("UPDATE requests SET fault = ? WHERE n = ?", label, number)
+
+    def _begin_record(self, exchange: Exchange) -> int:
         request = exchange.request
         return self.store.execute(
             "INSERT INTO requests (parent, time, method, url, app_id) VALUES (?, ?, ?, ?, ?)",
-            parent,
+            exchange.parent,
             format_instant(self.clock.now()),
             request.method,
             f"/v1.0{request.path}" + (f"?{request.query}" if request.query else ""),
             None if isinstance(exchange.caller, GraphError) else exchange.caller.app_id,
         )
 
-    def _end_record(self, number: int, exchange: Exchange, response: GraphResponse) -> None:
+    def _end_record(self, number: int, exchange: Exchange, response: GraphResponse | None) -> None:
         recorded: str | None = None
         if switches_of(self.store).record_bodies:
-            headers = {
-                k: "Bearer …" if k == "authorization" else v for k, v in exchange.request.headers.items()
-            }
+            headers = exchange.request.headers
             recorded = dump(
                 {
-                    "requestHeaders": headers,
+                    "requestHeaders": {
+                        name: "Bearer …" if name == "authorization" else value
+                        for name, value in headers.items()
+                    },
                     "requestBody": _readable(exchange.request.body),
-                    "responseHeaders": dict(response.headers),
-                    "responseBody": _readable(response.content),
+                    "responseHeaders": dict(response.headers) if response else {},
+                    "responseBody": _readable(response.content) if response else None,
                 }
             )
         self.store.execute(
-            "UPDATE requests SET status = ?, exchange = ? WHERE n = ?", response.status, recorded, number
+            "UPDATE requests SET status = ?, exchange = ? WHERE n = ?",
+            response.status if response else None,
+            recorded,
+            number,
         )
 
 

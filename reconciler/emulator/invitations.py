@@ -201,7 +201,11 @@ def _reset(call: Call, body: JsonObject, address: str) -> StoredObject:
 
 def _check_address_on(call: Call, guest: StoredObject, address: str) -> None:
     fold_case = fold if call.switches.invitation_match_ignores_case else str
-    on_object = [guest.body.get("mail") or "", *guest.body.get("otherMails", [])]
+    # The invitation service has a replica of its own, which may not know the address yet.
+    known = call.late.get(guest.n, guest.body)
+    if known is None:
+        raise not_found(guest.id)
+    on_object = [known.get("mail") or "", *known.get("otherMails", [])]
     if fold_case(address) not in {fold_case(text) for text in on_object}:
         raise invitation_refused(graph_errors.ADDRESS_NOT_ON_USER)
 

@@ -35,8 +35,8 @@ class Collection:
     scope: str
     """The SQL condition that holds for its objects."""
 
-    typed: bool = False
-    """Whether each object says what it is, because they could be of several types."""
+    replicated: bool = False
+    """Whether late replicas are felt: the living users, who alone are ever written."""
 
 
 def list_page(call: Call, collection: Collection, *parameters: object) -> GraphResponse:
@@ -50,7 +50,7 @@ def list_page(call: Call, collection: Collection, *parameters: object) -> GraphR
     if expression is not None:
         sql, bound = expression.sql()
         condition, values = f"{condition} AND {sql}", [*values, *bound]
-    late = {n: body for n, body in call.late.items() if n > after}
+    late = {n: body for n, body in call.late.items() if n > after} if collection.replicated else {}
     if late:
         condition += f" AND n NOT IN ({', '.join('?' * len(late))})"
         values += late
@@ -66,9 +66,7 @@ def list_page(call: Call, collection: Collection, *parameters: object) -> GraphR
     found += [
         (n, dump(of.shown(body, names)))
         for n, body in late.items()
-        if body is not None
-        and "userPrincipalName" in body
-        and (expression is None or expression.matches(body))
+        if body is not None and (expression is None or expression.matches(body))
     ]
     found.sort()
     return _page(request, collection, names, found, size)
@@ -104,9 +102,6 @@ def _page(
     if len(found) > size:
         head["@odata.nextLink"] = next_link(request, found[size - 1][0])
     texts = [text for _, text in found[:size]]
-    if collection.typed:
-        mark = f'{{"@odata.type":"#microsoft.graph.{collection.of.name}",'
-        texts = [mark + text[1:] for text in texts]
     content = f'{dump(head)[:-1]},"value":[{",".join(texts)}]}}'
     return GraphResponse(status=200, content=content.encode())
 

@@ -40,7 +40,7 @@ def requests_of(store: Store, *, bodies: bool) -> list[dict[str, Any]]:
     for row in store.rows("SELECT * FROM requests ORDER BY n"):
         entry: dict[str, Any] = {
             "n": row["n"], "parent": row["parent"], "time": row["time"], "method": row["method"],
-            "url": row["url"], "status": row["status"], "appId": row["app_id"],
+            "url": row["url"], "status": row["status"], "fault": row["fault"], "appId": row["app_id"],
         }  # fmt: skip
         if bodies and row["exchange"] is not None:
             entry |= json.loads(row["exchange"])

@@ -80,6 +80,7 @@ CREATE TABLE requests (
   method TEXT NOT NULL,
   url TEXT NOT NULL,
   status INTEGER,
+  fault TEXT,
   app_id TEXT,
   exchange TEXT
 );

@@ -11,10 +11,11 @@ from typing import Any
 
 import uvicorn
 
-from reconciler.emulator.app import make_app
+from reconciler.emulator.app import CuttableProtocol, make_app
 from reconciler.emulator.applications import applications_from
 from reconciler.emulator.auth import Authorizer
 from reconciler.emulator.clock import Clock
+from reconciler.emulator.faults import FaultPlan
 from reconciler.emulator.gateway import Gateway
 from reconciler.emulator.permissions import TokenAuthorizer
 from reconciler.emulator.seed import Seed, plant
@@ -33,7 +34,15 @@ class RunningEmulator:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals alone, which belong to the process it runs in."""
+    """Leaves signals alone, which belong to the process it runs in, and nobody hanging at its end."""
+
+    def __init__(self, config: uvicorn.Config, give_up: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._give_up = give_up
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._give_up()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -48,18 +57,19 @@ def serve(
     port: int = 0,
     switches: Mapping[str, Any] | None = None,
     authorizer: Authorizer | None = None,
+    faults: FaultPlan | None = None,
 ) -> Iterator[RunningEmulator]:
     """Serve a tenant from a thread of this process until the block ends.
 
     `state` is the file that holds the tenant; `None` keeps it in memory. A new state starts from
     `seed`, an existing one goes on as it is. `port` 0 takes a free one. `switches` are turned at the
     start, by their JSON names. Without an `authorizer`, the fixed token and those of the seed's
-    applications are accepted.
+    applications are accepted. `faults` are followed until others are set.
 
     Raises `OSError` when the port is taken or the state cannot be kept, `UsageError` when the state is
     of another version, `ValueError` for a switch that does not exist.
     """
-    with _prepared(state, seed=seed, port=port, switches=switches, authorizer=authorizer) as (
+    with _prepared(state, seed=seed, port=port, switches=switches, authorizer=authorizer, faults=faults) as (
         server,
         listener,
     ):
@@ -80,13 +90,14 @@ def run_forever(
     port: int = 0,
     switches: Mapping[str, Any] | None = None,
     authorizer: Authorizer | None = None,
+    faults: FaultPlan | None = None,
     announce: Callable[[RunningEmulator], None],
 ) -> None:
     """Serve in the foreground until the process is told to end (SIGINT, SIGTERM).
 
     Takes and raises the same as `serve`; `announce` is called once, when connections are taken.
     """
-    with _prepared(state, seed=seed, port=port, switches=switches, authorizer=authorizer) as (
+    with _prepared(state, seed=seed, port=port, switches=switches, authorizer=authorizer, faults=faults) as (
         server,
         listener,
     ):
@@ -103,6 +114,7 @@ def _prepared(
     port: int,
     switches: Mapping[str, Any] | None,
     authorizer: Authorizer | None,
+    faults: FaultPlan | None,
 ) -> Iterator[tuple[_Server, socket.socket]]:
     if state is not None:
         state.parent.mkdir(parents=True, exist_ok=True)
@@ -111,17 +123,19 @@ def _prepared(
             plant(store, seed or Seed(document={}), switches=switches)
             if authorizer is None:
                 authorizer = TokenAuthorizer(token_service(store))
-        app = make_app(Gateway(store, authorizer, Clock()))
+        gateway = Gateway(store, authorizer, Clock(), faults)
         config = uvicorn.Config(
-            app,
+            make_app(gateway),
+            http=CuttableProtocol,
             log_config=None,
+            log_level="error",
             access_log=False,
             lifespan="off",
             ws="none",
             timeout_graceful_shutdown=1,
             server_header=False,
         )
-        yield _Server(config), listener
+        yield _Server(config, gateway.give_up), listener
 
 
 def token_service(store: Store) -> TokenService:

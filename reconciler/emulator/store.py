@@ -143,9 +143,8 @@ class Store:
 
     def update(self, item: StoredObject) -> None:
         """Store a new version of an object and keep the old one for late replicas."""
-        now = time.time()
-        self.execute("DELETE FROM versions WHERE until < ?", now - VERSION_LIFE)
-        self.execute("INSERT INTO versions SELECT n, ?, body FROM objects WHERE n = ?", now, item.n)
+        before = next(self.rows("SELECT body FROM objects WHERE n = ?", item.n))
+        self.remember(item.n, before["body"])
         self.execute(
             f"UPDATE objects SET {', '.join(f'{column} = ?' for column in COLUMNS)} WHERE n = ?",  # noqa: S608  constants
             *columns(item),
@@ -153,6 +152,12 @@ class Store:
         )
         self.execute("DELETE FROM addresses WHERE n = ?", item.n)
         self.execute_many("INSERT OR IGNORE INTO addresses VALUES (?, ?, ?, ?)", addresses(item, item.n))
+
+    def remember(self, n: int, body: str | None) -> None:
+        """Keep what an object was until now for late replicas; `None`: it did not exist."""
+        now = time.time()
+        self.execute("DELETE FROM versions WHERE until < ?", now - VERSION_LIFE)
+        self.execute("INSERT INTO versions VALUES (?, ?, ?)", n, now, body or "null")
 
     def clear(self) -> None:
         """Empty every table, the settings too."""

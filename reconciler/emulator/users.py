@@ -19,7 +19,7 @@ from reconciler.emulator.store import StoredObject, fold
 from reconciler.emulator.updates import check_update
 from reconciler.emulator.wire import GraphResponse
 
-_USERS = Collection(of=USER, context="users", scope="deleted IS NULL")
+_USERS = Collection(of=USER, context="users", scope="deleted IS NULL", replicated=True)
 
 
 def list_users(call: Call) -> GraphResponse:

@@ -1,0 +1,216 @@
+"""What goes wrong on the way to Graph and back: scripted, counted, and the same every time.
+
+A fault plan is a document, of the shape `schemas/emulator-faults.schema.json` describes. Durations are in
+milliseconds of the emulator's clock, which `speed` plays faster. Decides only what happens to which
+request; `gateway` makes it happen.
+"""
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from reconciler.desired.conform import check
+from reconciler.emulator.graph_errors import GraphError, insufficient_privileges, invalid_token
+from reconciler.emulator.listing import expired_page_token
+from reconciler.emulator.wire import GraphRequest
+from reconciler.errors import InvalidDesired, UsageError
+from reconciler.schemas import violations
+
+SCHEMA = "emulator-faults"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultPlan:
+    """What shall go wrong. `load_faults` makes one from a file, `fault_plan` from a document."""
+
+    document: Mapping[str, Any]
+    """Fits the schema; `{}` is a network that never fails."""
+
+
+def load_faults(path: Path) -> FaultPlan:
+    """Read a fault plan from a YAML or JSON file.
+
+    Raises `InvalidDesired` with every problem of the file, `UsageError` when it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"the faults {path} cannot be read: {error.strerror}",
+            rule="emulator-faults",
+            hint="give a file of the form that schemas/emulator-faults.schema.json describes",
+        ) from error
+    checked = check(path.name, data, SCHEMA)
+    if checked.problems:
+        raise InvalidDesired(tuple(sorted(checked.problems)))
+    return FaultPlan(document=checked.document.value)
+
+
+def fault_plan(document: Mapping[str, Any]) -> FaultPlan:
+    """Take a fault plan from a document. Raises `ValueError` when it does not fit the schema."""
+    for violation in violations(SCHEMA, document):
+        place = "/".join(map(str, violation.path)) or "the document"
+        raise ValueError(f"{place}: {violation.message}")
+    return FaultPlan(document=document)
+
+
+class Way(StrEnum):
+    """How a request came: rules may look at all of them or only at what is on the wire."""
+
+    SINGLE = "single"
+    ENVELOPE = "envelope"
+    ITEM = "item"
+
+
+class Doing(StrEnum):
+    """What a rule does to the requests it meets."""
+
+    FAIL = "fail"
+    CUT = "cut"
+    CUT_BODY = "cut-body"
+    HANG = "hang"
+    PAUSE = "pause"
+    DENY = "deny"
+    EXPIRE_TOKEN = "expire-token"  # noqa: S105  no secret
+    EXPIRE_PAGE_TOKEN = "expire-page-token"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that happens to one request."""
+
+    doing: Doing
+    after: bool
+    """Once the request has been carried out, rather than before."""
+
+    error: GraphError | None
+    """What is answered, for those that answer."""
+
+    label: str
+    """For the record, such as `fail after`."""
+
+
+@dataclass(slots=True)
+class _Rule:
+    """One entry of `rules` and how many requests it has met."""
+
+    entry: Mapping[str, Any]
+    met: int = 0
+
+    def meets(self, request: GraphRequest, way: Way, dice: random.Random) -> bool:
+        if not matches(self.entry.get("on", "any"), request, way) or not _has(self.entry.get("has"), request):
+            return False
+        if self.entry["do"] == Doing.EXPIRE_PAGE_TOKEN and "skiptoken" not in request.query:
+            return False
+        self.met += 1
+        first = self.entry.get("at", 1)
+        times = self.entry.get("times", 1 if "at" in self.entry else None)
+        if self.met < first or (times is not None and self.met >= first + times):
+            return False
+        return bool(dice.randrange(100) < self.entry.get("chance", 100))
+
+    def fault(self) -> Fault:
+        doing = Doing(self.entry["do"])
+        after = self.entry.get("where", "before") == "after" or doing is Doing.CUT_BODY
+        word = "after" if after else "before"
+        return Fault(doing=doing, after=after, error=self._error(doing), label=f"{doing} {word}")
+
+    def _error(self, doing: Doing) -> GraphError | None:
+        match doing:
+            case Doing.FAIL:
+                status = self.entry.get("status", 503)
+                code, message = _STATUSES.get(status, ("UnknownError", "The emulator was told to fail."))
+                wait = self.entry.get("retryAfter", 1 if status == 429 else None)
+                headers = {} if wait is None else {"Retry-After": str(wait)}
+                return GraphError(
+                    status, self.entry.get("code", code), self.entry.get("message", message), headers=headers
+                )
+            case Doing.DENY:
+                return insufficient_privileges()
+            case Doing.EXPIRE_TOKEN:
+                return invalid_token("Lifetime validation failed, the token is expired.")
+            case Doing.EXPIRE_PAGE_TOKEN:
+                return expired_page_token()
+            case _:
+                return None
+
+
+_STATUSES = {
+    429: ("TooManyRequests", "Too many requests. Please try again later."),
+    500: ("InternalServerError", "An internal server error occurred."),
+    502: ("BadGateway", "The service is temporarily unreachable."),
+    503: ("ServiceUnavailable", "The service is temporarily unavailable."),
+    504: ("GatewayTimeout", "The service did not answer in time."),
+}
+
+
+@dataclass(slots=True)
+class Faults:
+    """A fault plan at work: how often each rule was met, and the dice."""
+
+    plan: FaultPlan
+    _rules: list[_Rule] = field(init=False)
+    _dice: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rules = [_Rule(entry) for entry in self.plan.document.get("rules", ())]
+        self._dice = random.Random(self.plan.document.get("seed", 0))  # noqa: S311  repeatable on purpose
+
+    @property
+    def met(self) -> Sequence[int]:
+        """How many requests each rule has met, whether it did something to them or not."""
+        return [rule.met for rule in self._rules]
+
+    def meet(self, request: GraphRequest, way: Way) -> list[Fault]:
+        """Tell what happens to a request. Every rule counts it, so ask once for each request."""
+        return [rule.fault() for rule in self._rules if rule.meets(request, way, self._dice)]
+
+    def latency(self, request: GraphRequest, way: Way) -> float:
+        """Give the emulated seconds a request on the wire takes; items take none of their own."""
+        if way is Way.ITEM:
+            return 0.0
+        for entry in self.plan.document.get("latency", ()):
+            if matches(entry.get("on", "any"), request, way):
+                spread = entry.get("spread", 0)
+                milliseconds = entry["milliseconds"] + self._dice.uniform(-spread, spread)
+                return float(max(0.0, milliseconds) / 1000)
+        return 0.0
+
+    def lag(self, of: str) -> float:
+        """Give the emulated seconds until `reads` or `invitations` see a write, for this request.
+
+        With `current`, some requests meet a replica that is up to date: reads go stale and come back.
+        """
+        replication = self.plan.document.get("replication", {})
+        lag = float(replication.get(of, 0)) / 1000
+        if lag and self._dice.randrange(100) < replication.get("current", 0):
+            return 0.0
+        return lag
+
+
+def matches(on: str, request: GraphRequest, way: Way) -> bool:
+    """Tell whether a rule is about a request.
+
+    `any` is whatever is on the wire, `reads` and `writes` are looked for in batches too, and so is a
+    method with an optional path, where `*` stands for one part.
+    """
+    if on == "any":
+        return way is not Way.ITEM
+    if on in {"reads", "writes"}:
+        return way is not Way.ENVELOPE and (request.method == "GET") == (on == "reads")
+    method, _, path = on.partition(" ")
+    if method != request.method:
+        return False
+    if not path:
+        return way is not Way.ENVELOPE
+    pattern = "/".join("[^/]+" if part == "*" else re.escape(part) for part in path.strip("/").split("/"))
+    return re.fullmatch(pattern, "/".join(request.segments)) is not None
+
+
+def _has(name: str | None, request: GraphRequest) -> bool:
+    # A word of the body, not its parse: a rule is a script for a laboratory, and bodies are ours.
+    return name is None or f'"{name}"'.encode() in request.body

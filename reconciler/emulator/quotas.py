@@ -1,0 +1,128 @@
+"""The documented quotas, as token buckets on the emulator's clock.
+
+Source of every number and header: https://learn.microsoft.com/graph/throttling-limits and
+https://learn.microsoft.com/graph/throttling
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.emulator.clock import Clock
+from reconciler.emulator.graph_errors import GraphError
+from reconciler.emulator.wire import GraphRequest
+
+_WARN_FROM = 0.8
+
+
+@dataclass(slots=True, kw_only=True)
+class _Bucket:
+    """So many tokens in a period; starts full, fills evenly."""
+
+    scope: str
+    reason: str
+    limit: float
+    per: float
+    tokens: float
+    filled_at: float
+
+    def fill(self, now: float) -> None:
+        self.tokens = min(self.limit, self.tokens + (now - self.filled_at) * self.limit / self.per)
+        self.filled_at = now
+
+    def wait(self, cost: float) -> float:
+        return max(0.0, (cost - self.tokens) * self.per / self.limit)
+
+    @property
+    def used(self) -> float:
+        return 1 - self.tokens / self.limit
+
+
+class Quotas:
+    """The buckets of one application in one tenant."""
+
+    def __init__(self, document: Mapping[str, Any], *, users: int, clock: Clock) -> None:
+        """Fill the buckets.
+
+        `document` may set `writes`, `tenantWrites`, `invitations` and `resourceUnits`, each `{limit, per}`
+        with seconds, and `invitationsAreWrites`; what is missing is as documented. `users` is the size of
+        the tenant, on which the resource units depend.
+        """
+        self._clock = clock
+        units = 3500 if users < 50 else 5000 if users <= 500 else 8000
+        now = clock.seconds()
+
+        def bucket(name: str, limit: int, per: int, scope: str, reason: str) -> _Bucket:
+            own = document.get(name, {})
+            limit, per = own.get("limit", limit), own.get("per", per)
+            return _Bucket(scope=scope, reason=reason, limit=limit, per=per, tokens=limit, filled_at=now)
+
+        self._units = bucket(
+            "resourceUnits", units, 10, "Tenant_Application/ReadWrite", "ResourceUnitLimitExceeded"
+        )
+        self._writes = bucket("writes", 3000, 150, "Tenant_Application/Write", "WriteLimitExceeded")
+        self._tenant_writes = bucket("tenantWrites", 18000, 300, "Tenant/Write", "WriteLimitExceeded")
+        self._invitations = bucket("invitations", 150, 5, "Tenant/ReadWrite", "RequestLimitExceeded")
+        # Whether an invitation spends the directory's write quota too is not documented: yes, to be careful.
+        self._invitations_are_writes = document.get("invitationsAreWrites", True)
+
+    def charge(self, request: GraphRequest, *, app_id: str, tenant_id: str) -> dict[str, str]:
+        """Take what a request costs and give the headers that tell about it.
+
+        Raises `GraphError` 429 when a bucket does not hold enough; nothing is taken then.
+        """
+        units = resource_units(request)
+        now = self._clock.seconds()
+        costs = self._costs(request, units)
+        for bucket, _ in costs:
+            bucket.fill(now)
+        short = max(costs, key=lambda item: item[0].wait(item[1]))
+        if short[0].wait(short[1]) > 0:
+            raise _throttled(short[0], short[1], app_id=app_id, tenant_id=tenant_id)
+        for bucket, cost in costs:
+            bucket.tokens -= cost
+        headers = {"x-ms-resource-unit": str(units)}
+        used = max(bucket.used for bucket, _ in costs)
+        if used >= _WARN_FROM:
+            headers["x-ms-throttle-limit-percentage"] = f"{used:.2f}"
+        return headers
+
+    def _costs(self, request: GraphRequest, units: int) -> list[tuple[_Bucket, float]]:
+        costs: list[tuple[_Bucket, float]] = [(self._units, units)]
+        invitation = request.segments[0] == "invitations"
+        if invitation:
+            costs.append((self._invitations, 1))
+        if request.method != "GET" and (not invitation or self._invitations_are_writes):
+            costs += [(self._writes, 1), (self._tenant_writes, 1)]
+        return costs
+
+
+def resource_units(request: GraphRequest) -> int:
+    """Give the price of a request; what the price list does not name costs one."""
+    segments, options = request.segments, request.options
+    if request.method != "GET":
+        return 1
+    price = 1
+    if segments == ("users",) or segments[2:] in {("memberOf",), ("transitiveMemberOf",)}:
+        price = 2
+    if segments[0] == "groups" and segments[2:] in {("members",), ("transitiveMembers",)}:
+        price = 3 if segments[2] == "members" else 5
+    price -= "$select" in options
+    price += "$expand" in options
+    price -= options.get("$top", "").isdigit() and int(options["$top"]) < 20
+    return max(1, price)
+
+
+def _throttled(bucket: _Bucket, cost: float, *, app_id: str, tenant_id: str) -> GraphError:
+    return GraphError(
+        429,
+        "TooManyRequests",
+        "Too many requests.",
+        headers={
+            "Retry-After": str(max(1, math.ceil(bucket.wait(cost)))),
+            "x-ms-throttle-scope": f"{bucket.scope}/{app_id}/{tenant_id}",
+            "x-ms-throttle-information": bucket.reason,
+            "x-ms-throttle-limit-percentage": "1.00",
+        },
+    )
