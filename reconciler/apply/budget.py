@@ -3,7 +3,7 @@
 from collections import deque
 
 from reconciler.apply.policy import Blame
-from reconciler.model import Note
+from reconciler.model import Note, ObjectId
 
 _FIRST = 3
 _WINDOW = 20
@@ -14,15 +14,20 @@ class FailureBudget:
     """Counts how guests end, and says when the run has to stop."""
 
     def __init__(self) -> None:
-        self._first: list[Blame | None] = []
+        self._first: dict[ObjectId, Blame | None] = {}
         self._last: deque[Blame | None] = deque(maxlen=_WINDOW)
 
-    def spend(self, blame: Blame | None) -> Note | None:
+    def begin(self, guest: ObjectId) -> None:
+        """Count one guest's first write."""
+        if len(self._first) < _FIRST:
+            self._first.setdefault(guest, None)
+
+    def spend(self, guest: ObjectId, blame: Blame | None) -> Note | None:
         """Count one guest's end, `None` if nothing failed, and give the reason to stop, if there is one."""
         self._last.append(blame)
-        if len(self._first) < _FIRST:
-            self._first.append(blame)
-            if self._first == [Blame.REFUSED] * _FIRST:
+        if guest in self._first:
+            self._first[guest] = blame
+            if list(self._first.values()) == [Blame.REFUSED] * _FIRST:
                 return Note(
                     rule="all-refused",
                     message=f"the first {_FIRST} guests were all refused, so the cause is hardly theirs: "

@@ -61,7 +61,7 @@ class Course:
         if ending is None:
             ending = await self._read_back()
         if ending.outcome is not Outcome.NOT_ATTEMPTED:
-            self._run.count(ending)
+            self._run.count(self.id, ending)
         return ending
 
     def may_be_left(self) -> bool:

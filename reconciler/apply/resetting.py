@@ -84,10 +84,15 @@ class Resetting:
         return None
 
     async def _make_ready(self) -> Ending | _Ready:
-        ready = await self._settle()
-        if ready is not _Ready.SEND:
-            return ready
-        return await self._refuse_rivals() or ready
+        while True:
+            ready = await self._settle()
+            if ready is not _Ready.SEND:
+                return ready
+            ending = await self._refuse_rivals()
+            if ending:
+                return ending
+            if not self._traveller.found_long_ago:
+                return ready
 
     async def _settle(self) -> Ending | _Ready:
         """Read the guest until our own writes show, or when the last look is too long ago.
@@ -96,9 +101,11 @@ class Resetting:
         patience does it count.
         """
         traveller = self._traveller
+        if traveller.prepared is None and not traveller.found_long_ago:
+            return _Ready.SEND
         deadline = self._run.clock.monotonic() + self._run.settings.see_within
         tries = 0
-        while traveller.prepared is not None or traveller.found_long_ago:
+        while True:
             left = deadline - self._run.clock.monotonic()
             try:
                 guest = await traveller.read()
@@ -114,7 +121,6 @@ class Resetting:
             await self._run.wait(
                 traveller.id, WaitReason.REPLICATION, min(LOOKING.after(tries), max(left, 0.0))
             )
-        return _Ready.SEND
 
     def _judge(self, guest: Guest | None, *, last: bool) -> Ending | _Ready | None:
         traveller = self._traveller
@@ -210,7 +216,6 @@ class Resetting:
         give_up = evidence is _Evidence.BLIND or self._lost_answers >= _MOST_LOST_ANSWERS
         if give_up or self._run.closing.is_set():
             return self._failed(failed, Blame.DIRECTORY)
-        self._repeats = True
         return None
 
     async def _look(self) -> _Evidence:
@@ -248,9 +253,10 @@ class Resetting:
                 "the redeem link is not in the file: it was lost with the answer, or could not be written; "
                 "set `resetAfter` to now for a new one"
             )
+        sent_twice = self._lost_answers >= _MOST_LOST_ANSWERS or (answer and self._lost_answers)
         traveller.note(
             self._reset,
-            ActionResult.REPEATED if self._repeats else ActionResult.DONE,
+            ActionResult.REPEATED if self._repeats or sent_twice else ActionResult.DONE,
             attempts=self._attempts,
             request_id=answer.request_id if answer else None,
         )

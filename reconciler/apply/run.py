@@ -125,11 +125,15 @@ class Run:
             for _ in range(self.settings.half_done - self._first_room):
                 self._room.release()
 
-    def count(self, ending: Ending) -> None:
+    def begin(self, guest: ObjectId) -> None:
+        """Take note of a guest's first write."""
+        self._budget.begin(guest)
+
+    def count(self, guest: ObjectId, ending: Ending) -> None:
         """Take note of how a guest ended, and close the run when too many failed."""
         if ending.blame is None:
             self.prove()
-        reason = self._budget.spend(ending.blame)
+        reason = self._budget.spend(guest, ending.blame)
         if reason:
             self.close(reason)
 

@@ -53,6 +53,7 @@ class Sender:
             return None
         self.in_flight = (action, attempt)
         self.wrote = True
+        run.begin(self.guest)
         answer = await self._write(action, found, request)
         self.in_flight = None
         self._journal(action, attempt, request, answer)

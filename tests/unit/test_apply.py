@@ -1,0 +1,392 @@
+"""Apply when nothing fails, and what it does with what it finds."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from reconciler.apply import Settings, WaitReason, exit_code
+from reconciler.guard.approval import Work
+from reconciler.model import (
+    ActionResult,
+    EmailAddress,
+    GuestOutcome,
+    Outcome,
+    RedemptionState,
+)
+from tests.samples.applying import Heard, apply, new_tenant, outcome_of, outcomes, plan_for, work_for
+from tests.samples.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
+from tests.samples.tenant import Tenant
+from tests.samples.tenant_calls import Fault, Kind
+
+ONE, TWO = guest_id(1), guest_id(2)
+THREE_WRITES = (Kind.OTHER_MAILS, Kind.RESET, Kind.MAIL)
+
+
+def tenant_of_one(**fields: object) -> Tenant:
+    tenant = new_tenant()
+    tenant.add(guest(**fields))  # type: ignore[arg-type]
+    return tenant
+
+
+def test_a_change_of_address_adds_resets_and_writes_mail_last() -> None:
+    """A guest gets the new address, then the reset, then `mail`, and the person is invited there."""
+    tenant = tenant_of_one()
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared()))))
+    assert outcome.outcome is Outcome.APPLIED, outcome
+    assert [record.result for record in outcome.actions] == [ActionResult.DONE] * 3
+    assert tenant.writes(ONE) == THREE_WRITES
+    assert tenant.truth[ONE].invited == EmailAddress(NEW)
+    assert tenant.live[ONE].mail == EmailAddress(NEW)
+    assert tenant.live[ONE].other_mails == addresses(NEW)
+    assert not plan_for(tenant, desired(declared())).changes
+
+
+def test_a_guest_without_mail_gets_one() -> None:
+    """A guest who never had a `mail` is changed like any other."""
+    tenant = tenant_of_one(mail=None, others=("other@old.example",))
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared()))))
+    assert outcome.outcome is Outcome.APPLIED
+    assert tenant.live[ONE].other_mails == addresses(NEW, "other@old.example")
+
+
+def test_a_forced_reset_leaves_every_address_alone() -> None:
+    """A reset of the same address sends one POST and no PATCH."""
+    tenant = tenant_of_one(mail=NEW)
+    work = work_for(tenant, desired(declared(reset_after=REDEEMED + timedelta(days=1))))
+    assert outcome_of(apply(tenant, work)).outcome is Outcome.APPLIED
+    assert tenant.writes() == (Kind.RESET,)
+
+
+def test_a_forced_reset_first_writes_the_declared_list() -> None:
+    """Where the other addresses differ as well, the list is written before the reset and is seen after it."""
+    tenant = tenant_of_one(mail=NEW)
+    entry = declared(reset_after=REDEEMED + timedelta(days=1), alternates=("second@newco.example",))
+    assert outcome_of(apply(tenant, work_for(tenant, desired(entry)))).outcome is Outcome.APPLIED
+    assert tenant.writes() == (Kind.OTHER_MAILS, Kind.RESET)
+    assert tenant.live[ONE].other_mails == addresses(NEW, "second@newco.example")
+
+
+def test_other_addresses_change_without_a_reset() -> None:
+    """Declared other addresses of an accepted guest are written and nobody is locked out."""
+    tenant = tenant_of_one(mail=NEW)
+    work = work_for(tenant, desired(declared(alternates=("second@newco.example",))))
+    assert outcome_of(apply(tenant, work)).outcome is Outcome.APPLIED
+    assert tenant.writes() == (Kind.OTHER_MAILS,)
+    assert tenant.truth[ONE].bound == EmailAddress(NEW)
+
+
+@pytest.mark.parametrize("moves_time", [True, False])
+def test_a_pending_guest_who_loses_an_address_loses_the_link_too(moves_time: bool) -> None:  # noqa: FBT001 - pytest names it
+    """The link that the lost address may hold is dead before the address goes, whether or not times move."""
+    tenant = tenant_of_one(mail=NEW, others=(NEW, OLD), state=RedemptionState.PENDING)
+    tenant.moves_time_of_pending = moves_time
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared(alternates=())))))
+    assert outcome.outcome is Outcome.APPLIED, outcome
+    assert tenant.writes() == (Kind.RESET, Kind.OTHER_MAILS)
+
+
+def test_addresses_are_sent_as_they_stand_on_the_object() -> None:
+    """A new address that is there already is sent in its live spelling, in the PATCHes and in the POST."""
+    tenant = tenant_of_one(others=("ANA@newco.example", OLD))
+    apply(tenant, work_for(tenant, desired(declared())))
+    sent = {address.text for call in tenant.calls if call.kind.writes for address in call.addresses}
+    assert sent == {"ANA@newco.example", OLD}
+
+
+def test_a_killed_run_is_taken_up_where_it_stood() -> None:
+    """Under the same plan, a guest whose reset can be seen gets only `mail`, and no second message."""
+    tenant = tenant_of_one()
+    plan = plan_for(tenant, desired(declared()))
+    tenant.answers(Kind.MAIL, Fault(kills=True))
+    assert apply(tenant, work_for(tenant, desired(declared()), plan)) is None
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared()), plan)))
+    assert outcome.outcome is Outcome.APPLIED
+    assert [record.result for record in outcome.actions] == [
+        ActionResult.SKIPPED,
+        ActionResult.SKIPPED,
+        ActionResult.DONE,
+    ]
+    assert tenant.truth[ONE].resets == 1
+
+
+def test_without_the_plan_a_guest_caught_half_way_is_done_whole() -> None:
+    """A fresh plan cannot tell whose reset it was: the guest gets one more message and ends right."""
+    tenant = tenant_of_one()
+    tenant.answers(Kind.MAIL, Fault(kills=True))
+    apply(tenant, work_for(tenant, desired(declared())))
+    assert outcome_of(apply(tenant, work_for(tenant, desired(declared())))).outcome is Outcome.APPLIED
+    assert tenant.truth[ONE].resets == 2
+
+
+def test_a_change_of_a_finished_run_is_already_applied() -> None:
+    """The same plan applied twice writes nothing the second time."""
+    tenant = tenant_of_one()
+    plan = plan_for(tenant, desired(declared()))
+    apply(tenant, work_for(tenant, desired(declared()), plan))
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared()), plan)))
+    assert outcome.outcome is Outcome.ALREADY_APPLIED
+    assert {record.result for record in outcome.actions} == {ActionResult.SKIPPED}
+    assert len(tenant.writes()) == 3
+
+
+def test_a_guest_changed_since_the_plan_is_stale() -> None:
+    """Another administrator's edit between plan and apply leaves the guest untouched."""
+    tenant = tenant_of_one()
+    work = work_for(tenant, desired(declared()))
+    tenant.edit(ONE, other_mails=addresses(OLD, "foreign@old.example"))
+    outcome = outcome_of(apply(tenant, work))
+    assert (outcome.outcome, outcome.rule) == (Outcome.STALE, "stale")
+    assert "otherMails" in outcome.message
+    assert not tenant.writes()
+
+
+def test_a_guest_deleted_since_the_plan_is_stale() -> None:
+    """A guest who is gone is reported, not written to."""
+    tenant = tenant_of_one()
+    work = work_for(tenant, desired(declared()))
+    tenant.delete(ONE)
+    assert outcome_of(apply(tenant, work)).outcome is Outcome.STALE
+    assert not tenant.writes()
+
+
+def test_what_the_new_plan_does_not_ask_for_is_not_done() -> None:
+    """An approved change whose entry is gone from the desired state is stale, not carried out."""
+    tenant = tenant_of_one()
+    plan = plan_for(tenant, desired(declared()))
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(), plan)))
+    assert outcome.outcome is Outcome.STALE
+    assert not tenant.writes()
+
+
+def test_an_approved_reset_is_not_sent_when_the_new_plan_has_none() -> None:
+    """A reset runs only when both the approval and the new plan hold it."""
+    tenant = tenant_of_one(mail=NEW, others=(NEW, OLD), state=RedemptionState.PENDING)
+    (change,) = plan_for(tenant, desired(declared(alternates=()))).changes
+    without = replace(change, actions=change.actions[1:])
+    outcome = outcome_of(apply(tenant, [Work(planned=without, recorded=change)]))
+    assert outcome.outcome is Outcome.STALE
+    assert not tenant.writes()
+
+
+def test_who_takes_over_an_address_waits_for_it() -> None:
+    """A guest who gets another's address is written to only after that one's `mail` was seen changed."""
+    tenant = tenant_of_one()
+    tenant.add(guest(2, "bo@old.example"))
+    tenant.keeps_stale_proxies = False
+    heard = Heard()
+    entries = desired(declared(1, NEW), declared(2, OLD))
+    outcome = outcomes(apply(tenant, work_for(tenant, entries), heard=heard))
+    assert {each.outcome for each in outcome.values()} == {Outcome.APPLIED}, outcome
+    last_of_one = max(call.number for call in tenant.calls if call.kind.writes and call.guest == ONE)
+    first_of_two = min(call.number for call in tenant.calls if call.kind.writes and call.guest == TWO)
+    assert last_of_one < first_of_two
+    assert WaitReason.CHAIN in heard.reasons(TWO)
+
+
+def test_an_address_that_stays_behind_is_not_taken_over() -> None:
+    """Where Graph keeps the old address in proxyAddresses, its next owner is told and not written to."""
+    tenant = tenant_of_one()
+    tenant.add(guest(2, "bo@old.example"))
+    outcome = outcomes(apply(tenant, work_for(tenant, desired(declared(1, NEW), declared(2, OLD)))))
+    assert outcome[ONE].outcome is Outcome.APPLIED
+    assert (outcome[TWO].outcome, outcome[TWO].rule) == (Outcome.NOT_ATTEMPTED, "address-in-use")
+    assert not tenant.writes(TWO)
+
+
+def test_nobody_takes_over_from_a_guest_who_failed() -> None:
+    """When the first of a chain fails, the one behind it is not attempted."""
+    tenant = tenant_of_one()
+    tenant.add(guest(2, "bo@old.example"))
+    work = work_for(tenant, desired(declared(1, NEW), declared(2, OLD)))
+    tenant.edit(ONE, mail=EmailAddress("somebody@old.example"))
+    outcome = outcomes(apply(tenant, work))
+    assert outcome[ONE].outcome is Outcome.STALE
+    assert (outcome[TWO].outcome, outcome[TWO].rule) == (Outcome.NOT_ATTEMPTED, "address-in-use")
+    assert not tenant.writes()
+
+
+def test_nobody_takes_over_from_a_guest_outside_the_run() -> None:
+    """Who waits for a guest that is no part of the run is not attempted."""
+    tenant = tenant_of_one()
+    tenant.add(guest(2, "bo@old.example"))
+    (_, second) = work_for(tenant, desired(declared(1, NEW), declared(2, OLD)))
+    outcome = outcome_of(apply(tenant, [second]))
+    assert (outcome.outcome, outcome.rule) == (Outcome.NOT_ATTEMPTED, "address-in-use")
+
+
+def test_a_chain_is_taken_up_after_its_first_guest_is_done() -> None:
+    """A chain whose first guest an earlier run had finished goes on with the second."""
+    tenant = tenant_of_one()
+    tenant.add(guest(2, "bo@old.example"))
+    tenant.keeps_stale_proxies = False
+    entries = desired(declared(1, NEW), declared(2, OLD))
+    work = work_for(tenant, entries)
+    apply(tenant, work[:1])
+    outcome = outcomes(apply(tenant, work))
+    assert outcome[ONE].outcome is Outcome.ALREADY_APPLIED
+    assert outcome[TWO].outcome is Outcome.APPLIED
+
+
+def test_an_address_taken_in_the_last_moment_resets_nobody() -> None:
+    """Who owns the new address is asked again just before the POST."""
+    tenant = tenant_of_one()
+    work = work_for(tenant, desired(declared()))
+    tenant.add(guest(9, NEW))
+    outcome = outcome_of(apply(tenant, work))
+    assert (outcome.outcome, outcome.rule) == (Outcome.FAILED, "address-in-use")
+    assert str(guest_id(9)) in outcome.message
+    assert tenant.writes() == (Kind.OTHER_MAILS,)
+
+
+def test_an_address_taken_between_two_runs_resets_nobody() -> None:
+    """A run that is taken up at the reset asks for owners too, and then has written nothing at all."""
+    tenant = tenant_of_one()
+    plan = plan_for(tenant, desired(declared()))
+    tenant.answers(Kind.RESET, Fault(kills=True))
+    apply(tenant, work_for(tenant, desired(declared()), plan))
+    work = work_for(tenant, desired(declared()), plan)
+    tenant.add(guest(9, NEW))
+    outcome = outcome_of(apply(tenant, work))
+    assert (outcome.outcome, outcome.rule) == (Outcome.NOT_ATTEMPTED, "address-in-use")
+    assert tenant.truth[ONE].resets == 0
+
+
+def test_an_address_in_a_members_other_mails_is_no_obstacle() -> None:
+    """Only another guest's `otherMails` count: with a member's nobody else could sign in."""
+    tenant = tenant_of_one()
+    work = work_for(tenant, desired(declared()))
+    tenant.add(
+        guest(9, "member@contoso.example", others=(NEW,), state=None, creation_type=None, user_type="Member")
+    )
+    assert outcome_of(apply(tenant, work)).outcome is Outcome.APPLIED
+
+
+def test_a_lagging_list_of_owners_does_not_stop_a_chain() -> None:
+    """Who has just given the address up may still be shown as its owner for a while."""
+    tenant = tenant_of_one()
+    tenant.add(guest(2, "bo@old.example"))
+    tenant.keeps_stale_proxies = False
+    tenant.owner_lag = 20.0
+    heard = Heard()
+    outcome = outcomes(
+        apply(tenant, work_for(tenant, desired(declared(1, NEW), declared(2, OLD))), heard=heard)
+    )
+    assert {each.outcome for each in outcome.values()} == {Outcome.APPLIED}, outcome
+    assert WaitReason.REPLICATION in heard.reasons(TWO)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7])
+def test_no_more_guests_are_half_done_than_allowed(limit: int) -> None:
+    """Between first and last write there are never more guests than the settings say."""
+    tenant = new_tenant()
+    numbers = range(1, 25)
+    for number in numbers:
+        tenant.add(guest(number, f"g{number}@old.example"))
+    entries = desired(*(declared(number, f"g{number}@newco.example") for number in numbers))
+    tenant.invitation_lag = 4.0
+    finished = apply(tenant, work_for(tenant, entries), settings=Settings(half_done=limit))
+    assert {each.outcome for each in outcomes(finished).values()} == {Outcome.APPLIED}
+    begun: dict[object, int] = {}
+    most = 0
+    for call in tenant.calls:
+        if call.kind.writes:
+            begun[call.guest] = begun.get(call.guest, 0) + 1
+            half_done = sum(
+                1 for guest_ in begun if call.guest == guest_ or not _finished(tenant, guest_, call.number)
+            )
+            most = max(most, half_done)
+    assert most <= limit
+
+
+def _finished(tenant: Tenant, guest_: object, number: int) -> bool:
+    return any(
+        call.kind is Kind.MAIL and call.guest == guest_ and call.number < number for call in tenant.calls
+    )
+
+
+def test_many_guests_wait_at_the_same_time() -> None:
+    """Forty guests with replication to wait for take hardly longer than one."""
+    tenant = new_tenant()
+    for number in range(1, 41):
+        tenant.add(guest(number, f"g{number}@old.example"))
+    tenant.invitation_lag = 30.0
+    entries = desired(*(declared(number, f"g{number}@newco.example") for number in range(1, 41)))
+    work = work_for(tenant, entries)
+    started = tenant.clock.monotonic()
+    apply(tenant, work)
+    assert tenant.clock.monotonic() - started < 2 * 60
+
+
+def test_the_guest_is_read_again_before_a_late_reset() -> None:
+    """A minute after the last look, the guest is read and judged once more before the POST."""
+    tenant = tenant_of_one()
+    work = work_for(tenant, desired(declared()))
+    tenant.answers(Kind.OWNERS, Fault(committed=True, takes=120.0))
+    assert outcome_of(apply(tenant, work)).outcome is Outcome.APPLIED
+    kinds = [call.kind for call in tenant.calls]
+    assert Kind.READ in kinds[kinds.index(Kind.OWNERS) : kinds.index(Kind.RESET)]
+
+
+def test_a_write_that_does_not_show_is_unverified() -> None:
+    """What is not seen within the time is neither success nor failure."""
+    tenant = tenant_of_one(mail=NEW)
+    work = work_for(tenant, desired(declared(alternates=("second@newco.example",))))
+    tenant.read_lag = 300.0
+    finished = apply(tenant, work)
+    assert (outcome_of(finished).outcome, outcome_of(finished).rule) == (Outcome.UNVERIFIED, "not-seen")
+
+
+def test_a_person_who_redeems_at_once_does_not_confuse_the_read_back() -> None:
+    """A redemption between the reset and the look at it still counts as seen."""
+    tenant = tenant_of_one()
+    work = work_for(tenant, desired(declared()))
+    script = tenant.script
+
+    def redeem_before_read_back(call: object) -> Fault | None:
+        if tenant.writes(ONE) == THREE_WRITES:
+            tenant.redeem(ONE, EmailAddress(NEW))
+        return script(call)  # type: ignore[arg-type]
+
+    tenant.script = redeem_before_read_back
+    outcome = outcome_of(apply(tenant, work))
+    assert outcome.outcome is Outcome.APPLIED
+    assert tenant.truth[ONE].bound == EmailAddress(NEW)
+
+
+def test_progress_hears_every_step() -> None:
+    """Who shows the progress hears of the start, of each action, and of the end of a guest."""
+    tenant = tenant_of_one()
+    heard = Heard()
+    finished = apply(tenant, work_for(tenant, desired(declared())), heard=heard)
+    assert heard.started == [ONE]
+    assert [record.action for _, record in heard.ended] == ["AddOtherMail", "ResetRedemption", "SetMail"]
+    assert heard.finished == [outcome_of(finished)]
+
+
+def test_nothing_to_do_is_done_at_once() -> None:
+    """A run over no work ends, and says that nothing went wrong."""
+    finished = apply(new_tenant(), [])
+    assert finished is not None
+    assert (finished.outcomes, finished.notes, finished.interrupted, finished.crash) == ((), (), False, None)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (Outcome.APPLIED, 0),
+        (Outcome.ALREADY_APPLIED, 0),
+        (Outcome.BLOCKED, 0),
+        (Outcome.NOT_APPROVED, 0),
+        (Outcome.UNVERIFIED, 7),
+        (Outcome.FAILED, 7),
+        (Outcome.STALE, 7),
+        (Outcome.NOT_ATTEMPTED, 7),
+    ],
+)
+def test_the_exit_code_follows_the_outcomes(outcome: Outcome, expected: int) -> None:
+    """What was not done counts; what was never to be done does not; an interruption outweighs both."""
+    fine = GuestOutcome(id=ONE, display_name=None, outcome=Outcome.APPLIED, rule=None, message="", actions=())
+    both = (fine, replace(fine, id=TWO, outcome=outcome))
+    assert exit_code(both, interrupted=False) == expected
+    assert exit_code(both, interrupted=True) == 130

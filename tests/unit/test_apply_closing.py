@@ -1,0 +1,343 @@
+"""How a run ends before its work does: refusals, budgets, signals, full disks and bugs."""
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.apply import Finished, exit_code
+from reconciler.journal import Journal, open_journal
+from reconciler.json_lines import JsonLines
+from reconciler.model import (
+    ActionResult,
+    Desired,
+    EmailAddress,
+    FailureKind,
+    Outcome,
+)
+from reconciler.redeem_links import RedeemLinks, open_redeem_links
+from tests.samples.applying import Heard, apply, new_tenant, outcome_of, outcomes, plan_for, work_for
+from tests.samples.directory import NEW, declared, desired, guest, guest_id
+from tests.samples.tenant import Tenant
+from tests.samples.tenant_calls import Call, Fault, Kind, failed, refused
+
+ONE = guest_id(1)
+RUN_REFUSED = Fault(answer=failed(FailureKind.RUN_REFUSED, rule="invitations-closed", status=403))
+THROTTLED = Fault(answer=failed(FailureKind.NOT_EXECUTED, rule="throttled", status=429, retry_after=300.0))
+LOST = Fault(answer=failed(FailureKind.UNKNOWN))
+REFUSED = Fault(answer=refused("holds-role"))
+
+
+def crowd(count: int) -> tuple[Tenant, Desired]:
+    """Make a tenant of some guests whose addresses are all to change."""
+    tenant = new_tenant()
+    for number in range(1, count + 1):
+        tenant.add(guest(number, f"g{number}@old.example"))
+    return tenant, desired(*(declared(number, f"g{number}@newco.example") for number in range(1, count + 1)))
+
+
+def counts(finished: Finished | None) -> dict[Outcome, int]:
+    """Count the outcomes."""
+    found = [outcome.outcome for outcome in outcomes(finished).values()]
+    return {each: found.count(each) for each in set(found)}
+
+
+def rules(finished: Finished | None) -> tuple[str, ...]:
+    """Give the rules of the notes."""
+    assert finished is not None
+    return tuple(note.rule for note in finished.notes)
+
+
+def test_a_refusal_for_everybody_stops_the_run() -> None:
+    """When the POST says that invitations are closed, nobody else is written to, and nobody was reset."""
+    tenant, entries = crowd(100)
+    tenant.answers(Kind.RESET, *[RUN_REFUSED] * 9)
+    finished = apply(tenant, work_for(tenant, entries))
+    assert rules(finished) == ("invitations-closed",)
+    assert {outcome.rule for outcome in outcomes(finished).values()} == {"invitations-closed"}
+    assert counts(finished)[Outcome.NOT_ATTEMPTED] >= 100 - 50
+    assert not any(truth.resets for truth in tenant.truth.values())
+
+
+def test_a_run_that_stops_finishes_those_it_has_reset() -> None:
+    """Guests whose reset was sent before the refusal get their `mail` and are read back."""
+    tenant, entries = crowd(30)
+    tenant.answers(Kind.RESET, RUN_REFUSED, guest=guest_id(30))
+    tenant.answers(Kind.MAIL, *[LOST] * 5)
+    tenant.answers(Kind.OTHER_MAILS, Fault(committed=True, takes=1.0), guest=guest_id(30))
+    finished = apply(tenant, work_for(tenant, entries))
+    found = outcomes(finished)
+    assert found[guest_id(30)].outcome is Outcome.FAILED
+    for number in range(1, 30):
+        reset = tenant.truth[guest_id(number)].resets
+        mail = tenant.live[guest_id(number)].mail
+        assert (mail == EmailAddress(f"g{number}@newco.example")) == bool(reset)
+        assert (found[guest_id(number)].outcome is Outcome.APPLIED) == bool(reset)
+    assert exit_code(found.values(), interrupted=False) == 7
+
+
+def test_mail_is_tried_on_when_the_token_is_refused() -> None:
+    """A refusal of everything closes the run, and the reset guest's `mail` is tried all the same."""
+    tenant, entries = crowd(1)
+    tenant.answers(Kind.MAIL, RUN_REFUSED, RUN_REFUSED)
+    finished = apply(tenant, work_for(tenant, entries))
+    assert outcome_of(finished).outcome is Outcome.APPLIED
+    assert rules(finished) == ("invitations-closed",)
+
+
+def test_the_first_three_refused_stop_the_run() -> None:
+    """When the first guests are refused all alike, the others are not tried."""
+    tenant, entries = crowd(40)
+    tenant.answers(Kind.OTHER_MAILS, REFUSED)
+    finished = apply(tenant, work_for(tenant, entries))
+    assert rules(finished) == ("all-refused",)
+    assert counts(finished) == {Outcome.FAILED: 3, Outcome.NOT_ATTEMPTED: 37}
+    assert len(tenant.writes()) == 3
+
+
+def test_two_refusals_at_first_do_not_stop_the_run() -> None:
+    """One of the first three who goes through shows that the refusals are the guests' own."""
+    tenant, entries = crowd(10)
+    for number in (1, 2, 5, 6, 7):
+        tenant.answers(Kind.OTHER_MAILS, REFUSED, guest=guest_id(number))
+    finished = apply(tenant, work_for(tenant, entries))
+    assert rules(finished) == ()
+    assert counts(finished) == {Outcome.FAILED: 5, Outcome.APPLIED: 5}
+
+
+def test_five_failures_of_the_directorys_own_stop_the_run() -> None:
+    """Guests who fail for a reason that is not theirs use up the budget, and the note has the numbers."""
+    tenant, entries = crowd(100)
+    for number in range(10, 100, 3):
+        tenant.answers(Kind.OTHER_MAILS, *[THROTTLED] * 9, guest=guest_id(number))
+    finished = apply(tenant, work_for(tenant, entries))
+    assert rules(finished) == ("failure-budget",)
+    assert finished is not None
+    assert "5 of the last 20 guests" in finished.notes[0].message
+    assert counts(finished)[Outcome.NOT_ATTEMPTED] > 0
+
+
+def test_an_interrupted_run_writes_mail_where_it_has_reset() -> None:
+    """After the signal nobody is reset, everybody reset gets `mail`, and it takes less than ten seconds."""
+    tenant, entries = crowd(60)
+    tenant.invitation_lag = 1.5
+    tenant.latency = 0.4
+    work = work_for(tenant, entries)
+    started = tenant.clock.monotonic()
+    finished = apply(tenant, work, stop_after=4.0)
+    assert tenant.clock.monotonic() - started < 4.0 + 9.0
+    assert finished is not None
+    assert finished.interrupted
+    assert rules(finished) == ("interrupted",)
+    resets = [call for call in tenant.calls if call.kind is Kind.RESET]
+    assert resets
+    for number in range(1, 61):
+        reset = tenant.truth[guest_id(number)].resets
+        assert (tenant.live[guest_id(number)].mail == EmailAddress(f"g{number}@newco.example")) == bool(reset)
+    assert set(counts(finished)) <= {Outcome.APPLIED, Outcome.UNVERIFIED, Outcome.NOT_ATTEMPTED}
+    assert Outcome.NOT_ATTEMPTED in counts(finished)
+    assert exit_code(finished.outcomes, interrupted=finished.interrupted) == 130
+
+
+def test_an_interruption_ends_the_read_back() -> None:
+    """A guest who is written but not yet seen is unverified after a signal."""
+    tenant, entries = crowd(1)
+    tenant.read_lag = 40.0
+    work = work_for(tenant, entries)
+    tenant.answers(Kind.MAIL, Fault(committed=True))
+    finished = apply(tenant, work, stop_after=70.0)
+    assert (outcome_of(finished).outcome, outcome_of(finished).rule) == (Outcome.UNVERIFIED, "interrupted")
+
+
+def test_an_interruption_hurries_a_long_pause_of_the_last_write() -> None:
+    """A `SetMail` that waits for its next try is tried at once when the signal comes."""
+    tenant, entries = crowd(1)
+    tenant.answers(Kind.MAIL, THROTTLED)
+    work = work_for(tenant, entries)
+    started = tenant.clock.monotonic()
+    finished = apply(tenant, work, stop_after=20.0)
+    assert outcome_of(finished).outcome is Outcome.UNVERIFIED
+    assert tenant.live[ONE].mail == EmailAddress("g1@newco.example")
+    assert tenant.clock.monotonic() - started < 25.0
+
+
+@pytest.mark.parametrize(("kind", "sent"), [(Kind.MAIL, "was sent"), (Kind.RESET, "may have been sent")])
+def test_what_cannot_be_finished_after_a_signal_is_told(kind: Kind, sent: str) -> None:
+    """A guest who is half done when the grace is over is reported as that."""
+    tenant, entries = crowd(1)
+    tenant.answers(kind, Fault(committed=True, takes=50.0))
+    outcome = outcome_of(apply(tenant, work_for(tenant, entries), stop_after=3.0))
+    assert (outcome.outcome, outcome.rule) == (Outcome.FAILED, "interrupted")
+    assert "half done" in outcome.message
+    assert sent in outcome.message
+    assert outcome.actions[-1].result is ActionResult.UNKNOWN
+
+
+def test_a_lost_reset_is_still_looked_for_after_a_signal() -> None:
+    """When the state shows the reset within the grace, `mail` is written."""
+    tenant, entries = crowd(1)
+    tenant.read_lag = 3.0
+    tenant.answers(Kind.RESET, Fault(answer=failed(FailureKind.UNKNOWN), committed=True))
+    apply(tenant, work_for(tenant, entries), stop_after=5.5)
+    assert tenant.truth[ONE].resets == 1
+    assert tenant.live[ONE].mail == EmailAddress("g1@newco.example")
+
+
+def test_a_lost_reset_is_not_sent_again_after_a_signal() -> None:
+    """A reset without evidence ends with the run."""
+    tenant, entries = crowd(1)
+    tenant.answers(Kind.RESET, *[LOST] * 3)
+    outcome = outcome_of(apply(tenant, work_for(tenant, entries), stop_after=5.0))
+    assert (outcome.outcome, outcome.rule) == (Outcome.FAILED, "interrupted")
+    assert tenant.writes().count(Kind.RESET) == 1
+
+
+def test_a_throttled_guest_is_left_when_the_run_stops() -> None:
+    """A guest who waits before the reset is not attempted any more."""
+    tenant, entries = crowd(2)
+    tenant.answers(Kind.OTHER_MAILS, THROTTLED, guest=ONE)
+    tenant.answers(Kind.RESET, RUN_REFUSED, guest=guest_id(2))
+    finished = apply(tenant, work_for(tenant, entries))
+    assert outcomes(finished)[ONE].outcome is Outcome.NOT_ATTEMPTED
+    assert "the next run" in outcomes(finished)[ONE].message
+
+
+@pytest.mark.parametrize("kind", [Kind.OTHER_MAILS, Kind.RESET])
+@pytest.mark.parametrize("answer", [THROTTLED, Fault(committed=True)])
+def test_an_answer_that_comes_after_the_stop_leads_no_further(kind: Kind, answer: Fault) -> None:
+    """A write that was under way when the run stopped is not followed by a new reset."""
+    tenant, entries = crowd(2)
+    late = Fault(answer=answer.answer, committed=answer.committed, takes=5.0)
+    tenant.answers(kind, late, guest=ONE)
+    tenant.answers(Kind.RESET, RUN_REFUSED, guest=guest_id(2))
+    found = outcomes(apply(tenant, work_for(tenant, entries)))
+    happened = kind is Kind.RESET and answer.committed
+    assert tenant.truth[ONE].resets == int(happened)
+    assert found[ONE].outcome is (Outcome.APPLIED if happened else Outcome.NOT_ATTEMPTED)
+
+
+def test_a_lost_answer_after_the_stop_is_not_sent_again() -> None:
+    """A reset that may have happened when the run stopped is looked for, and not repeated."""
+    tenant, entries = crowd(2)
+    tenant.answers(Kind.RESET, Fault(answer=failed(FailureKind.UNKNOWN), takes=5.0), guest=ONE)
+    tenant.answers(Kind.RESET, RUN_REFUSED, guest=guest_id(2))
+    found = outcomes(apply(tenant, work_for(tenant, entries)))
+    assert found[ONE].outcome is Outcome.FAILED
+    assert "may have happened" in found[ONE].message
+    assert tenant.writes(ONE).count(Kind.RESET) == 1
+
+
+def test_a_second_try_is_not_sent_after_the_stop() -> None:
+    """A reset whose first answer was lost and whose second try was throttled ends with the run."""
+    tenant, entries = crowd(2)
+    tenant.answers(Kind.RESET, LOST, Fault(answer=THROTTLED.answer, takes=5.0), guest=ONE)
+    tenant.answers(Kind.RESET, Fault(answer=RUN_REFUSED.answer, takes=62.0), guest=guest_id(2))
+    found = outcomes(apply(tenant, work_for(tenant, entries)))
+    assert found[ONE].outcome is Outcome.FAILED
+    assert "may have been sent" in found[ONE].message
+
+
+class _Disk(JsonLines):
+    """A file on a disk that is full after some lines."""
+
+    def __init__(self, path: Path, *, room: int) -> None:
+        super().__init__(path)
+        self.room = room
+
+    def append(self, document: object, *, durable: bool) -> None:
+        self.room -= 1
+        if self.room < 0:
+            raise OSError(28, "No space left on device")
+        super().append(document, durable=durable)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("room", range(7))
+def test_a_journal_that_cannot_be_written_stops_the_run(room: int, tmp_path: Path) -> None:
+    """Without a journal line nobody is written to, but a reset guest still gets `mail`."""
+    tenant, entries = crowd(1)
+    disk = _Disk(tmp_path / "journal.jsonl", room=room)
+    finished = apply(tenant, work_for(tenant, entries), journal=Journal(disk, run="r"))
+    disk.close()
+    reset = tenant.truth[ONE].resets
+    assert (tenant.live[ONE].mail == EmailAddress("g1@newco.example")) == bool(reset)
+    assert (rules(finished) == ()) == (room == 6)
+    assert outcome_of(finished).outcome is (Outcome.APPLIED if reset else Outcome.NOT_ATTEMPTED)
+
+
+def test_redeem_links_are_written_before_mail(tmp_path: Path) -> None:
+    """The link of each reset guest stands in the file, with the id and the address."""
+    tenant, entries = crowd(1)
+    seen: list[str] = []
+
+    def look_at_the_file(call: Call) -> None:
+        if call.kind is Kind.MAIL:
+            seen.append((tmp_path / "links.jsonl").read_text())
+
+    tenant.script = look_at_the_file
+    with open_redeem_links(tmp_path / "links.jsonl") as links:
+        apply(tenant, work_for(tenant, entries), links=links)
+    assert "https://redeem.example/?ticket=secret-1" in seen[0]
+    assert ONE in seen[0]
+    assert "g1@newco.example" in seen[0]
+
+
+def test_a_link_that_cannot_be_written_is_told_and_stops_the_run(tmp_path: Path) -> None:
+    """The guest whose link is lost is finished and named; nobody else is reset."""
+    tenant, entries = crowd(60)
+    disk = _Disk(tmp_path / "links.jsonl", room=0)
+    finished = apply(tenant, work_for(tenant, entries), links=RedeemLinks(disk))
+    disk.close()
+    assert rules(finished) == ("redeem-links-unwritable",)
+    found = outcomes(finished)
+    reset = [each for each in found.values() if tenant.truth[each.id].resets]
+    assert reset
+    assert all("redeem link" in each.message for each in reset)
+    assert {each.outcome for each in reset} == {Outcome.APPLIED}
+
+
+def test_a_link_lost_with_the_answer_is_told(tmp_path: Path) -> None:
+    """Where the answer to the POST was lost, the report says that the link is not in the file."""
+    tenant, entries = crowd(1)
+    tenant.answers(Kind.RESET, Fault(answer=failed(FailureKind.UNKNOWN), committed=True))
+    with open_redeem_links(tmp_path / "links.jsonl") as links:
+        outcome = outcome_of(apply(tenant, work_for(tenant, entries), links=links))
+    assert outcome.outcome is Outcome.APPLIED
+    assert "redeem link is not in the file" in outcome.message
+
+
+def test_the_redeem_link_stands_nowhere_else(tmp_path: Path) -> None:
+    """Neither journal nor report nor progress hold any part of the link."""
+    tenant, entries = crowd(1)
+    heard = Heard()
+    with open_journal(tmp_path / "journal.jsonl", run="r") as journal:
+        finished = apply(tenant, work_for(tenant, entries), journal=journal, heard=heard)
+    assert "ticket" not in (tmp_path / "journal.jsonl").read_text()
+    assert "ticket" not in repr(finished)
+    assert "ticket" not in repr(heard)
+
+
+def test_a_bug_ends_one_guest_and_keeps_the_report() -> None:
+    """An error nobody foresaw closes the run, finishes the others who were reset, and is handed back."""
+    tenant, entries = crowd(60)
+    tenant.answers(Kind.OTHER_MAILS, Fault(answer=None, committed=True, takes=0.5), guest=guest_id(5))
+    work = work_for(tenant, entries)
+    tenant.answers(Kind.READ, None, Fault(answer=ZeroDivisionError("a bug")), guest=guest_id(4))
+    finished = apply(tenant, work)
+    assert finished is not None
+    assert isinstance(finished.crash, ZeroDivisionError)
+    assert rules(finished) == ("internal-error",)
+    assert outcomes(finished)[guest_id(4)].rule == "internal-error"
+    for number in range(1, 61):
+        reset = tenant.truth[guest_id(number)].resets
+        assert (tenant.live[guest_id(number)].mail == EmailAddress(f"g{number}@newco.example")) == bool(reset)
+
+
+def test_nobody_takes_over_from_a_guest_whose_course_had_a_bug() -> None:
+    """Who waits for a guest that ended with a bug is not attempted."""
+    tenant = new_tenant()
+    tenant.add(guest(1, "a@old.example"))
+    tenant.add(guest(2, "b@old.example"))
+    work = work_for(tenant, desired(declared(1, NEW), declared(2, "a@old.example")))
+    tenant.answers(Kind.READ, Fault(answer=ZeroDivisionError("a bug")), guest=ONE)
+    finished = apply(tenant, work)
+    assert outcomes(finished)[guest_id(2)].outcome is Outcome.NOT_ATTEMPTED
+    assert plan_for(tenant, desired(declared(1, NEW))).changes

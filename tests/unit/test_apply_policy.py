@@ -1,0 +1,71 @@
+"""The retry table and the arithmetic of waiting."""
+
+from itertools import product
+
+import pytest
+
+from reconciler.apply.policy import (
+    TREATMENTS,
+    Blame,
+    Patience,
+    Pauses,
+    Response,
+    Write,
+    pause,
+    treatment,
+)
+from reconciler.model import FailureKind
+
+
+def test_the_table_answers_every_failure_of_every_write() -> None:
+    """There is a row for each write and each kind of failure."""
+    assert set(TREATMENTS) == set(product(Write, FailureKind))
+
+
+def test_only_the_reset_is_ever_looked_for() -> None:
+    """What cannot be sent twice is looked for; everything else is sent again or given up."""
+    looked_for = {row for row, rule in TREATMENTS.items() if rule.response is Response.LOOK}
+    assert looked_for == {(Write.RESET, FailureKind.UNKNOWN)}
+
+
+def test_the_last_write_is_never_given_up_by_the_table() -> None:
+    """Whatever the answer to the write after the reset, it is sent again."""
+    rules = [TREATMENTS[Write.COMMIT, kind] for kind in FailureKind]
+    assert {rule.response for rule in rules} == {Response.SEND_AGAIN}
+    assert {rule.patience for rule in rules} == {Patience.RUN}
+
+
+def test_a_refusal_of_everybody_stops_the_run_at_any_write() -> None:
+    """`RUN_REFUSED` closes the run, and nothing else does."""
+    assert {row for row, rule in TREATMENTS.items() if rule.stops_run} == {
+        (write, FailureKind.RUN_REFUSED) for write in Write
+    }
+
+
+@pytest.mark.parametrize(("patched", "expected"), [(True, Response.SEND_AGAIN), (False, Response.GIVE_UP)])
+def test_replication_needs_a_patch_of_ours(patched: bool, expected: Response) -> None:  # noqa: FBT001 - pytest names it
+    """Without a PATCH before it, a mismatch of the reset is final."""
+    assert treatment(Write.RESET, FailureKind.REPLICATION, patched=patched).response is expected
+
+
+def test_a_refusal_is_not_blamed_on_the_directory() -> None:
+    """Guests who are refused do not use up what is tolerated of the directory."""
+    blames = {TREATMENTS[write, FailureKind.GUEST_REFUSED].blame for write in Write}
+    assert Blame.DIRECTORY not in blames
+
+
+def test_pauses_grow_up_to_their_longest() -> None:
+    """Each pause is as long as the one before or longer, and none is longer than the longest."""
+    pauses = Pauses(first=1.0, growth=2.0, longest=60.0)
+    taken = [pauses.after(tries) for tries in range(1, 2000)]
+    assert taken[:4] == [1.0, 2.0, 4.0, 8.0]
+    assert taken == sorted(taken)
+    assert taken[-1] == 60.0
+
+
+def test_guests_turned_away_together_come_back_apart() -> None:
+    """What the directory asked for is never cut short, and not two guests wait alike."""
+    rule = treatment(Write.PREPARE, FailureKind.NOT_EXECUTED, patched=False)
+    waits = {pause(rule, tries=1, retry_after=10.0, guest=f"guest {number}") for number in range(50)}
+    assert len(waits) == 50
+    assert all(10.0 <= wait < 11.0 for wait in waits)

@@ -1,0 +1,74 @@
+"""The file of redeem links: whose it is, and what is refused."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import UsageError
+from reconciler.model import EmailAddress, RedeemUrl
+from reconciler.redeem_links import open_redeem_links
+from tests.samples.directory import guest_id
+
+LINK = RedeemUrl("https://redeem.example/?ticket=secret")
+
+
+def append(path: Path) -> None:
+    """Write one link."""
+    with open_redeem_links(path) as links:
+        links.append(guest_id(1), EmailAddress("Ana@newco.example"), LINK)
+
+
+def test_a_link_is_one_line_with_id_and_address(tmp_path: Path) -> None:
+    """Each line says who the link is for."""
+    append(tmp_path / "links.jsonl")
+    assert json.loads((tmp_path / "links.jsonl").read_text()) == {
+        "id": guest_id(1),
+        "email": "Ana@newco.example",
+        "redeemUrl": "https://redeem.example/?ticket=secret",
+    }
+
+
+def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """The file is created with mode 0600 whatever the umask."""
+    path = tmp_path / "links.jsonl"
+    before = os.umask(0)
+    try:
+        append(path)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_links_are_appended(tmp_path: Path) -> None:
+    """A file of an earlier run keeps its links."""
+    append(tmp_path / "links.jsonl")
+    append(tmp_path / "links.jsonl")
+    assert len((tmp_path / "links.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])
+def test_a_file_that_others_can_reach_is_refused(mode: int, tmp_path: Path) -> None:
+    """An existing file that is not its owner's alone is wrong usage, and stays as it is."""
+    path = tmp_path / "links.jsonl"
+    path.touch()
+    path.chmod(mode)
+    with pytest.raises(UsageError, match="read by others"):
+        append(path)
+    assert path.read_bytes() == b""
+
+
+def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:
+    """A link planted by somebody else does not lead the secrets away."""
+    (tmp_path / "links.jsonl").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="cannot be written"):
+        append(tmp_path / "links.jsonl")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("path", [Path("/dev/null"), Path("/dev/stdout")])
+def test_a_device_is_refused(path: Path) -> None:
+    """Links go into a plain file, never to a terminal or into nothing."""
+    with pytest.raises(UsageError):
+        append(path)
