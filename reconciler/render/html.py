@@ -11,7 +11,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reconciler.model import Plan, Report, format_instant
+from reconciler.model import Plan, Report
 from reconciler.render import wording
 from reconciler.render.escape import visible
 
@@ -32,7 +32,7 @@ def plan(shown: Plan) -> str:
         counts=wording.counts(shown),
         usual=wording.USUAL if len(shown.changes) >= wording.MANY else None,
         incomplete=wording.incomplete(shown),
-        made=format_instant(shown.created_at),
+        made=wording.moment(shown.created_at),
         names=wording.KINDS,
         changes=[
             (
@@ -57,8 +57,8 @@ def report(shown: Report) -> str:
         emulated=wording.emulated(shown.cloud),
         kinds=[(outcome.value, outcome.value) for outcome in wording.OUTCOMES],
         report=shown,
-        started=format_instant(shown.started_at),
-        ended=format_instant(shown.ended_at),
+        started=wording.moment(shown.started_at),
+        ended=wording.moment(shown.ended_at),
         outcomes=[
             (one, wording.OUTCOMES[one.outcome], [wording.record(record) for record in one.actions])
             for one in sorted(shown.outcomes, key=lambda one: urgency[one.outcome])

@@ -16,7 +16,6 @@ from reconciler.model import (
     Plan,
     Problem,
     Report,
-    format_instant,
 )
 from reconciler.render import wording
 from reconciler.render.escape import terminal
@@ -42,7 +41,7 @@ def plan(shown: Plan, *, width: int, colour: bool) -> str:
     page = Page(width=width, colour=colour)
     if wording.emulated(shown.cloud):
         page.write(wording.EMULATOR, style=CAUTION)
-    page.write(f"Plan for tenant {shown.tenant_id}, made {format_instant(shown.created_at)}", style=HEADING)
+    page.write(f"Plan for tenant {shown.tenant_id}, made {wording.moment(shown.created_at)}", style=HEADING)
     many = len(shown.changes) >= wording.MANY
     if many:
         page.write(wording.USUAL)
@@ -84,7 +83,7 @@ def report(shown: Report, *, width: int, colour: bool) -> str:
             _outcome(page, one)
     page.blank()
     page.write(wording.tally(shown), style=GOOD if shown.exit_code == EXIT_DONE else CAUTION)
-    page.write(f"{format_instant(shown.started_at)} to {format_instant(shown.ended_at)}", style=QUIET)
+    page.write(f"{wording.moment(shown.started_at)} to {wording.moment(shown.ended_at)}", style=QUIET)
     if shown.digest is not None:
         page.write(f"Plan {shown.digest}", style=QUIET)
     return page.text()

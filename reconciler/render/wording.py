@@ -6,6 +6,7 @@ Sentences hold values raw; each renderer escapes whole sentences for its medium.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, assert_never
 
 from reconciler.model import (
@@ -23,6 +24,7 @@ from reconciler.model import (
     ResetRedemption,
     SetMail,
     SetOtherMails,
+    format_instant,
 )
 
 EMULATOR: Final = "EMULATOR: nothing here is about a Microsoft tenant."
@@ -177,6 +179,11 @@ def emulated(cloud: Cloud | None) -> bool:
     return cloud is Cloud.EMULATOR
 
 
+def moment(instant: datetime) -> str:
+    """Write an instant for people: to the second, in UTC."""
+    return format_instant(instant.replace(microsecond=0))
+
+
 def of(count: int, noun: str) -> str:
     """Count things in English: `1 guest`, `2 guests`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
@@ -195,7 +202,7 @@ def _locked_out(change: Change) -> Effect:
 
 def _message(reset: ResetRedemption) -> Effect:
     if not reset.send_message:
-        return Effect(text="Nobody is told: hand over the redeem link (apply --redeem-links FILE).")
+        return Effect(text="No message is sent: hand over the redeem link (apply --redeem-links FILE).")
     copy = "" if reset.cc is None else f", with a copy to {reset.cc}"
     if reset.message is not None:
         return Effect(text=f"Microsoft sends the invitation with a message of yours{copy}.")

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import pytest
@@ -6,6 +7,7 @@ from reconciler.model import Change, Cloud, Note, Outcome, Problem, RedemptionSt
 from reconciler.render import text
 from tests.samples.plans import (
     LINGERS,
+    NOW,
     again_of,
     blocked_of,
     change_of,
@@ -41,7 +43,7 @@ redeem again: Bo Hansen
     to    (the same)
     why   resetAfter is later than the last redemption
     Cannot sign in until they redeem.
-    Nobody is told: hand over the redeem link (apply --redeem-links FILE).
+    No message is sent: hand over the redeem link (apply --redeem-links FILE).
 
 other addresses: Eve Moneypenny
     id    1b6a4f0c-8a0c-4d6e-9a51-000000000003 (guests/fabrikam.yaml:40)
@@ -204,3 +206,9 @@ def test_blocked_guests_alone_are_in_the_headline() -> None:
     shown = text.plan(plan_of(blocked=[blocked_of(name=None)]), width=80, colour=False)
     assert "0 guests to change, 1 blocked." in shown
     assert LINGERS.rule not in shown
+
+
+def test_moments_are_shown_to_the_second() -> None:
+    """Nobody reads microseconds, so text and pages leave them out."""
+    exact = dataclasses.replace(plan_of(), created_at=NOW.replace(microsecond=787_223))
+    assert "made 2026-10-01T08:00:00Z\n" in text.plan(exact, width=80, colour=False)
