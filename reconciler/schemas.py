@@ -63,13 +63,17 @@ def schema_path(name: str, package: Path = Path(__file__).parent) -> Path:
 
 
 def violations(name: str, value: Any) -> Iterator[Violation]:
-    """Give every violation of the schema called `name`, lazily; nothing when `value` conforms.
+    """Give every violation of the schema called `name`, lazily and once; nothing when `value` conforms.
 
     `value` is made of dict, list, str, int, float, bool and None. The formats of strings are notes
-    for editors and are not looked at. One missing key may be told more than once.
+    for editors and are not looked at.
     """
+    told = set()
     for error in _validator(name).iter_errors(value):
-        yield from _translate(error)
+        for violation in _translate(error):
+            if violation not in told:  # of two missing keys there are two errors, and neither says which
+                told.add(violation)
+                yield violation
 
 
 @cache

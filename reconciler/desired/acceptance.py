@@ -80,7 +80,7 @@ def _all_of(checks: tuple[Accept, ...]) -> Accept:
 
 
 def _type(name: Any, _schema: Schema, _definitions: Schema) -> Accept:
-    if name not in _TYPES:
+    if not isinstance(name, str) or name not in _TYPES:
         raise ValueError(f"the type {name!r} is not understood")
     return _TYPES[name]
 

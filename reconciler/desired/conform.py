@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from itertools import islice
 from typing import Any, Self
 
 from reconciler.desired.acceptance import Accept
@@ -55,7 +54,7 @@ class Checked:
 
     def with_breaches(self, breaches: Iterable[Breach]) -> Self:
         """Add what rules beyond the schema found."""
-        found = tuple(self.problem(*breach) for breach in islice(breaches, MAX_PROBLEMS))
+        found = tuple(bounded(self.problem(*breach) for breach in breaches))
         return replace(self, problems=self.problems + found) if found else self
 
 
@@ -75,14 +74,23 @@ def check(file: str, data: bytes, schema: str, *, accepts: Accept | None = None)
         if accepts is None or not accepts(document.value):
             # What is wrong as YAML is not told again as a value of the wrong type.
             told = {(known.line, known.column) for known in problems}
-            found = _told_by_schema(file, document, schema)
+            found = bounded(_told_by_schema(file, document, schema))
             problems += [item for item in found if (item.line, item.column) not in told]
     return Checked(file=file, document=document, problems=tuple(problems))
 
 
+def bounded(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Pass problems on, up to `MAX_PROBLEMS` of them; one more says that there are more."""
+    for number, item in enumerate(problems):
+        if number == MAX_PROBLEMS:
+            message = f"there are more than {MAX_PROBLEMS} problems of this kind"
+            yield problem(item.file, (item.line, item.column), "too-many-problems", message)
+            return
+        yield item
+
+
 def _told_by_schema(file: str, document: Document, schema: str) -> Iterator[Problem]:
-    told = dict.fromkeys(islice(violations(schema, document.value), MAX_PROBLEMS))
-    for violation in told:
+    for violation in violations(schema, document.value):
         yield problem(
             file,
             document.position(violation.path, on_key=violation.on_key),
@@ -90,8 +98,6 @@ def _told_by_schema(file: str, document: Document, schema: str) -> Iterator[Prob
             violation.message,
             hint=_did_you_mean(violation, document.value),
         )
-    if len(told) >= MAX_PROBLEMS:
-        yield problem(file, (1, 1), "too-many-problems", f"the file has {MAX_PROBLEMS} problems or more")
 
 
 def _did_you_mean(violation: Violation, root: Any) -> str | None:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import islice
 
-from reconciler.desired.conform import Checked
+from reconciler.desired.conform import Checked, bounded
 from reconciler.desired.guests import addresses, build_guests, check_guests, entries
 from reconciler.desired.problems import problem
-from reconciler.desired.reader import MAX_PROBLEMS, Path
+from reconciler.desired.reader import Path
 from reconciler.desired.tenant import build_tenant, check_tenant
 from reconciler.desired.tree import ROOT, TENANT_FILE, Tree, is_declaring
 from reconciler.errors import InvalidDesired
@@ -78,7 +77,7 @@ def _problems(tree: Tree, names: Sequence[str], now: datetime) -> Iterator[Probl
     checked = [check_guests(name, tree.files[name], now=now) for name in names if name != TENANT_FILE]
     for file in checked:
         yield from file.problems
-    yield from islice(_duplicates(checked), MAX_PROBLEMS)
+    yield from bounded(_duplicates(checked))
 
 
 def _bad_names(names: Sequence[str]) -> Iterator[Problem]:

@@ -23,11 +23,11 @@ RULES = MappingProxyType(
         "key-not-text": "use plain text as the key",
         "too-deep": "remove the nesting; the rest of the file was not checked",
         "second-document": "move what follows '---' to a file of its own",
-        "too-many-problems": "correct the problems above first; the rest of the file was not checked",
+        "too-many-problems": "correct the others first; the rest was not checked",
         # The schema.
         "unknown-key": "remove it",
         "missing-key": "add it",
-        "wrong-type": "write a value of the expected kind; quotation marks make text of anything",
+        "wrong-type": "write what is expected there: numbers, true and false without quotation marks",
         "not-allowed": "use one of the values listed",
         "wrong-form": "correct the value",
         "out-of-range": "use a number within the limits",

@@ -234,7 +234,10 @@ class _Builder:
 
     def _flaw(self, rule: str, message: str, position: Position) -> None:
         self._flaws.append(Flaw(rule=rule, message=message, position=position))
-        if len(self._flaws) >= MAX_PROBLEMS:
+        self._stop_at_limit(position)
+
+    def _stop_at_limit(self, position: Position) -> None:
+        if len(self._flaws) + len(self._repeated) >= MAX_PROBLEMS:
             self._stop("too-many-problems", f"the file has {MAX_PROBLEMS} problems or more", position)
 
     def _stop(self, rule: str, message: str, position: Position, *, whole: bool = False) -> NoReturn:
@@ -255,6 +258,7 @@ class _Builder:
             if value in self._container:
                 self._repeated.append((self._container, value, event.start_mark))
                 self._due = _NOTHING
+                self._stop_at_limit(_position(event.start_mark))
             else:
                 self._note(event.start_mark)
                 self._due = value
