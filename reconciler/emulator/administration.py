@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.emulator.call import Origin, create, stamp, write
-from reconciler.emulator.seed import Planter, Seed, plant
+from reconciler.emulator.planting import Planter
+from reconciler.emulator.seed import Seed, plant
 from reconciler.emulator.store import Store, StoredObject
 
 _HIDDEN = ("account", "invited", "ticket")

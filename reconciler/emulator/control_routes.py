@@ -17,8 +17,8 @@ from reconciler.emulator.faults import fault_plan
 from reconciler.emulator.gateway import Gateway
 from reconciler.emulator.record import history_of, messages_of, requests_of, truth_of
 from reconciler.emulator.redemption import redeem, sign_in
-from reconciler.emulator.seed import switches_of
 from reconciler.emulator.store import Store, StoredObject
+from reconciler.emulator.switches import switches_of
 
 Answer = Callable[[Request], Awaitable[Response]]
 

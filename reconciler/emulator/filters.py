@@ -1,163 +1,31 @@
-"""The `$filter` expressions of the plain, not the advanced, queries of Graph.
+"""Reads the `$filter` of the plain, not the advanced, queries of Graph.
 
-An expression is compiled to SQL for the index and to a predicate for objects that come from
-elsewhere; both mean the same. What needs the advanced query engine is refused as Graph refuses it.
+What needs the advanced query engine is refused as Graph refuses it.
 
 Source: https://learn.microsoft.com/graph/aad-advanced-queries
 """
 
 import re
-from dataclasses import dataclass
-from typing import Protocol
 
+from reconciler.emulator.conditions import (
+    SQL_OPERATORS,
+    AnyAddress,
+    AnyIdentity,
+    Combined,
+    Compare,
+    Expression,
+    StartsWith,
+)
 from reconciler.emulator.graph_errors import GraphError, bad_request, unsupported_query
 from reconciler.emulator.selection import ObjectType
-from reconciler.emulator.store import fold
-from reconciler.emulator.wire import JsonObject
 
 _ISSUERS_ALONE = frozenset({"google.com", "facebook.com", "mail", "phone"})
 _TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<word>[A-Za-z0-9_./:$@-]+)|(?P<mark>[(),]))")
 
 
-class Expression(Protocol):
-    """A condition on an object."""
-
-    def sql(self) -> tuple[str, tuple[object, ...]]:
-        """Give the condition on a row of `objects`, and its parameters."""
-        ...
-
-    def matches(self, body: JsonObject) -> bool:
-        """Tell whether it holds for an object."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Compare:
-    """`property eq value`, `ge` or `le`."""
-
-    name: str
-    column: str
-    operator: str
-    value: str | bool
-
-    def sql(self) -> tuple[str, tuple[object, ...]]:
-        """Compare the column."""
-        return f"{self.column} {_SQL_OPERATORS[self.operator]} ?", (self.value,)
-
-    def matches(self, body: JsonObject) -> bool:
-        """Compare the property, text without regard to case."""
-        found = body.get(self.name)
-        if isinstance(self.value, bool) or not isinstance(found, str):
-            return found is not None and found == self.value
-        if self.operator == "eq":
-            return fold(found) == fold(self.value)
-        return found >= self.value if self.operator == "ge" else found <= self.value
-
-
-@dataclass(frozen=True, slots=True)
-class StartsWith:
-    """`startsWith(property, 'text')`."""
-
-    name: str
-    column: str
-    prefix: str
-
-    def sql(self) -> tuple[str, tuple[object, ...]]:
-        """Compare the beginning of the column."""
-        return f"substr({self.column}, 1, ?) = ? COLLATE NOCASE", (len(self.prefix), self.prefix)
-
-    def matches(self, body: JsonObject) -> bool:
-        """Compare the beginning of the property."""
-        return (
-            fold(body.get(self.name) or "").startswith(fold(self.prefix)) and body.get(self.name) is not None
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class AnyAddress:
-    """`otherMails/any(o:o eq 'text')`, the same with `startsWith`, and for `proxyAddresses`."""
-
-    name: str
-    value: str
-    prefix: bool
-    exact: bool
-    """Whether case counts."""
-
-    def sql(self) -> tuple[str, tuple[object, ...]]:
-        """Look the address up."""
-        key = fold(self.value)
-        if self.prefix:
-            condition, parameters = "key >= ? AND substr(key, 1, ?) = ?", (key, len(key), key)
-        else:
-            condition, parameters = "key = ?", (key,)  # type: ignore[assignment]
-        if self.exact:
-            condition += " AND substr(text, 1, ?) = ?"
-            parameters += (len(self.value), self.value)  # type: ignore[assignment]
-        return f"n IN (SELECT n FROM addresses WHERE {condition} AND use = ?)", (*parameters, self.name)  # noqa: S608
-
-    def matches(self, body: JsonObject) -> bool:
-        """Look through the list."""
-        spelt = str if self.exact else fold
-        wanted = spelt(self.value)
-        return any(
-            spelt(text).startswith(wanted) if self.prefix else spelt(text) == wanted
-            for text in body.get(self.name, ())
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class AnyIdentity:
-    """`identities/any(i:i/issuer eq 'x' and i/issuerAssignedId eq 'y')`."""
-
-    issuer: str
-    assigned_id: str | None
-
-    def sql(self) -> tuple[str, tuple[object, ...]]:
-        """Look into the stored object."""
-        condition = "value ->> 'issuer' = ? COLLATE NOCASE"
-        parameters: tuple[object, ...] = (self.issuer,)
-        if self.assigned_id is not None:
-            condition += " AND value ->> 'issuerAssignedId' = ? COLLATE NOCASE"
-            parameters = (self.issuer, self.assigned_id)
-        return f"EXISTS (SELECT 1 FROM json_each(body, '$.identities') WHERE {condition})", parameters
-
-    def matches(self, body: JsonObject) -> bool:
-        """Look through the list."""
-        return any(
-            fold(identity["issuer"]) == fold(self.issuer)
-            and (
-                self.assigned_id is None or fold(identity["issuerAssignedId"] or "") == fold(self.assigned_id)
-            )
-            for identity in body.get("identities", ())
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Combined:
-    """Conditions of which all, or any, must hold."""
-
-    parts: tuple[Expression, ...]
-    every: bool
-
-    def sql(self) -> tuple[str, tuple[object, ...]]:
-        """Join the conditions."""
-        compiled = [part.sql() for part in self.parts]
-        word = " AND " if self.every else " OR "
-        return f"({word.join(sql for sql, _ in compiled)})", tuple(
-            value for _, values in compiled for value in values
-        )
-
-    def matches(self, body: JsonObject) -> bool:
-        """Ask the conditions."""
-        return (all if self.every else any)(part.matches(body) for part in self.parts)
-
-
 def parse_filter(text: str, *, of: ObjectType, proxy_ignores_case: bool = True) -> Expression:
     """Read a `$filter` on objects of one type. Raises `GraphError`."""
     return _Parser(text, of=of, proxy_ignores_case=proxy_ignores_case).parse()
-
-
-_SQL_OPERATORS = {"eq": "=", "ge": ">=", "le": "<="}
 
 
 def _needs_advanced(operator: str) -> GraphError:
@@ -168,7 +36,7 @@ def _needs_advanced(operator: str) -> GraphError:
 
 
 class _Parser:
-    """Recursive descent over the tokens of one filter."""
+    """Recursive descent over the words of one filter."""
 
     def __init__(self, text: str, *, of: ObjectType, proxy_ignores_case: bool) -> None:
         self._of = of
@@ -202,17 +70,17 @@ class _Parser:
         return self._tokens[self._at] if self._at < len(self._tokens) else ""
 
     def _next(self, expected: str | None = None) -> str:
-        token = self._peek()
-        if not token or (expected is not None and token.lower() != expected):
+        word = self._peek()
+        if not word or (expected is not None and word.lower() != expected):
             raise self._malformed()
         self._at += 1
-        return token
+        return word
 
     def _text(self) -> str:
-        token = self._next()
-        if not token.startswith("'"):
+        word = self._next()
+        if not word.startswith("'"):
             raise self._malformed()
-        return token[1:-1].replace("''", "'")
+        return word[1:-1].replace("''", "'")
 
     def _alternatives(self) -> Expression:
         parts = [self._conjunction()]
@@ -229,8 +97,8 @@ class _Parser:
         return parts[0] if len(parts) == 1 else Combined(tuple(parts), every=True)
 
     def _condition(self) -> Expression:
-        token = self._peek()
-        if token == "(":
+        word = self._peek()
+        if word == "(":
             self._depth += 1
             if self._depth > 20:
                 raise self._malformed()
@@ -239,12 +107,12 @@ class _Parser:
             self._next(")")
             self._depth -= 1
             return inner
-        if token.lower() in {"not", "endswith"}:
-            raise _needs_advanced(token)
-        if token.lower() == "startswith":
+        if word.lower() in {"not", "endswith"}:
+            raise _needs_advanced(word)
+        if word.lower() == "startswith":
             return self._starts_with()
-        if token.lower().endswith("/any"):
-            return self._any(token[: -len("/any")])
+        if word.lower().endswith("/any"):
+            return self._any(word[: -len("/any")])
         return self._comparison()
 
     def _starts_with(self) -> Expression:
@@ -281,18 +149,18 @@ class _Parser:
             raise _needs_advanced(operator)
         if operator == "in":
             return self._in(name, column)
-        if operator not in (_SQL_OPERATORS if name == "createdDateTime" else {"eq"}):
+        if operator not in (SQL_OPERATORS if name == "createdDateTime" else {"eq"}):
             raise self._unsupported(name)
         return Compare(name, column, operator, self._value(name))
 
     def _value(self, name: str) -> str | bool:
-        token = self._peek()
-        if token == "null":
+        word = self._peek()
+        if word == "null":
             raise _needs_advanced("eq null")
         if name == "accountEnabled":
             if self._next() not in {"true", "false"}:
                 raise self._malformed()
-            return token == "true"
+            return word == "true"
         if name == "createdDateTime":
             return self._next()
         return self._text()

@@ -17,8 +17,8 @@ from reconciler.emulator.pauses import Pauses
 from reconciler.emulator.quotas import Quotas
 from reconciler.emulator.replicas import late_bodies
 from reconciler.emulator.router import dispatch
-from reconciler.emulator.seed import switches_of
 from reconciler.emulator.store import Store
+from reconciler.emulator.switches import switches_of
 from reconciler.emulator.wire import GraphRequest, GraphResponse, dump
 from reconciler.model import format_instant
 

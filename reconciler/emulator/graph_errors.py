@@ -28,7 +28,10 @@ class GraphError(Exception):
         self.headers = dict(headers or {})
 
     def envelope(self, *, request_id: str, client_request_id: str) -> dict[str, Any]:
-        """Write the error as Graph does. Source: https://learn.microsoft.com/graph/errors"""
+        """Write the error as Graph does.
+
+        Source: https://learn.microsoft.com/graph/errors
+        """
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.details:
             error["details"] = [dict(detail) for detail in self.details]
@@ -118,7 +121,10 @@ NO_RIGHTS_OVER_TARGET = "Generic authorization exception."
 INVITATIONS_CLOSED = (
     "Guest invitations not allowed for your company. Contact your company administrator for more details."
 )
-VERIFIED_DOMAIN = "This user cannot be invited because the domain of the user's email address is a verified domain of this directory."
+VERIFIED_DOMAIN = (
+    "This user cannot be invited because the domain of the user's email address is a verified domain of "
+    "this directory."
+)
 ALREADY_EXISTS = (
     "The invited user already exists in the directory as object ID: {id}. "
     "They can use that account to sign in to shared apps and resources."
@@ -132,8 +138,8 @@ ACCOUNT_DISABLED = (
 GROUP_ADDRESS = "Group email address is not supported"
 MALFORMED_ADDRESS = "The Primary SMTP Address is an invalid value"
 CROSS_TENANT_BLOCKED = (
-    "This invitation is blocked by cross-tenant access settings. Admins in both your organization and the invited "
-    "user's organization must configure cross-tenant access settings to allow the invitation."
+    "This invitation is blocked by cross-tenant access settings. Admins in both your organization and the "
+    "invited user's organization must configure cross-tenant access settings to allow the invitation."
 )
 DOMAIN_DENIED = "The invitation could not be sent: domain blocked by policy."  # invented
 NOT_A_GUEST = "The redemption of this user cannot be reset because the user was not invited."  # invented

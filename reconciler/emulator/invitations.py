@@ -9,7 +9,7 @@ import secrets
 import uuid
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from reconciler.emulator import graph_errors
 from reconciler.emulator.call import Call, Origin, create, stamp, write
@@ -29,8 +29,9 @@ from reconciler.model import InvitesFrom
 
 _REFUSED = re.compile(r'[~!#$%^&*()+=\[\]{}\\/|;:"<>?,\s]')
 _KNOWN = frozenset({
-    "invitedUserEmailAddress", "inviteRedirectUrl", "invitedUserDisplayName", "invitedUserType", "sendInvitationMessage",
-    "invitedUserMessageInfo", "resetRedemption", "invitedUser", "invitedUserSponsors",
+    "invitedUserEmailAddress", "inviteRedirectUrl", "invitedUserDisplayName", "invitedUserType",
+    "sendInvitationMessage", "invitedUserMessageInfo", "resetRedemption", "invitedUser",
+    "invitedUserSponsors",
 })  # fmt: skip
 _PENDING = "PendingAcceptance"
 
@@ -56,7 +57,8 @@ def invite(call: Call) -> GraphResponse:
 
 def redeem_link(tenant_id: str, guest: StoredObject) -> str:
     """Give the link that redeems the guest's live invitation: whoever holds it can do so."""
-    inner = f"https://invitations.microsoft.com/redeem/?tenant={tenant_id}&user={guest.id}&ticket={quote(guest.ticket or '')}&ver=2.0"
+    parameters = {"tenant": tenant_id, "user": guest.id, "ticket": guest.ticket, "ver": "2.0"}
+    inner = f"https://invitations.microsoft.com/redeem/?{urlencode(parameters)}"
     return f"https://login.microsoftonline.com/redeem?rd={quote(inner, safe='')}"
 
 

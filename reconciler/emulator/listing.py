@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from reconciler.emulator.call import Call
-from reconciler.emulator.filters import Expression, parse_filter
+from reconciler.emulator.conditions import Expression
+from reconciler.emulator.filters import parse_filter
 from reconciler.emulator.graph_errors import GraphError, bad_request, unsupported_query
 from reconciler.emulator.selection import ObjectType
 from reconciler.emulator.wire import GraphRequest, GraphResponse, dump
@@ -19,7 +20,8 @@ from reconciler.emulator.wire import GraphRequest, GraphResponse, dump
 _MAX_PAGE = 999
 _DEFAULT_PAGE = 100
 _KNOWN = frozenset({
-    "$filter", "$select", "$top", "$skip", "$skiptoken", "$count", "$search", "$orderby", "$expand", "$format",
+    "$filter", "$select", "$top", "$skip", "$skiptoken", "$count", "$search", "$orderby", "$expand",
+    "$format",
 })  # fmt: skip
 
 
@@ -69,7 +71,12 @@ def list_page(call: Call, collection: Collection, *parameters: object) -> GraphR
         if body is not None and (expression is None or expression.matches(body))
     ]
     found.sort()
-    return _page(request, collection, names, found, size)
+    head = {"@odata.context": collection_context(request, collection.context, names)}
+    if len(found) > size:
+        head["@odata.nextLink"] = next_link(request, found[size - 1][0])
+    # The objects are JSON text already.
+    content = f'{dump(head)[:-1]},"value":[{",".join(text for _, text in found[:size])}]}}'
+    return GraphResponse(status=200, content=content.encode())
 
 
 def collection_context(request: GraphRequest, context: str, names: Sequence[str]) -> str:
@@ -88,22 +95,6 @@ def _filter(call: Call, of: ObjectType) -> Expression | None:
     if text is None:
         return None
     return parse_filter(text, of=of, proxy_ignores_case=call.switches.proxy_filter_ignores_case)
-
-
-def _page(
-    request: GraphRequest,
-    collection: Collection,
-    names: Sequence[str],
-    found: Sequence[tuple[int, str]],
-    size: int,
-) -> GraphResponse:
-    """Put a page together from objects that are JSON text already."""
-    head = {"@odata.context": collection_context(request, collection.context, names)}
-    if len(found) > size:
-        head["@odata.nextLink"] = next_link(request, found[size - 1][0])
-    texts = [text for _, text in found[:size]]
-    content = f'{dump(head)[:-1]},"value":[{",".join(texts)}]}}'
-    return GraphResponse(status=200, content=content.encode())
 
 
 def refuse_advanced(request: GraphRequest) -> None:
@@ -167,7 +158,10 @@ def continued(options: Mapping[str, str]) -> int:
 
 
 def expired_page_token() -> GraphError:
-    """Refuse a link to a next page. Source: https://github.com/microsoftgraph/msgraph-sdk-dotnet/issues/2254"""
+    """Refuse a link to a next page.
+
+    Source: https://github.com/microsoftgraph/msgraph-sdk-dotnet/issues/2254
+    """
     return GraphError(
         400,
         "Directory_ExpiredPageToken",

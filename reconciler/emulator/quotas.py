@@ -14,6 +14,12 @@ from reconciler.emulator.graph_errors import GraphError
 from reconciler.emulator.wire import GraphRequest
 
 _WARN_FROM = 0.8
+_REASONS = {
+    "resourceUnits": "ResourceUnitLimitExceeded",
+    "writes": "WriteLimitExceeded",
+    "tenantWrites": "WriteLimitExceeded",
+    "invitations": "RequestLimitExceeded",
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,17 +59,16 @@ class Quotas:
         units = 3500 if users < 50 else 5000 if users <= 500 else 8000
         now = clock.seconds()
 
-        def bucket(name: str, limit: int, per: int, scope: str, reason: str) -> _Bucket:
+        def bucket(name: str, limit: int, per: int, *, scope: str) -> _Bucket:
             own = document.get(name, {})
             limit, per = own.get("limit", limit), own.get("per", per)
+            reason = _REASONS[name]
             return _Bucket(scope=scope, reason=reason, limit=limit, per=per, tokens=limit, filled_at=now)
 
-        self._units = bucket(
-            "resourceUnits", units, 10, "Tenant_Application/ReadWrite", "ResourceUnitLimitExceeded"
-        )
-        self._writes = bucket("writes", 3000, 150, "Tenant_Application/Write", "WriteLimitExceeded")
-        self._tenant_writes = bucket("tenantWrites", 18000, 300, "Tenant/Write", "WriteLimitExceeded")
-        self._invitations = bucket("invitations", 150, 5, "Tenant/ReadWrite", "RequestLimitExceeded")
+        self._units = bucket("resourceUnits", units, 10, scope="Tenant_Application/ReadWrite")
+        self._writes = bucket("writes", 3000, 150, scope="Tenant_Application/Write")
+        self._tenant_writes = bucket("tenantWrites", 18000, 300, scope="Tenant/Write")
+        self._invitations = bucket("invitations", 150, 5, scope="Tenant/ReadWrite")
         # Whether an invitation spends the directory's write quota too is not documented: yes, to be careful.
         self._invitations_are_writes = document.get("invitationsAreWrites", True)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
 from reconciler.emulator.call import Origin, stamp, write
-from reconciler.emulator.seed import identities_of
+from reconciler.emulator.planting import identities_of
 from reconciler.emulator.store import Store, StoredObject, fold
 from reconciler.emulator.switches import Switches
 
@@ -36,7 +36,7 @@ def redeem(store: Store, switches: Switches, *, link: str, account: str, now: da
     guest = next(store.find("ticket = ? AND deleted IS NULL", ticket), None) if ticket else None
     if guest is None:
         return SignIn(result="refused", id=None, reason="the link is not valid, or not any more")
-    return _bind(store, switches, guest, account, now)
+    return _bind(store, switches, guest, account=account, now=now)
 
 
 def sign_in(store: Store, switches: Switches, *, account: str, now: datetime) -> SignIn:
@@ -48,7 +48,7 @@ def sign_in(store: Store, switches: Switches, *, account: str, now: datetime) ->
         return SignIn(result="signed-in", id=bound.id, reason="the account is bound to this guest")
     for guest in store.find("state = ? AND deleted IS NULL", _PENDING):
         if fold(account) in could_redeem(guest, switches):
-            return _bind(store, switches, guest, account, now)
+            return _bind(store, switches, guest, account=account, now=now)
     return SignIn(
         result="refused", id=None, reason="no guest is bound to the account or waits for its address"
     )
@@ -75,7 +75,7 @@ def _bound_to(store: Store, account: str) -> StoredObject | None:
     return next(store.find("account = ? AND deleted IS NULL", account), None)
 
 
-def _bind(store: Store, switches: Switches, guest: StoredObject, account: str, now: datetime) -> SignIn:
+def _bind(store: Store, switches: Switches, guest: StoredObject, *, account: str, now: datetime) -> SignIn:
     domain = account.rpartition("@")[2].lower()
     if domain in switches.denied_domains or domain in switches.cross_tenant_blocked_domains:
         return SignIn(result="refused", id=None, reason="the tenant lets nobody of this domain in")

@@ -100,8 +100,8 @@ USER = ObjectType(
         "officeLocation", "preferredLanguage", "surname", "userPrincipalName", "id",
     ),
     known=frozenset({
-        "accountEnabled", "businessPhones", "city", "companyName", "country", "createdDateTime", "creationType",
-        "deletedDateTime", "department", "displayName", "employeeId", "externalUserState",
+        "accountEnabled", "businessPhones", "city", "companyName", "country", "createdDateTime",
+        "creationType", "deletedDateTime", "department", "displayName", "employeeId", "externalUserState",
         "externalUserStateChangeDateTime", "givenName", "id", "identities", "imAddresses",
         "isManagementRestricted", "jobTitle", "mail", "mailNickname", "mobilePhone", "officeLocation",
         "onPremisesImmutableId", "onPremisesSyncEnabled", "otherMails", "passwordProfile", "postalCode",
@@ -129,10 +129,13 @@ USER = ObjectType(
 GROUP = ObjectType(
     kind="group",
     name="group",
-    default=("id", "displayName", "description", "mail", "mailEnabled", "mailNickname", "proxyAddresses", "securityEnabled"),
+    default=(
+        "id", "displayName", "description", "mail", "mailEnabled", "mailNickname", "proxyAddresses",
+        "securityEnabled",
+    ),
     known=frozenset({
-        "id", "displayName", "description", "groupTypes", "isAssignableToRole", "mail", "mailEnabled", "mailNickname",
-        "proxyAddresses", "securityEnabled", "visibility",
+        "id", "displayName", "description", "groupTypes", "isAssignableToRole", "mail", "mailEnabled",
+        "mailNickname", "proxyAddresses", "securityEnabled", "visibility",
     }),
     lists=frozenset({"groupTypes", "proxyAddresses"}),
     columns={"id": "id", "displayName": "name", "mail": "mail"},
@@ -141,7 +144,10 @@ GROUP = ObjectType(
 CONTACT = ObjectType(
     kind="contact",
     name="orgContact",
-    default=("id", "displayName", "companyName", "department", "givenName", "mail", "mailNickname", "proxyAddresses", "surname"),
+    default=(
+        "id", "displayName", "companyName", "department", "givenName", "mail", "mailNickname",
+        "proxyAddresses", "surname",
+    ),
     known=frozenset({
         "id", "displayName", "companyName", "department", "givenName", "jobTitle", "mail", "mailNickname",
         "onPremisesSyncEnabled", "proxyAddresses", "surname",

@@ -1,7 +1,6 @@
-"""Serving the emulator on loopback: in a thread of this process, or in the foreground."""
+"""Serving the emulator on loopback, in a thread of this process."""
 
 import contextlib
-import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +11,6 @@ from typing import Any
 import uvicorn
 
 from reconciler.emulator.app import CuttableProtocol, make_app
-from reconciler.emulator.applications import applications_from
 from reconciler.emulator.auth import Authorizer
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.faults import FaultPlan
@@ -20,7 +18,7 @@ from reconciler.emulator.gateway import Gateway
 from reconciler.emulator.permissions import TokenAuthorizer
 from reconciler.emulator.seed import Seed, plant
 from reconciler.emulator.store import Store
-from reconciler.emulator.tokens import TokenService
+from reconciler.emulator.stored_tokens import tokens_of
 
 _HOST = "127.0.0.1"
 
@@ -69,88 +67,36 @@ def serve(
     Raises `OSError` when the port is taken or the state cannot be kept, `UsageError` when the state is
     of another version, `ValueError` for a switch that does not exist.
     """
-    with _prepared(state, seed=seed, port=port, switches=switches, authorizer=authorizer, faults=faults) as (
-        server,
-        listener,
-    ):
-        # The socket listens before the thread runs: who connects early waits in its queue.
-        thread = threading.Thread(target=server.run, args=([listener],), name="emulator")
-        thread.start()
-        try:
-            yield RunningEmulator(root=_root(listener))
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-def run_forever(
-    state: Path | None,
-    *,
-    seed: Seed | None = None,
-    port: int = 0,
-    switches: Mapping[str, Any] | None = None,
-    authorizer: Authorizer | None = None,
-    faults: FaultPlan | None = None,
-    announce: Callable[[RunningEmulator], None],
-) -> None:
-    """Serve in the foreground until the process is told to end (SIGINT, SIGTERM).
-
-    Takes and raises the same as `serve`; `announce` is called once, when connections are taken.
-    """
-    with _prepared(state, seed=seed, port=port, switches=switches, authorizer=authorizer, faults=faults) as (
-        server,
-        listener,
-    ):
-        announce(RunningEmulator(root=_root(listener)))
-        with uvicorn.Server.capture_signals(server):
-            server.run([listener])
-
-
-@contextlib.contextmanager
-def _prepared(
-    state: Path | None,
-    *,
-    seed: Seed | None,
-    port: int,
-    switches: Mapping[str, Any] | None,
-    authorizer: Authorizer | None,
-    faults: FaultPlan | None,
-) -> Iterator[tuple[_Server, socket.socket]]:
     if state is not None:
         state.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(Store(state)) as store, contextlib.closing(_listen(port)) as listener:
         with store.transaction():
             plant(store, seed or Seed(document={}), switches=switches)
-            if authorizer is None:
-                authorizer = TokenAuthorizer(token_service(store))
-        gateway = Gateway(store, authorizer, Clock(), faults)
-        config = uvicorn.Config(
-            make_app(gateway),
-            http=CuttableProtocol,
-            log_config=None,
-            log_level="error",
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=1,
-            server_header=False,
-        )
-        yield _Server(config, gateway.give_up), listener
+        gateway = Gateway(store, authorizer or TokenAuthorizer(tokens_of(store)), Clock(), faults)
+        server = _server(gateway)
+        # The socket listens before the thread runs: who connects early waits in its queue.
+        thread = threading.Thread(target=server.run, args=([listener],), name="emulator")
+        thread.start()
+        try:
+            yield RunningEmulator(root=f"http://{_HOST}:{listener.getsockname()[1]}")
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
-def token_service(store: Store) -> TokenService:
-    """Give the tenant's token service: all who share the state sign with the same key."""
-    if store.meta("token-key") is None:
-        store.set_meta("token-key", secrets.token_hex(32))
-    return TokenService(
-        tenant_id=store.meta("organization")["id"],
-        applications=applications_from(store.meta("seed").get("applications", ())),
-        key=bytes.fromhex(store.meta("token-key")),
+def _server(gateway: Gateway) -> _Server:
+    config = uvicorn.Config(
+        make_app(gateway),
+        http=CuttableProtocol,
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=1,
+        server_header=False,
     )
-
-
-def _root(listener: socket.socket) -> str:
-    return f"http://{_HOST}:{listener.getsockname()[1]}"
+    return _Server(config, gateway.give_up)
 
 
 def _listen(port: int) -> socket.socket:

@@ -65,10 +65,23 @@ class Store:
     """One connection to the state; not for use by several threads at once."""
 
     def __init__(self, file: Path | None) -> None:
-        """Open the file, or a state that lives in memory for `None`. Creates the tables of a new one."""
-        self._db = sqlite3.connect(
-            file or ":memory:", isolation_level=None, check_same_thread=False, timeout=30
-        )
+        """Open the file, or a state that lives in memory for `None`. Creates the tables of a new one.
+
+        Raises `UsageError` when the file cannot be opened or is no state of this version.
+        """
+        try:
+            self._db = sqlite3.connect(
+                file or ":memory:", isolation_level=None, check_same_thread=False, timeout=30
+            )
+            self._open(file)
+        except sqlite3.Error as error:
+            raise UsageError(
+                f"{file} cannot be used as the emulator's state: {error}",
+                rule="emulator-state",
+                hint="name a file that can be written; an unusable one may be deleted",
+            ) from error
+
+    def _open(self, file: Path | None) -> None:
         self._db.row_factory = sqlite3.Row
         # Written pages outlive a killed process without being synced; only a power cut could lose them.
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536;")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from reconciler.emulator.store import Store
 from reconciler.model import InvitesFrom
 
 
@@ -77,6 +78,11 @@ class Switches:
                 raise ValueError(f"there is no switch {name!r}; there are {', '.join(sorted(known))}")
             turned[known[name]] = _checked(name, value, getattr(self, known[name]))
         return replace(self, **turned)
+
+
+def switches_of(store: Store) -> Switches:
+    """Give the switches as they are now, whoever of those who share the state turned them."""
+    return Switches().turned(store.meta("switches"))
 
 
 def _camel(name: str) -> str:

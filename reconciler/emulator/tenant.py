@@ -14,7 +14,10 @@ def organization_of(store: Store) -> JsonObject:
 
 
 def read_organization(call: Call) -> GraphResponse:
-    """Answer `GET /organization`. Source: https://learn.microsoft.com/graph/api/organization-list"""
+    """Answer `GET /organization`.
+
+    Source: https://learn.microsoft.com/graph/api/organization-list
+    """
     item = chosen(organization_of(call.store), call.request.options.get("$select"), "organization")
     context = collection_context(call.request, "organization", tuple(item))
     return GraphResponse.of({"@odata.context": context, "value": [item]})

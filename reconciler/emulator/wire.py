@@ -53,7 +53,8 @@ class GraphRequest:
             known = name if name.startswith("$") else f"${name}"
             if known in options:
                 raise bad_request(
-                    f"Query option '{known}' was specified more than once, but it must be specified at most once."
+                    f"Query option '{known}' was specified more than once, but it must be specified at "
+                    "most once."
                 )
             options[known] = value
         return options
@@ -68,7 +69,8 @@ class GraphRequest:
             parsed = None
         if not isinstance(parsed, dict):
             raise bad_request(
-                "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."
+                "Unable to read JSON request payload. Please ensure Content-Type header is set and payload "
+                "is of valid JSON format."
             )
         return parsed
 
