@@ -6,6 +6,8 @@ looks different in the new plan, so approval recognises the goal as well as the 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from operator import itemgetter
 
 from reconciler.model import (
     Change,
@@ -108,13 +110,16 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
 
 
 def _by_guest(approved: Iterable[Plan]) -> Mapping[ObjectId, list[Change]]:
-    """Collect the approved changes of each guest, newest plan first; the digest settles a draw."""
-    newest_first = sorted(approved, key=lambda plan: (plan.created_at, plan.digest), reverse=True)
-    records: dict[ObjectId, list[Change]] = {}
-    for plan in newest_first:
+    """Collect the approved changes of each guest, those of the newest plan first."""
+    records: dict[ObjectId, list[tuple[datetime, str, Change]]] = {}
+    for plan in approved:
         for change in plan.changes:
-            records.setdefault(change.id, []).append(change)
-    return records
+            # The text only settles a draw, so that the order of the files never matters.
+            records.setdefault(change.id, []).append((plan.created_at, repr(change), change))
+    return {
+        guest: [change for _, _, change in sorted(found, key=itemgetter(0, 1), reverse=True)]
+        for guest, found in records.items()
+    }
 
 
 def _fitting(change: Change, candidates: Sequence[Change]) -> Change | None:
