@@ -1,0 +1,547 @@
+"""Observing a tenant whose answers a test writes by hand: pages, odd rows, missing permissions."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+import pytest
+
+from reconciler.errors import AccessDenied, UnexpectedAnswer, WrongTenant
+from reconciler.graph.client import Terms
+from reconciler.graph.observe import GraphReader, open_reader
+from reconciler.model import (
+    AddressUse,
+    Caller,
+    EmailAddress,
+    Identity,
+    InvitesFrom,
+    Live,
+    ObjectId,
+    OwnerKind,
+    ProxyAddress,
+    RedemptionState,
+)
+from tests.samples.directory import declared, desired
+from tests.samples.plans import TENANT, guest_id
+from tests.stand_in import TOKEN, Reply, Request, StandIn, Tokens, stand_in
+
+GROUP, OTHER_GROUP, PERSON = guest_id(70), guest_id(71), guest_id(80)
+FORBIDDEN = Reply(status=403, body={"error": {"code": "Authorization_RequestDenied", "message": ""}})
+NOT_FOUND = Reply(status=404, body={"error": {"code": "Request_ResourceNotFound", "message": ""}})
+EXPIRED = Reply(status=400, body={"error": {"code": "Directory_ExpiredPageToken", "message": ""}})
+
+Answer = Reply | Callable[[Request], Reply]
+
+
+def user(number: int, **fields: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": guest_id(number),
+        "userPrincipalName": f"guest{number}_old.example#EXT#@contoso.onmicrosoft.com",
+        "displayName": f"Guest {number}",
+        "userType": "Guest",
+        "accountEnabled": True,
+        "creationType": "Invitation",
+        "externalUserState": "Accepted",
+        "externalUserStateChangeDateTime": "2026-01-15T09:30:00Z",
+        "mail": f"guest{number}@old.example",
+        "otherMails": [f"guest{number}@old.example"],
+        "proxyAddresses": [f"SMTP:guest{number}@old.example"],
+        "identities": [],
+        "onPremisesSyncEnabled": None,
+    }
+    return {**row, **fields}
+
+
+def rows(*values: object) -> Reply:
+    return Reply(body={"value": list(values)})
+
+
+@dataclass(slots=True)
+class Graph:
+    """A directory made of answers by path; batches are taken apart. What is missing is not found."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    directory: StandIn | None = None
+
+    def __call__(self, request: Request) -> Reply:
+        """Answer a request or, one by one, the items of a batch."""
+        if request.path != "/$batch":
+            return self._one(request)
+        items = [
+            (item["id"], self._one(Request(method="GET", target=item["url"], headers={}, body=b"")))
+            for item in request.json["requests"]
+        ]
+        return Reply(
+            body={
+                "responses": [{"id": key, "status": reply.status, "body": reply.body} for key, reply in items]
+            }
+        )
+
+    def _one(self, request: Request) -> Reply:
+        answer = self.answers.get(request.path, NOT_FOUND)
+        return answer if isinstance(answer, Reply) else answer(request)
+
+    def link(self, path: str) -> str:
+        """Give an absolute link to a path."""
+        assert self.directory is not None
+        return f"{self.directory.root}/v1.0{path}"
+
+    def page(self, path: str, *values: object) -> Reply:
+        """Give a page that is followed by another."""
+        return Reply(body={"value": list(values), "@odata.nextLink": self.link(path)})
+
+    def asked(self, path: str) -> int:
+        """Count the requests to a path, outside batches."""
+        assert self.directory is not None
+        return sum(request.path == path for request in self.directory.requests)
+
+
+def quiet(**answers: Answer) -> Graph:
+    """Make a tenant where nothing stands in the way, with these answers instead; `_` is a slash."""
+    plain: dict[str, Answer] = {
+        "/organization": rows({"id": TENANT, "displayName": "Contoso", "verifiedDomains": []}),
+        "/policies/authorizationPolicy": Reply(body={"allowInvitesFrom": "everyone"}),
+        "/roleManagement/directory/roleAssignments": rows(),
+        "/roleManagement/directory/roleEligibilityScheduleInstances": rows(),
+        "/users": rows(),
+        "/groups": rows(),
+        "/contacts": rows(),
+    }
+    return Graph(answers={**plain, **{name.replace("_", "/"): answer for name, answer in answers.items()}})
+
+
+ASSIGNMENTS = "/roleManagement/directory/roleAssignments"
+ELIGIBILITIES = "/roleManagement/directory/roleEligibilityScheduleInstances"
+POLICY = "/policies/authorizationPolicy"
+
+
+@contextlib.asynccontextmanager
+async def reading(graph: Graph, token: str = TOKEN) -> AsyncIterator[GraphReader]:
+    async with stand_in(graph) as directory:
+        graph.directory = directory
+        async with open_reader(directory.root, Tokens(token), terms=Terms(call_seconds=5)) as reader:
+            yield reader
+
+
+async def observe(graph: Graph, *numbers: int, token: str = TOKEN) -> Live:
+    """Observe a tree that declares these guests as they are."""
+    tree = desired(*(declared(number, f"guest{number}@old.example") for number in numbers))
+    async with reading(graph, token) as reader:
+        return await reader.observe(tree)
+
+
+async def test_row_becomes_a_guest() -> None:
+    """Every property of a row finds its place, sorted, and addresses keep their spelling."""
+    row = user(
+        1,
+        id=guest_id(1).upper(),
+        otherMails=["b@old.example", "A@old.example"],
+        proxyAddresses=["smtp:z@old.example", "SMTP:a@old.example", "x500:/o=contoso", "sip:a@old.example"],
+        identities=[{"signInType": "federated", "issuer": "mail", "issuerAssignedId": "a@old.example"}],
+        onPremisesSyncEnabled=True,
+        accountEnabled=False,
+        externalUserStateChangeDateTime="2026-01-15T09:30:00.1234567Z",
+    )
+    guest = (await observe(quiet(_users=rows(row)), 1)).guests[guest_id(1)]
+    assert [address.text for address in guest.other_mails] == ["A@old.example", "b@old.example"]
+    assert guest.proxy_addresses == (
+        ProxyAddress(address=EmailAddress("a@old.example"), primary=True),
+        ProxyAddress(address=EmailAddress("z@old.example"), primary=False),
+    )
+    assert guest.identities == (
+        Identity(sign_in_type="federated", issuer="mail", issuer_assigned_id="a@old.example"),
+    )
+    assert guest.on_premises_synced
+    assert not guest.account_enabled
+    assert guest.state_changed_at == datetime(2026, 1, 15, 9, 30, 0, 123456, tzinfo=UTC)
+
+
+async def test_row_of_nulls_becomes_a_guest_who_is_none() -> None:
+    """Graph leaves out what has no value; what is left is a user who was not invited."""
+    row = {"id": guest_id(1), "userPrincipalName": "mara@contoso.example"}
+    guest = (await observe(quiet(_users=rows(row)), 1)).guests[guest_id(1)]
+    assert (guest.mail, guest.other_mails, guest.state, guest.state_changed_at) == (None, (), None, None)
+    assert guest.account_enabled
+    assert not guest.is_b2b
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"id": "17"}, "without an id"),
+        ({"id": None}, "without an id"),
+        ({"userPrincipalName": None}, "userPrincipalName"),
+        ({"displayName": 7}, "displayName"),
+        ({"accountEnabled": "yes"}, "accountEnabled"),
+        ({"externalUserState": "Hesitating"}, "externalUserState"),
+        ({"externalUserStateChangeDateTime": "yesterday"}, "externalUserStateChangeDateTime"),
+        ({"externalUserStateChangeDateTime": "2026-01-15T09:30:00"}, "externalUserStateChangeDateTime"),
+        ({"mail": ["a@old.example"]}, "mail"),
+        ({"otherMails": "a@old.example"}, "otherMails"),
+        ({"otherMails": [None]}, "otherMails"),
+        ({"proxyAddresses": [1]}, "proxyAddresses"),
+        ({"identities": ["mail"]}, "identities"),
+        ({"identities": [{"issuer": 1}]}, "issuer"),
+    ],
+)
+async def test_row_of_an_unknown_shape_is_an_error_that_names_the_property(
+    fields: Mapping[str, Any], named: str
+) -> None:
+    """A property that is not as documented ends the reading; its value is not shown."""
+    with pytest.raises(UnexpectedAnswer, match=named):
+        await observe(quiet(_users=rows(user(1, **fields))), 1)
+
+
+async def test_rows_nobody_declared_are_counted_once_and_not_looked_into() -> None:
+    """Undeclared guests are counted by id, internal ones and odd values in them do not matter."""
+    other = user(2, externalUserState="Hesitating")
+    internal = user(3, creationType=None, externalUserState=None)
+    live = await observe(quiet(_users=rows(user(1), other, other, internal)), 1)
+    assert (live.unmanaged, live.listed_all) == (1, True)
+
+
+async def test_doubled_declared_row_is_one_guest() -> None:
+    """Pages are no snapshot: a guest shown twice is one guest."""
+    live = await observe(quiet(_users=rows(user(1), user(1))), 1)
+    assert set(live.guests) == {guest_id(1)}
+
+
+async def test_listing_goes_on_while_it_is_the_cheaper_way() -> None:
+    """With many declared guests all pages are read, and nobody is asked for by id."""
+    graph = quiet()
+    graph.answers["/users"] = lambda _: graph.page("/users/page2", *map(user, range(1, 31)))
+    graph.answers["/users/page2"] = rows(*map(user, range(31, 61)))
+    live = await observe(graph, *range(1, 42))
+    assert (len(live.guests), live.unmanaged, live.listed_all) == (41, 19, True)
+    assert graph.asked("/$batch") == 0
+
+
+async def test_listing_stops_when_asking_by_id_is_cheaper() -> None:
+    """With few declared guests the listing is left after as many pages as batches would cost."""
+    graph = quiet()
+    graph.answers["/users"] = lambda _: graph.page("/users/page2", user(1), user(7))
+    for number in (2, 3):
+        graph.answers[f"/users/{guest_id(number)}"] = Reply(body=user(number))
+    live = await observe(graph, 1, 2, 3)
+    assert (set(live.guests), live.unmanaged, live.listed_all) == (
+        {guest_id(1), guest_id(2), guest_id(3)},
+        1,
+        False,
+    )
+    assert graph.asked("/users/page2") == 0
+    assert list(live.guests) == sorted(live.guests)
+
+
+async def test_expired_page_begins_the_listing_again() -> None:
+    """After an expired page nothing of the listing so far is kept."""
+    graph = quiet()
+    turns = iter([user(1, displayName="stale"), user(1, displayName="fresh")])
+    pages = iter([EXPIRED, rows(user(2))])
+    graph.answers["/users"] = lambda _: graph.page("/users/page2", next(turns))
+    graph.answers["/users/page2"] = lambda _: next(pages)
+    live = await observe(graph, *range(1, 42))
+    assert live.guests[guest_id(1)].display_name == "fresh"
+    assert graph.asked("/users") == 2
+
+
+async def test_pages_that_always_expire_are_an_error() -> None:
+    """A listing that can never be finished ends in an error, after a few tries."""
+    graph = quiet(_users=EXPIRED)
+    with pytest.raises(UnexpectedAnswer, match="expired"):
+        await observe(graph, 1)
+    assert graph.asked("/users") == 4
+
+
+async def test_listing_in_a_circle_is_an_error() -> None:
+    """A listing that leads back to a page it showed ends in an error."""
+    graph = quiet()
+    graph.answers["/users"] = lambda _: graph.page("/users/again")
+    graph.answers["/users/again"] = lambda _: graph.page("/users/again")
+    with pytest.raises(UnexpectedAnswer, match="circle"):
+        await observe(graph, *range(1, 62))
+
+
+async def test_listing_that_fails_is_an_error() -> None:
+    """A page that is refused ends the reading: a part of a listing is never used."""
+    graph = quiet()
+    graph.answers["/users"] = lambda _: graph.page("/users/page2", user(1))
+    graph.answers["/users/page2"] = Reply(status=400)
+    with pytest.raises(UnexpectedAnswer, match="status 400"):
+        await observe(graph, *range(1, 42))
+
+
+async def test_user_by_id_must_be_the_one_asked_for() -> None:
+    """An answer about somebody else is an error."""
+    graph = quiet()
+    graph.answers[f"/users/{guest_id(1)}"] = Reply(body=user(2))
+    with pytest.raises(UnexpectedAnswer, match="another one"):
+        await observe(graph, 1)
+
+
+async def test_missing_ids_are_looked_for_among_deleted_users() -> None:
+    """An id that is no user may be a deleted one, or none at all."""
+    graph = quiet()
+    graph.answers[f"/directory/deletedItems/{guest_id(1)}"] = Reply(body={"id": guest_id(1)})
+    live = await observe(graph, 1, 2)
+    assert live.deleted == {guest_id(1)}
+    assert live.guests == {}
+
+
+async def test_unexpected_answer_about_deleted_users_is_an_error() -> None:
+    """What is neither found nor missing nor forbidden is an error."""
+    graph = quiet()
+    graph.answers[f"/directory/deletedItems/{guest_id(1)}"] = Reply(status=400)
+    with pytest.raises(UnexpectedAnswer, match="deleted users"):
+        await observe(graph, 1)
+
+
+@pytest.mark.parametrize(
+    "organization",
+    [
+        Reply(status=400),
+        rows(),
+        rows({"id": TENANT}),
+        rows({"id": TENANT, "verifiedDomains": [{}]}),
+        rows({"id": TENANT, "verifiedDomains": ["contoso.example"]}),
+    ],
+)
+async def test_organization_of_an_unknown_shape_is_an_error(organization: Reply) -> None:
+    """The tenant must say who it is and which domains are its own."""
+    with pytest.raises(UnexpectedAnswer, match="the tenant"):
+        await observe(quiet(_organization=organization))
+
+
+async def test_wrong_tenant_is_named_with_its_name_where_there_is_one() -> None:
+    """The refusal names both tenants."""
+    other = "00000000-0000-4000-8000-0000000000ff"
+    with pytest.raises(WrongTenant, match=rf"{TENANT}.*{other} \(Fabrikam\)"):
+        await observe(
+            quiet(_organization=rows({"id": other, "displayName": "Fabrikam", "verifiedDomains": []}))
+        )
+    with pytest.raises(WrongTenant, match=f"{other}$"):
+        await observe(quiet(_organization=rows({"id": other, "verifiedDomains": []})))
+
+
+def token(**claims: str) -> str:
+    return jwt.encode(claims, "k" * 32, algorithm="HS256")
+
+
+async def test_token_tells_the_tenant_when_the_organization_is_not_readable() -> None:
+    """Without the permission to read it the token's tenant is compared; domains stay unknown."""
+    live = await observe(quiet(_organization=FORBIDDEN), token=token(tid=TENANT.upper()))
+    assert (live.tenant_id, live.verified_domains) == (TENANT, None)
+    (unread,) = live.not_checked
+    assert (unread.permission, unread.essential) == ("Organization.Read.All", True)
+    with pytest.raises(WrongTenant):
+        await observe(quiet(_organization=FORBIDDEN), token=token(tid=guest_id(9)))
+    with pytest.raises(AccessDenied, match="which tenant"):
+        await observe(quiet(_organization=FORBIDDEN))
+
+
+async def test_token_with_scopes_speaks_for_a_person() -> None:
+    """A delegated token is told from an application's, an opaque one counts as an application's."""
+    assert (await observe(quiet(), token=token(scp="User.Read"))).caller is Caller.PERSON
+    assert (await observe(quiet(), token=token(idtyp="app"))).caller is Caller.APPLICATION
+    assert (await observe(quiet())).caller is Caller.APPLICATION
+
+
+async def test_invitation_policy_is_read_or_told_to_be_missing() -> None:
+    """The policy is known, forbidden, or of a shape that is an error."""
+    closed = quiet()
+    closed.answers[POLICY] = Reply(body={"allowInvitesFrom": "none"})
+    assert (await observe(closed)).invites_from is InvitesFrom.NONE
+    closed.answers[POLICY] = FORBIDDEN
+    live = await observe(closed)
+    assert live.invites_from is None
+    assert [unread.permission for unread in live.not_checked] == ["Policy.Read.All"]
+    for strange in (Reply(body={"allowInvitesFrom": "friends"}), Reply(body={}), Reply(status=400)):
+        closed.answers[POLICY] = strange
+        with pytest.raises(UnexpectedAnswer, match="invitation policy"):
+            await observe(closed)
+
+
+def principal(key: ObjectId, kind: str, name: str | None = None) -> dict[str, Any]:
+    return {
+        "principalId": key,
+        "principal": {"id": key, "@odata.type": f"#microsoft.graph.{kind}", "displayName": name},
+    }
+
+
+def with_roles(*assigned: object, eligible: tuple[object, ...] = ()) -> Graph:
+    graph = quiet(_users=rows(*map(user, (1, 2, 3))))
+    graph.answers[ASSIGNMENTS] = rows(*assigned)
+    graph.answers[ELIGIBILITIES] = rows(*eligible)
+    return graph
+
+
+async def test_roles_reach_guests_directly_through_groups_and_by_eligibility() -> None:
+    """Who holds a role now is told before who could hold one; others' roles do not matter."""
+    graph = with_roles(
+        principal(guest_id(1), "user"),
+        principal(GROUP, "group", "Reviewers"),
+        principal(PERSON, "servicePrincipal"),
+        eligible=(
+            principal(guest_id(1), "user"),
+            principal(OTHER_GROUP, "group"),
+            principal(guest_id(3), "user"),
+        ),
+    )
+    graph.answers[f"/groups/{GROUP}/transitiveMembers"] = rows({"id": guest_id(2)}, {"id": PERSON})
+    graph.answers[f"/groups/{OTHER_GROUP}/transitiveMembers"] = rows({"id": guest_id(2)}, {"id": guest_id(3)})
+    live = await observe(graph, 1, 2, 3)
+    assert live.role_holders == {
+        guest_id(1): "assigned directly",
+        guest_id(2): "through the group Reviewers",
+        guest_id(3): "eligible for it",
+    }
+    assert live.not_checked == ()
+
+
+async def test_members_of_a_group_are_read_to_the_last_page() -> None:
+    """A role that many hold through a group is found on its second page."""
+    graph = with_roles(principal(GROUP, "group", "Reviewers"))
+    graph.answers[f"/groups/{GROUP}/transitiveMembers"] = lambda _: graph.page("/next", {"id": PERSON})
+    graph.answers["/next"] = rows({"id": guest_id(2)})
+    assert set((await observe(graph, 1, 2)).role_holders) == {guest_id(2)}
+
+
+async def test_principal_that_was_not_shown_is_asked_for_as_a_group() -> None:
+    """Without a description a principal is a declared guest, or a group, or neither."""
+    graph = with_roles({"principalId": guest_id(1)}, {"principalId": GROUP}, {"principalId": PERSON})
+    graph.answers[f"/groups/{GROUP}/transitiveMembers"] = rows({"id": guest_id(2)})
+    live = await observe(graph, 1, 2)
+    assert live.role_holders == {
+        guest_id(1): "assigned directly",
+        guest_id(2): f"through the group {GROUP}",
+    }
+
+
+async def test_closed_groups_make_a_plan_incomplete_only_where_a_role_is_held() -> None:
+    """Members that cannot be read matter for held roles, not for ones somebody could activate."""
+    held = with_roles(principal(GROUP, "group"))
+    held.answers[f"/groups/{GROUP}/transitiveMembers"] = FORBIDDEN
+    (unread,) = (await observe(held, 1)).not_checked
+    assert (unread.permission, unread.essential) == ("GroupMember.Read.All", True)
+    possible = with_roles(eligible=(principal(GROUP, "group"),))
+    possible.answers[f"/groups/{GROUP}/transitiveMembers"] = FORBIDDEN
+    (unread,) = (await observe(possible, 1)).not_checked
+    assert not unread.essential
+
+
+async def test_closed_role_assignments_make_a_plan_incomplete() -> None:
+    """Roles that cannot be read are said not to have been checked."""
+    graph = with_roles()
+    graph.answers[ASSIGNMENTS] = FORBIDDEN
+    (unread,) = (await observe(graph, 1)).not_checked
+    assert (unread.permission, unread.essential) == ("RoleManagement.Read.Directory", True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "permission"),
+    [
+        (FORBIDDEN, "RoleEligibilitySchedule.Read.Directory"),
+        (Reply(status=403, body={"error": {"code": "AadPremiumLicenseRequired", "message": ""}}), None),
+        (Reply(status=400, body={"error": {"code": "AadPremiumLicenseRequired", "message": ""}}), None),
+        (Reply(status=404), None),
+    ],
+)
+async def test_unreadable_eligibility_is_a_remark(answer: Reply, permission: str | None) -> None:
+    """Eligibility needs a licence: what cannot be read is remarked, with the permission if it is that."""
+    graph = with_roles()
+    graph.answers[ELIGIBILITIES] = answer
+    (unread,) = (await observe(graph, 1)).not_checked
+    assert (unread.permission, unread.essential) == (permission, False)
+
+
+async def owners_of(graph: Graph, address: str) -> set[tuple[ObjectId, OwnerKind, AddressUse, bool]]:
+    asked = EmailAddress(address)
+    async with reading(graph) as reader:
+        owners = (await reader.read_owners([asked, asked]))[asked]
+    return {(owner.id, owner.kind, owner.use, owner.primary) for owner in owners}
+
+
+async def test_owners_are_told_by_what_really_holds_the_address() -> None:
+    """Rows are compared without regard to case; a row that does not hold the address is left out."""
+    graph = quiet(
+        _users=rows(
+            user(1, mail="ANA@new.example", proxyAddresses=["smtp:ana@new.example"]),
+            user(2, otherMails=["Ana@New.example"], creationType=None, externalUserState=None),
+            user(3),
+            user(4, userPrincipalName="ana@NEW.example", mail=None, creationType="LocalAccount"),
+        ),
+        _groups=rows({"id": GROUP, "proxyAddresses": ["SMTP:ana@new.example"]}),
+    )
+    assert await owners_of(graph, "Ana@new.example") == {
+        (guest_id(1), OwnerKind.GUEST, AddressUse.MAIL, False),
+        (guest_id(1), OwnerKind.GUEST, AddressUse.PROXY_ADDRESSES, False),
+        (guest_id(2), OwnerKind.MEMBER, AddressUse.OTHER_MAILS, False),
+        (guest_id(4), OwnerKind.GUEST, AddressUse.USER_PRINCIPAL_NAME, False),
+        (GROUP, OwnerKind.GROUP, AddressUse.PROXY_ADDRESSES, True),
+    }
+
+
+async def test_owners_are_asked_for_with_plain_filters() -> None:
+    """Each question is one documented plain filter, with quotes doubled and both proxy spellings."""
+    asked: list[tuple[str, str]] = []
+
+    def answer(request: Request) -> Reply:
+        asked.append((request.path, request.query["$filter"]))
+        return rows()
+
+    await owners_of(quiet(_users=answer, _groups=answer, _contacts=answer), "o'hara@new.example")
+    proxies = {f"proxyAddresses/any(p:p eq '{kind}:o''hara@new.example')" for kind in ("smtp", "SMTP")}
+    assert {text for path, text in asked if path == "/users"} == proxies | {
+        "mail eq 'o''hara@new.example'",
+        "userPrincipalName eq 'o''hara@new.example'",
+        "otherMails/any(o:o eq 'o''hara@new.example')",
+    }
+    for path in ("/groups", "/contacts"):
+        assert {text for where, text in asked if where == path} == proxies | {"mail eq 'o''hara@new.example'"}
+
+
+async def test_owners_are_read_to_the_last_page() -> None:
+    """A holder on a second page is found."""
+    graph = quiet()
+    graph.answers["/contacts"] = lambda _: graph.page("/next")
+    graph.answers["/next"] = rows({"id": PERSON, "mail": "ana@new.example"})
+    assert await owners_of(graph, "ana@new.example") == {(PERSON, OwnerKind.CONTACT, AddressUse.MAIL, False)}
+
+
+async def test_closed_groups_and_contacts_are_remarked_and_users_decide() -> None:
+    """Unreadable groups and contacts are a remark; unreadable users leave the question open."""
+    tree = desired(declared(1, "ana@new.example"))
+    graph = quiet(_users=rows(user(1)), _groups=FORBIDDEN, _contacts=FORBIDDEN)
+    async with reading(graph) as reader:
+        live = await reader.observe(tree)
+        assert {unread.permission for unread in live.not_checked} == {
+            "GroupMember.Read.All",
+            "OrgContact.Read.All",
+        }
+        assert not any(unread.essential for unread in live.not_checked)
+        assert await reader.read_owners([EmailAddress("a@b.example")]) == {EmailAddress("a@b.example"): ()}
+        graph.answers["/users"] = FORBIDDEN
+        with pytest.raises(AccessDenied, match="addresses of users"):
+            await reader.read_owners([EmailAddress("a@b.example")])
+
+
+@pytest.mark.parametrize(
+    "row", [{"id": PERSON, "displayName": 7}, {"id": PERSON, "mail": 7}, {"mail": "a@b.example"}]
+)
+async def test_owner_of_an_unknown_shape_is_an_error(row: Mapping[str, Any]) -> None:
+    """An owner without id, or with a property that is not as documented, is an error."""
+    with pytest.raises(UnexpectedAnswer, match="who holds an address"):
+        await owners_of(quiet(_groups=rows(row)), "a@b.example")
+
+
+async def test_reading_one_guest_shows_state_and_absence() -> None:
+    """One user is read by id; 404 is nobody."""
+    graph = quiet()
+    graph.answers[f"/users/{guest_id(1)}"] = Reply(body=user(1, externalUserState="PendingAcceptance"))
+    async with reading(graph) as reader:
+        found = await reader.read_guest(guest_id(1))
+        assert found is not None
+        assert found.state is RedemptionState.PENDING
+        assert await reader.read_guest(guest_id(2)) is None
