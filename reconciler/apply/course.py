@@ -5,6 +5,7 @@ is lost by it; `may_be_left` says when that is.
 """
 
 from contextlib import ExitStack
+from typing import assert_never
 
 from reconciler.apply.policy import LOOKING, Response, Write, treatment
 from reconciler.apply.progress import WaitReason
@@ -155,6 +156,8 @@ class Course:
                         message="this was approved, but the new plan does not ask for it any more",
                     )
                 return None
+            case _ as unknown:
+                assert_never(unknown)
 
     def _spelled(self, remaining: tuple[Action, ...]) -> tuple[Action, ...]:
         """Take the actions that are left as the new plan spells them: it has the live spelling."""

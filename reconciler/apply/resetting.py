@@ -5,6 +5,8 @@ cannot tell, the POST is sent once more and never a third time.
 """
 
 from enum import Enum, auto
+from itertools import takewhile
+from typing import assert_never
 
 from reconciler.apply.policy import LOOKING, Blame, Response, Write, treatment
 from reconciler.apply.progress import WaitReason
@@ -139,6 +141,8 @@ class Resetting:
                 return _Ready.SKIP
             case Verdict.STALE:
                 return self._changed_meanwhile(standing) if last else None
+            case _ as unknown:
+                assert_never(unknown)
 
     def _reset_is_missing(self, standing: Standing) -> bool:
         return any(isinstance(action, ResetRedemption) for action in standing.remaining)
@@ -308,9 +312,7 @@ class Resetting:
 
     def _patched(self) -> bool:
         """Tell whether this change writes `otherMails` before its reset, now or in an earlier run."""
-        for action in self._traveller.recorded.actions:
-            if isinstance(action, ResetRedemption):
-                break
-            if isinstance(action, AddOtherMail | SetOtherMails):
-                return True
-        return False
+        before = takewhile(
+            lambda action: not isinstance(action, ResetRedemption), self._traveller.recorded.actions
+        )
+        return any(isinstance(action, AddOtherMail | SetOtherMails) for action in before)

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from reconciler.apply.policy import Patience, Treatment, Write, pause
 from reconciler.apply.run import Run
@@ -83,6 +84,8 @@ class Sender:
                 allowed = settings.throttled_for
             case Patience.REPLICATION:
                 allowed = settings.replicate_for
+            case _ as unknown:
+                assert_never(unknown)
         total = self._waited.get(patience, 0.0) + seconds
         if total > allowed:
             return False
@@ -103,6 +106,8 @@ class Sender:
                 )
             case ResetRedemption():
                 return await writer.reset_redemption(guest, action, client_request_id=request)
+            case _ as unknown:
+                assert_never(unknown)
 
     def _journal(self, action: Action, attempt: int, request: str, answer: WriteAnswer | None = None) -> bool:
         return self.run.record(

@@ -6,6 +6,7 @@ A redemption state that became `Accepted` tells that somebody redeemed, never th
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 from reconciler.guard.staleness import later
 from reconciler.model import (
@@ -76,6 +77,8 @@ def _lists_shown(change: Change, guest: Guest) -> bool:
                 addresses, added = frozenset(action.other_mails), frozenset()
             case ResetRedemption():
                 pass
+            case _ as unknown:
+                assert_never(unknown)
     return guest.mail == mail and frozenset(guest.other_mails) == addresses | added
 
 

@@ -58,20 +58,15 @@ class Traveller:
     prepared: tuple[EmailAddress, ...] | None = None
     """`otherMails` as this run wrote them before the reset, until that has been seen."""
 
-    _found: Guest | None = None
+    found: Guest = field(init=False)
+    """The guest as last read; not there before the first read, and nothing is written before that."""
+
     _found_at: float = 0.0
 
     @property
     def id(self) -> ObjectId:
         """The guest's object id."""
         return self.recorded.id
-
-    @property
-    def found(self) -> Guest:
-        """The guest as last read. Nothing is written to a guest who has not been read."""
-        if self._found is None:
-            raise LookupError(f"{self.id} has not been read")
-        return self._found
 
     @property
     def found_long_ago(self) -> bool:
@@ -82,7 +77,7 @@ class Traveller:
         """Read the guest; `None` when there is none any more. Raises `DirectoryError`."""
         guest = await self.run.reader.read_guest(self.id)
         if guest:
-            self._found, self._found_at = guest, self.run.clock.monotonic()
+            self.found, self._found_at = guest, self.run.clock.monotonic()
         return guest
 
     def note(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import takewhile
 from typing import assert_never
 
 from reconciler.model import (
@@ -130,9 +131,7 @@ def _assess_other_mails(recorded: Change, guest: Guest) -> Standing:
 def _prepared(recorded: Change) -> tuple[EmailAddress, ...]:
     """Give `otherMails` as they stand when all that comes before the reset is done."""
     addresses = recorded.precondition.other_mails
-    for action in recorded.actions:
-        if isinstance(action, ResetRedemption):
-            break
+    for action in takewhile(lambda action: not isinstance(action, ResetRedemption), recorded.actions):
         if isinstance(action, AddOtherMail):
             addresses = (*addresses, action.email)
         if isinstance(action, SetOtherMails):

@@ -91,6 +91,29 @@ def apply(
     )
 
 
+def apply_together(tenant: Tenant, *works: Sequence[Work], apart: float) -> list[Finished]:
+    """Carry out several pieces of work at the same time, each as a run of its own, started one by one."""
+
+    async def after(seconds: float, work: Sequence[Work]) -> Finished:
+        await tenant.clock.sleep(seconds)
+        return await apply_plan(
+            work,
+            reader=tenant,
+            writer=tenant,
+            journal=None,
+            links=None,
+            settings=Settings(),
+            clock=tenant.clock,
+            progress=Heard(),
+            stop=asyncio.Event(),
+        )
+
+    async def all_of_them() -> list[Finished]:
+        return await asyncio.gather(*(after(number * apart, work) for number, work in enumerate(works)))
+
+    return tenant.clock.run(all_of_them())
+
+
 def outcomes(finished: Finished | None) -> dict[ObjectId, GuestOutcome]:
     """Give the outcomes of a run that came to its end."""
     assert finished is not None, "the run was killed"

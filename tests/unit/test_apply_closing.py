@@ -236,6 +236,19 @@ def test_a_second_try_is_not_sent_after_the_stop() -> None:
     assert "may have been sent" in found[ONE].message
 
 
+@pytest.mark.parametrize("refused_guest", [1, 2])
+def test_a_reset_about_to_be_sent_when_the_run_stops_is_not_sent(refused_guest: int) -> None:
+    """Even a guest who is ready in the very moment of the refusal is left."""
+    tenant, entries = crowd(2)
+    tenant.latency = 0.25
+    refusal = Fault(answer=RUN_REFUSED.answer, takes=0.5)
+    tenant.answers(Kind.OTHER_MAILS, refusal, guest=guest_id(refused_guest))
+    found = outcomes(apply(tenant, work_for(tenant, entries)))
+    other = guest_id(3 - refused_guest)
+    assert found[other].outcome is Outcome.NOT_ATTEMPTED
+    assert tenant.truth[other].resets == 0
+
+
 class _Disk(JsonLines):
     """A file on a disk that is full after some lines."""
 

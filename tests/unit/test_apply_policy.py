@@ -1,5 +1,6 @@
 """The retry table and the arithmetic of waiting."""
 
+from datetime import UTC
 from itertools import product
 
 import pytest
@@ -14,6 +15,7 @@ from reconciler.apply.policy import (
     pause,
     treatment,
 )
+from reconciler.apply.settings import SystemClock
 from reconciler.model import FailureKind
 
 
@@ -69,3 +71,12 @@ def test_guests_turned_away_together_come_back_apart() -> None:
     waits = {pause(rule, tries=1, retry_after=10.0, guest=f"guest {number}") for number in range(50)}
     assert len(waits) == 50
     assert all(10.0 <= wait < 11.0 for wait in waits)
+
+
+async def test_the_system_clock_goes_on() -> None:
+    """The computer's clock gives UTC, never runs backwards, and sleeps."""
+    clock = SystemClock()
+    before = clock.monotonic()
+    await clock.sleep(0)
+    assert clock.monotonic() >= before
+    assert clock.now().tzinfo is UTC

@@ -75,7 +75,8 @@ def test_an_entry_survives_a_kill(tmp_path: Path) -> None:
         "    journal.record(ENTRY)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    killed = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    root = Path(__file__).parents[2]
+    killed = subprocess.run([sys.executable, "-c", program, str(path)], check=False, cwd=root)
     assert killed.returncode == -9
     assert json.loads(path.read_text())["action"] == "SetMail"
 

@@ -72,3 +72,10 @@ def test_a_device_is_refused(path: Path) -> None:
     """Links go into a plain file, never to a terminal or into nothing."""
     with pytest.raises(UsageError):
         append(path)
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """What cannot be appended to is refused, and left as it was."""
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    with pytest.raises(UsageError):
+        append(tmp_path / "pipe")
