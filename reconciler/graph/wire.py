@@ -20,13 +20,10 @@ from uuid import uuid4
 
 import httpx
 import jwt
-from kiota_abstractions.authentication import (
-    AccessTokenProvider,
-    AllowedHostsValidator,
-    BaseBearerTokenAuthenticationProvider,
-)
+from kiota_abstractions.authentication import AuthenticationProvider
 from kiota_abstractions.native_response_handler import NativeResponseHandler
 from kiota_abstractions.request_information import RequestInformation
+from kiota_abstractions.request_option import RequestOption
 from kiota_http.middleware.options import RedirectHandlerOption, ResponseHandlerOption, RetryHandlerOption
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_request_adapter import options as graph_options
@@ -63,11 +60,13 @@ class TokenSource(Protocol):
 class Wire:
     """Sends single attempts to one Graph root."""
 
-    def __init__(self, adapter: GraphRequestAdapter, bearer: "_Bearer", call_seconds: float) -> None:
+    def __init__(self, adapter: GraphRequestAdapter, tokens: TokenSource, call_seconds: float) -> None:
         self._adapter = adapter
-        self._bearer = bearer
+        self._tokens = tokens
         self._call_seconds = call_seconds
         self._connections = asyncio.Semaphore(CONNECTIONS)
+        self._renewal = asyncio.Lock()
+        self._refused = self._fresh = self._latest = ""
 
     async def send(self, build: Build, *, client_request_id: str | None = None) -> Answer:
         """Send a request and give the answer, whatever its status.
@@ -77,34 +76,43 @@ class Wire:
         raises; in the latter case nothing was sent.
         """
         async with self._connections:
-            await self._bearer.refresh()
-            response = await self._attempt(build, client_request_id)
+            self._latest = token = await self._tokens.token()
+            response = await self._attempt(build, token, client_request_id)
             if response.status_code == 401:
-                await self._bearer.renew(response)
-                response = await self._attempt(build, client_request_id)
-        return Answer.of(response)
+                self._latest = token = await self._renewed(token, response)
+                response = await self._attempt(build, token, client_request_id)
+            return Answer.of(response)
 
     def claims(self) -> Mapping[str, Any]:
-        """Give what the current token says about itself, unverified; empty when it cannot be read.
+        """Give what the latest token says about itself, unverified; empty when it cannot be read.
 
         Only for wording and for what nobody can gain by lying about: the directory checks the token.
         """
         try:
-            claims: dict[str, Any] = jwt.decode(self._bearer.current, options={"verify_signature": False})
+            claims: dict[str, Any] = jwt.decode(self._latest, options={"verify_signature": False})
         except jwt.InvalidTokenError:
             return {}
         return claims
 
-    async def _attempt(self, build: Build, client_request_id: str | None) -> httpx.Response:
+    async def _renewed(self, refused: str, refusal: httpx.Response) -> str:
+        """Give a token that is newer than the refused one: one fresh token for all who were refused it."""
+        async with self._renewal:
+            if refused != self._refused:
+                self._fresh = await self._tokens.token(claims=_claims_of(refusal))
+                self._refused = refused
+            return self._fresh
+
+    async def _attempt(self, build: Build, token: str, client_request_id: str | None) -> httpx.Response:
         info = build()
         info.headers.try_add("client-request-id", client_request_id or str(uuid4()))
         # Sheds this load first when the tenant is busy.
         # Source: https://learn.microsoft.com/graph/throttling-limits
         info.headers.try_add("x-ms-throttle-priority", "Low")
-        info.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
+        info.add_request_options([ResponseHandlerOption(NativeResponseHandler()), _Token(token)])
         async with asyncio.timeout(self._call_seconds):
             return cast(
-                "httpx.Response", await self._adapter.send_primitive_async(info, "bytes", cast("Any", None))
+                "httpx.Response",
+                await self._adapter.send_primitive_async(info, "bytes", cast("Any", None)),
             )
 
 
@@ -135,11 +143,10 @@ async def open_wire(root: str, tokens: TokenSource, *, call_seconds: float) -> A
             RedirectHandlerOption.get_key(): RedirectHandlerOption(should_redirect=False),
         },
     )
-    bearer = _Bearer(tokens, url)
-    adapter = _Adapter(BaseBearerTokenAuthenticationProvider(bearer), http)
+    adapter = _Adapter(_Bearer(url), http)
     adapter.base_url = f"{root}/v1.0"
     try:
-        yield Wire(adapter, bearer, call_seconds)
+        yield Wire(adapter, tokens, call_seconds)
     finally:
         await http.aclose()
         await transport.aclose()  # the SDK's transport around it does not pass the call on
@@ -164,37 +171,35 @@ class _Adapter(GraphRequestAdapter):
         return resp
 
 
-class _Bearer(AccessTokenProvider):
-    """Hands out the current token, to the one origin it is for, and renews it once for all who need it."""
+class _Token(RequestOption):
+    """Carries the token of one attempt to where the header is written."""
 
-    def __init__(self, tokens: TokenSource, root: httpx.URL) -> None:
-        self._tokens = tokens
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    @staticmethod
+    def get_key() -> str:
+        """Name the option among those of a request."""
+        return "reconciler-token"
+
+
+class _Bearer(AuthenticationProvider):
+    """Writes the token into requests to the one origin it is for."""
+
+    def __init__(self, root: httpx.URL) -> None:
         self._root = root
-        self.current = ""
-        self._renewal = asyncio.Lock()
 
-    async def refresh(self) -> None:
-        """Ask for a token that is valid now, before the time limit of the call begins."""
-        self.current = await self._tokens.token()
-
-    async def renew(self, refusal: httpx.Response) -> None:
-        """Get a new token, unless another request that was refused the same one already did."""
-        async with self._renewal:
-            if refusal.request.headers["Authorization"] == f"Bearer {self.current}":
-                self.current = await self._tokens.token(claims=_claims_of(refusal))
-
-    async def get_authorization_token(
-        self, uri: str, additional_authentication_context: dict[str, Any] | None = None
-    ) -> str:
-        """Give the token for a URL of our own origin; for any other raise before anything is sent."""
+    async def authenticate_request(
+        self,
+        request: RequestInformation,
+        additional_authentication_context: dict[str, Any] | None = None,
+    ) -> None:
+        """Add the header; for any other origin raise before anything is sent."""
         del additional_authentication_context
-        if not same_origin(httpx.URL(uri), self._root):
+        if not same_origin(httpx.URL(request.url), self._root):
             raise foreign_link()
-        return self.current
-
-    def get_allowed_hosts_validator(self) -> AllowedHostsValidator:
-        """Name the host; the stricter comparison is made above."""
-        return AllowedHostsValidator([self._root.host])
+        token = cast("_Token", request.request_options[_Token.get_key()])
+        request.headers.add("Authorization", f"Bearer {token.token}")
 
 
 def foreign_link() -> UnexpectedAnswer:
