@@ -82,8 +82,13 @@ def _tell(stage: _Stage, control: ControlClient) -> bool:
     kept = _show_record(before, control)
     _redeem(before, control)
     codes.append(stage.type("plan", "--detailed-exitcode"))
-    _say("\nThe plan shows no change: the directory is as declared.")
-    return kept and codes == [EXIT_DONE] * len(codes)
+    good = kept and codes == [EXIT_DONE] * len(codes)
+    _say(
+        "\nThe plan shows no change: the directory is as declared."
+        if good
+        else "\nThe story did not end as it should: see above."
+    )
+    return good
 
 
 def _show_record(before: Mapping[str, GuestTruth], control: ControlClient) -> bool:

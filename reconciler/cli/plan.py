@@ -15,7 +15,10 @@ from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE
 from reconciler.graph.observe import open_reader
 from reconciler.model import Desired, Plan
 from reconciler.plan import make_plan
-from reconciler.render import text
+from reconciler.render import html, markdown, text
+
+PLAN_MARKER = "reconciler-plan"
+"""Hidden in the first line of the Markdown: by it a comment is found again and updated in place."""
 
 _TOLERATED = frozenset({"on-hold", "protected"})
 """Rules that somebody wrote down on purpose: a guest blocked by one is no failure."""
@@ -35,7 +38,7 @@ _TOLERATED = frozenset({"on-hold", "protected"})
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(["text", "markdown", "json", "html"]),
     default="text",
     show_default=True,
     help="What is printed.",
@@ -80,5 +83,9 @@ def show(plan: Plan, format_: str) -> str:
         case "json":
             screen.emulator_notice(plan.cloud)
             return dump(plan_to_json(plan))
+        case "markdown":
+            return markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the plan document")
+        case "html":
+            return html.plan(plan)
         case _:
             return text.plan(plan, width=screen.width(), colour=screen.colour())
