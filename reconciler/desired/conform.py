@@ -6,8 +6,9 @@ from difflib import get_close_matches
 from typing import Any, Self
 
 from reconciler.desired.acceptance import Accept
+from reconciler.desired.document import Digits, Document, Path
 from reconciler.desired.problems import problem
-from reconciler.desired.reader import MAX_PROBLEMS, Digits, Document, Path, read
+from reconciler.desired.reader import MAX_PROBLEMS, read
 from reconciler.desired.values import Breach
 from reconciler.model import Problem
 from reconciler.schemas import Violation, load_schema, violations

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from reconciler.desired.conform import Checked, bounded
+from reconciler.desired.document import Path
 from reconciler.desired.guests import addresses, build_guests, check_guests, entries
 from reconciler.desired.problems import problem
-from reconciler.desired.reader import Path
 from reconciler.desired.tenant import build_tenant, check_tenant
 from reconciler.desired.tree import ROOT, TENANT_FILE, Tree, is_declaring
 from reconciler.errors import InvalidDesired

@@ -5,14 +5,16 @@ tags or aliases can be made to run code or to fill the memory, and one that comp
 in C: fifty thousand opening brackets kill the process instead of raising.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, NoReturn
 
 import yaml
 
+from reconciler.desired.document import Digits, Document, Flaw, Mark, Position, position_of
 from reconciler.schemas import quoted
+
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_PROBLEMS", "Position", "read"]
 
 MAX_BYTES = 8 * 1024 * 1024
 """Largest file that is read."""
@@ -23,95 +25,9 @@ MAX_DEPTH = 16
 MAX_PROBLEMS = 10_000
 """Most problems that are collected from one file."""
 
-Position = tuple[int, int]
-"""Line and column, both from 1, the column in characters."""
-
-Path = tuple[str | int, ...]
-"""Keys and indexes from the root of a document to one of its values."""
-
-# A place as the parser gives it. Every event has one, whatever the stubs say; what the parsers in C
-# and in Python have in common are `line` and `column`, both from 0.
-_Mark = Any
-
 # What an unquoted scalar means besides itself. Everything else stays text: `no` is Norwegian, `012`
 # and `2026-11-20` are what they look like, and the schema says where a number is meant.
 _CONSTANTS = {"true": True, "false": False, "null": None, "~": None, "": None}
-
-
-class Digits(str):
-    """An unquoted scalar of decimal digits: text, unless the schema wants a whole number there."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flaw:
-    """A problem of one file, before it is known which file that is."""
-
-    rule: str
-    message: str
-    position: Position
-
-
-class Document:
-    """One YAML document as data; where the file has flaws, as much of it as could be read."""
-
-    __slots__ = ("_key_numbers", "_marks", "_top", "flaws", "has_digits", "whole")
-
-    def __init__(
-        self,
-        *,
-        top: list[Any],
-        marks: Mapping[int, Sequence[_Mark]],
-        flaws: Sequence[Flaw],
-        whole: bool,
-        has_digits: bool,
-    ) -> None:
-        self.flaws = flaws
-        """What was wrong with the file as YAML."""
-        self.whole = whole
-        """False when reading had to stop: then there is no value worth checking."""
-        self.has_digits = has_digits
-        """Whether there is a `Digits` anywhere in the value."""
-        self._top = top
-        self._marks = marks
-        self._key_numbers: dict[int, dict[str, int]] = {}
-
-    @property
-    def value(self) -> Any:
-        """The document: dict, list, str, `Digits`, bool or None, nested; None for an empty file."""
-        return self._top[0] if self._top else None
-
-    def position(self, path: Path, *, on_key: bool = False) -> Position:
-        """Tell where the value at `path` begins; with `on_key`, where the last key of `path` does.
-
-        A value must stand at `path`. Containers must be the ones that were read; scalars in them
-        may have been replaced.
-        """
-        if not self._top:
-            return 1, 1
-        container: Any = self._top
-        number, item = 0, self._top[0]
-        for step in path:
-            container = item
-            number = step if isinstance(step, int) else 2 * self._key_number(container, step) + 1
-            item = container[step]
-        return _position(self._marks[id(container)][number - on_key])
-
-    def item_lines(self, items: list[Any]) -> list[int]:
-        """Tell on which line each item of a list of this document begins, from 1."""
-        return [mark.line + 1 for mark in self._marks[id(items)]]
-
-    def key_position(self, mapping: dict[str, Any], key: str) -> Position:
-        """Tell where `key` of a mapping of this document stands."""
-        return _position(self._marks[id(mapping)][2 * self._key_number(mapping, key)])
-
-    def _key_number(self, mapping: dict[str, Any], key: str) -> int:
-        # Numbered once for each mapping: a hostile one has a million keys, each a problem.
-        numbers = self._key_numbers.get(id(mapping))
-        if numbers is None:
-            numbers = self._key_numbers[id(mapping)] = {name: n for n, name in enumerate(mapping)}
-        return numbers[key]
 
 
 def read(data: bytes) -> Document:
@@ -128,10 +44,6 @@ def read(data: bytes) -> Document:
     except _StopReading as stop:
         whole = stop.whole
     return builder.finish(whole=whole)
-
-
-def _position(mark: _Mark) -> Position:
-    return mark.line + 1, mark.column + 1
 
 
 def _position_of_byte(data: bytes, offset: int) -> Position:
@@ -180,15 +92,15 @@ class _Builder:
 
     def __init__(self) -> None:
         self._top: list[Any] = []
-        self._marks: dict[int, list[_Mark]] = {id(self._top): []}
+        self._marks: dict[int, list[Mark]] = {id(self._top): []}
         self._flaws: list[Flaw] = []
-        self._repeated: list[tuple[dict[str, Any], str, _Mark]] = []
+        self._repeated: list[tuple[dict[str, Any], str, Mark]] = []
         self._documents = 0
         self._has_digits = False
         self._container: Any = self._top
         self._due: str | _Due = _ITEM
         self._note = self._marks[id(self._top)].append
-        self._outer: list[tuple[Any, str | _Due, Callable[[_Mark], None]]] = []
+        self._outer: list[tuple[Any, str | _Due, Callable[[Mark], None]]] = []
 
     def build(self, data: bytes) -> None:
         """Go through the events of a file. Raises `_StopReading`."""
@@ -218,7 +130,7 @@ class _Builder:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             why = ": ".join(part for part in (error.context, error.problem) if part)
-            self._stop("syntax", why, _position(mark) if mark else (1, 1))
+            self._stop("syntax", why, position_of(mark) if mark else (1, 1))
 
     def finish(self, *, whole: bool) -> Document:
         """Hand over what was built."""
@@ -229,7 +141,7 @@ class _Builder:
         for mapping, key, mark in self._repeated:
             line, column = document.key_position(mapping, key)
             message = f"{quoted(key)} was given before, at {line}:{column}"
-            self._flaws.append(Flaw(rule="duplicate-key", message=message, position=_position(mark)))
+            self._flaws.append(Flaw(rule="duplicate-key", message=message, position=position_of(mark)))
         return document
 
     def _flaw(self, rule: str, message: str, position: Position) -> None:
@@ -248,7 +160,7 @@ class _Builder:
         self._documents += 1
         if self._documents > 1:
             message = "a second document begins here"
-            self._stop("second-document", message, _position(event.start_mark), whole=True)
+            self._stop("second-document", message, position_of(event.start_mark), whole=True)
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         if event.anchor is not None or event.tag is not None:
@@ -258,7 +170,7 @@ class _Builder:
             if value in self._container:
                 self._repeated.append((self._container, value, event.start_mark))
                 self._due = _NOTHING
-                self._stop_at_limit(_position(event.start_mark))
+                self._stop_at_limit(position_of(event.start_mark))
             else:
                 self._note(event.start_mark)
                 self._due = value
@@ -272,7 +184,7 @@ class _Builder:
         else:
             self._place(value, event.start_mark)
 
-    def _place(self, value: object, mark: _Mark) -> None:
+    def _place(self, value: object, mark: Mark) -> None:
         due = self._due
         if due is _ITEM:
             self._container.append(value)
@@ -299,9 +211,11 @@ class _Builder:
         if event.anchor is not None or event.tag is not None:
             self._refuse_decoration(event)
         if len(self._outer) >= MAX_DEPTH:
-            self._stop("too-deep", f"values are nested deeper than {MAX_DEPTH} levels", _position(mark))
+            self._stop("too-deep", f"values are nested deeper than {MAX_DEPTH} levels", position_of(mark))
         if self._due is _KEY:
-            self._flaw("key-not-text", "a list or a mapping stands where a key is expected", _position(mark))
+            self._flaw(
+                "key-not-text", "a list or a mapping stands where a key is expected", position_of(mark)
+            )
             self._due = _NOTHING
         else:
             self._place(new, mark)
@@ -313,7 +227,7 @@ class _Builder:
         self._container, self._due, self._note = self._outer.pop()
 
     def _alias(self, event: yaml.AliasEvent) -> None:
-        self._flaw("alias", "an alias stands here", _position(event.start_mark))
+        self._flaw("alias", "an alias stands here", position_of(event.start_mark))
         if self._due is _KEY:
             self._due = _NOTHING
         else:
@@ -322,7 +236,7 @@ class _Builder:
     def _refuse_decoration(
         self, event: yaml.ScalarEvent | yaml.MappingStartEvent | yaml.SequenceStartEvent
     ) -> None:
-        place = _position(event.start_mark)
+        place = position_of(event.start_mark)
         if event.anchor is not None:
             self._flaw("alias", "an anchor stands here", place)
         if event.tag is not None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from reconciler.desired.reader import Path
+from reconciler.desired.document import Path
 from reconciler.model import EmailAddress, Invitation, address_flaw, parse_instant
 from reconciler.schemas import quoted
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.desired.reader import MAX_BYTES, MAX_DEPTH, MAX_PROBLEMS, Digits, Path, read
+from reconciler.desired.document import Digits, Path
+from reconciler.desired.reader import MAX_BYTES, MAX_DEPTH, MAX_PROBLEMS, read
 
 
 def rules(data: bytes) -> list[str]:
