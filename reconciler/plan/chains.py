@@ -7,6 +7,10 @@ from reconciler.model import Note, ObjectId
 from reconciler.plan.blocking import Rule
 
 
+_MOST_NAMED = 20
+"""Members that the message of a ring lists; a longer list helps nobody, and every member repeats it."""
+
+
 def cycles(waits_for: Mapping[ObjectId, ObjectId]) -> tuple[tuple[ObjectId, ...], ...]:
     """Find the rings of guests that each wait for the next, every ring sorted, the rings sorted."""
     found: list[tuple[ObjectId, ...]] = []
@@ -25,16 +29,18 @@ def cycles(waits_for: Mapping[ObjectId, ObjectId]) -> tuple[tuple[ObjectId, ...]
 
 
 def cycle_obstacles(waits_for: Mapping[ObjectId, ObjectId]) -> dict[ObjectId, Note]:
-    """Give every guest of a ring the obstacle that names the whole ring."""
-    return {
-        member: Note(
+    """Give every guest of a ring the obstacle that names the ring."""
+    found: dict[ObjectId, Note] = {}
+    for ring in cycles(waits_for):
+        named = ", ".join(ring[:_MOST_NAMED])
+        more = f" and {len(ring) - _MOST_NAMED} more" if len(ring) > _MOST_NAMED else ""
+        note = Note(
             rule=Rule.ADDRESS_CYCLE,
-            message=f"these guests want each other's addresses: {', '.join(ring)}; give one of them another "
-            "address first, and the old one stays in proxyAddresses until Exchange lets go of it",
+            message=f"these guests want each other's addresses: {named}{more}; give one of them another address "
+            "first, and have its old one removed from proxyAddresses in Exchange",
         )
-        for ring in cycles(waits_for)
-        for member in ring
-    }
+        found.update(dict.fromkeys(ring, note))
+    return found
 
 
 def fallen(waits_for: Mapping[ObjectId, ObjectId], blocked: Iterable[ObjectId]) -> dict[ObjectId, ObjectId]:

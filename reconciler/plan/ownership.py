@@ -16,8 +16,8 @@ from reconciler.plan.needs import Need
 
 RULE = "address-in-use"
 
-_PRIMARY = "primary of proxyAddresses"
-_SECONDARY = "secondary of proxyAddresses"
+_PRIMARY = "proxyAddresses (primary)"
+_SECONDARY = "proxyAddresses (secondary)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -84,7 +84,7 @@ def assess(need: Need, holders: Holders, needs: Mapping[ObjectId, Need]) -> Stan
                 continue
             if address not in need.added:
                 warnings.append(
-                    _note(address, holder, "Microsoft may refuse the reset, or reset again later")
+                    _note(address, holder, "the reset may be refused; make sure that this guest is meant")
                 )
             elif holder.kind is not OwnerKind.GUEST and holder.uses == (AddressUse.OTHER_MAILS,):
                 warnings.append(_note(address, holder, "make sure that both are the same person"))
@@ -141,11 +141,11 @@ def _note(address: EmailAddress, holder: Holder, advice: str) -> Note:
     name = f" {holder.display_name}" if holder.display_name else ""
     return Note(
         rule=RULE,
-        message=f"{address} is {uses} of the {holder.kind}{name} ({holder.id}): {advice}",
+        message=f"{address} is in {uses} of the {holder.kind}{name} ({holder.id}): {advice}",
     )
 
 
 def _remedy(holder: Holder) -> str:
-    if holder.uses == (_SECONDARY,):
+    if _SECONDARY in holder.uses:
         return "nobody can remove it through Graph; have it removed in Exchange, or declare another address"
     return "free it there first, or declare another address"

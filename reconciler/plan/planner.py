@@ -205,7 +205,7 @@ def _reason(need: Need) -> str:
         case ChangeKind.RESET:
             since = guest.state_changed_at and format_instant(guest.state_changed_at)
             wanted = entry.reset_after and format_instant(entry.reset_after)
-            return f"redeemed {since}, and resetAfter asks for a redemption after {wanted}"
+            return f"redeemed {since}, and resetAfter asks for a redemption since {wanted}"
         case ChangeKind.OTHER_MAILS if need.resets:
             return (
                 "otherMails is not as declared; reset because a lost address may hold a link that still works"

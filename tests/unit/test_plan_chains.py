@@ -144,6 +144,17 @@ def test_guests_who_want_each_others_addresses_are_named_together(size: int) -> 
         assert all(guest_id(number) in blocked.message for number in range(1, size + 1))
 
 
+def test_the_names_of_a_large_ring_are_cut() -> None:
+    """A plan grows with its guests, not with their square."""
+    size = 300
+    entries = [moves(number, mail(number % size + 1)) for number in range(1, size + 1)]
+    plan = make_plan(desired(*entries), live(*(guest(n, mail(n)) for n in range(1, size + 1))), NOW)
+    assert len(plan.blocked) == size
+    assert guest_id(20) in plan.blocked[-1].message
+    assert guest_id(21) not in plan.blocked[0].message
+    assert "and 280 more" in plan.blocked[0].message
+
+
 def test_whoever_waits_for_a_ring_is_blocked_without_being_part_of_it() -> None:
     """Only the members of a ring are named as one."""
     ring = (moves(1, mail(2)), declared(2, email=mail(1), alternates=[]), moves(3, "spare@old.example"))
