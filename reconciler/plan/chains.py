@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from reconciler.model import Note, ObjectId
 from reconciler.plan.blocking import Rule
 
-
 _MOST_NAMED = 20
 """Members that the message of a ring lists; a longer list helps nobody, and every member repeats it."""
 
@@ -36,8 +35,8 @@ def cycle_obstacles(waits_for: Mapping[ObjectId, ObjectId]) -> dict[ObjectId, No
         more = f" and {len(ring) - _MOST_NAMED} more" if len(ring) > _MOST_NAMED else ""
         note = Note(
             rule=Rule.ADDRESS_CYCLE,
-            message=f"these guests want each other's addresses: {named}{more}; give one of them another address "
-            "first, and have its old one removed from proxyAddresses in Exchange",
+            message=f"these guests want each other's addresses: {named}{more}; give one of them another "
+            "address first, and have its old one removed from proxyAddresses in Exchange",
         )
         found.update(dict.fromkeys(ring, note))
     return found

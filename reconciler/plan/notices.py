@@ -14,7 +14,7 @@ from reconciler.model import (
     ObjectId,
     RedemptionState,
 )
-from reconciler.plan.needs import Need
+from reconciler.plan.needs import Need, in_order
 
 
 def about_change(need: Need, *, live: Live, now: datetime, redeem_links: bool) -> tuple[Note, ...]:
@@ -34,7 +34,11 @@ def about_change(need: Need, *, live: Live, now: datetime, redeem_links: bool) -
 
 def about_unchanged(entry: DesiredGuest, guest: Guest, *, now: datetime) -> tuple[Note, ...]:
     """Collect the warnings of a guest who is as declared, each naming the guest."""
-    notes = (*_about_entry(entry, guest, now=now), *_about_identity(entry, guest))
+    notes = (
+        *_about_entry(entry, guest, now=now),
+        *_about_identity(entry, guest),
+        *_about_open_links(entry, guest),
+    )
     return tuple(naming(entry.id, note) for note in notes)
 
 
@@ -102,6 +106,19 @@ def _about_identity(entry: DesiredGuest, guest: Guest) -> Iterable[Note]:
                 message=f"redeemed as {address}, declared is {entry.email}: if that is another person, set "
                 "resetAfter to have the guest redeem anew",
             )
+
+
+def _about_open_links(entry: DesiredGuest, guest: Guest) -> Iterable[Note]:
+    """Name the undeclared addresses of a pending guest: a change that was taken back halfway leaves one."""
+    if entry.alternate_emails is not None or guest.state is not RedemptionState.PENDING:
+        return
+    kept = [address.text for address in in_order(guest.other_mails) if address != entry.email]
+    if kept:
+        yield Note(
+            rule="kept-address",
+            message=f"{', '.join(kept)} stays in otherMails of a guest who has not redeemed, and a link "
+            "sent there may still work; to remove it and kill the link, declare alternateEmails",
+        )
 
 
 def _about_traces(need: Need) -> Iterable[Note]:

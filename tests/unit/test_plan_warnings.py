@@ -63,6 +63,14 @@ def test_kept_addresses_are_named_because_they_can_sign_in() -> None:
     assert "kept-address" not in warned(declared_rest, guest(others=others))
 
 
+def test_an_address_left_by_a_change_that_was_taken_back_is_named() -> None:
+    """A pending guest who is as declared again may have a live link at an address nobody declares."""
+    left = guest(others=[OLD, "x@gone.example"], state=PENDING)
+    assert "x@gone.example" in noted(SAME, left)["kept-address"]
+    assert noted(SAME, guest(others=[OLD, "x@gone.example"])) == {}
+    assert noted(declared(email=OLD, alternates=["x@gone.example"]), left) == {}
+
+
 def test_a_change_cut_short_is_done_again_and_says_so() -> None:
     """A pending guest with the new address beside the old mail may get a second message."""
     assert "half-done" in warned(MOVE, guest(others=[OLD, NEW], state=PENDING))
