@@ -7,10 +7,11 @@
     │   ├── WrongTenant             the live organization is not the declared one
     │   ├── UnusablePlan            a plan file cannot be read, is foreign or was tampered with
     │   └── LimitExceeded           more resets than the policy allows
-    └── DirectoryError           6  the directory cannot be used; nothing was changed
-        ├── Unreachable             no connection, or no answer in time
-        ├── AccessDenied            no token, an expired one, or one without the permission
-        └── UnexpectedAnswer        an answer of a shape nobody documented
+    ├── DirectoryError           6  the directory cannot be used; nothing was changed
+    │   ├── Unreachable             no connection, or no answer in time
+    │   ├── AccessDenied            no token, an expired one, or one without the permission
+    │   └── UnexpectedAnswer        an answer of a shape nobody documented
+    └── GitHubError              6  GitHub cannot be used, in the commands that talk to it
 
 An exception means that the run cannot go on. A guest that failed is an outcome, not an exception.
 Errors carry data; only `cli` prints and exits.
@@ -105,3 +106,9 @@ class AccessDenied(DirectoryError):
 
 class UnexpectedAnswer(DirectoryError):
     """The directory answered with something no documentation describes."""
+
+
+class GitHubError(ReconcilerError):
+    """GitHub could not be reached, refused, or answered with something no documentation describes."""
+
+    exit_code = EXIT_DIRECTORY

@@ -4,6 +4,7 @@ Values to values; whoever wants a file reads or writes it.
 """
 
 from reconciler.documents.reading import plan_from_json
+from reconciler.documents.reports import report_from_json
 from reconciler.documents.writing import (
     FORMAT_VERSION,
     dump,
@@ -12,4 +13,12 @@ from reconciler.documents.writing import (
     report_to_json,
 )
 
-__all__ = ["FORMAT_VERSION", "dump", "plan_from_json", "plan_to_json", "problems_to_json", "report_to_json"]
+__all__ = [
+    "FORMAT_VERSION",
+    "dump",
+    "plan_from_json",
+    "plan_to_json",
+    "problems_to_json",
+    "report_from_json",
+    "report_to_json",
+]

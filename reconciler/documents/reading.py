@@ -1,10 +1,9 @@
 """A plan document back to a plan, refused whole unless every part of it fits the others."""
 
-import json
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any
 
-from reconciler.errors import UnusablePlan
+from reconciler.documents.opening import open_document, refuse
 from reconciler.model import (
     Action,
     AddOtherMail,
@@ -28,70 +27,29 @@ from reconciler.model import (
     parse_instant,
 )
 from reconciler.plan.content import change_digest, plan_digest
-from reconciler.schemas import violations
-
-SUPPORTED_MAJOR = "1"
-"""Documents of this major version can be read, whatever their minor version adds."""
-
-_AGAIN = "make the plan again with this version of reconciler"
 
 
-def plan_from_json(data: bytes, *, tenant: TenantId) -> Plan:
-    """Read a plan document that was made for `tenant`.
+def plan_from_json(data: bytes, *, tenant: TenantId | None) -> Plan:
+    """Read a plan document that was made for `tenant`, or with `None` for any: only to show it.
 
     Raises `UnusablePlan` when it is no JSON, breaks `plan.schema.json`, has a newer major version, is
     for another tenant, or when a digest does not fit what it covers.
     """
-    document = _parse(data)
-    _check_version(document)
-    _check_schema(document)
+    document = open_document(data, "plan")
     found = document["tenantId"]
-    if found != tenant:
-        _refuse(
-            "foreign-plan", f"it is for tenant {found}, not for {tenant}", "use the plan made for this tenant"
+    if tenant not in {None, found}:
+        refuse(
+            "plan",
+            "foreign-plan",
+            f"it is for tenant {found}, not for {tenant}",
+            "use the plan made for this tenant",
         )
     try:
         plan = _plan(document)
     except ValueError as error:
-        _refuse("invalid-plan", f"it holds a time that is none: {error}", _AGAIN)
+        refuse("plan", "invalid-plan", f"it holds a time that is none: {error}")
     _check_digests(plan)
     return plan
-
-
-def _refuse(rule: str, message: str, hint: str) -> NoReturn:
-    raise UnusablePlan(f"the plan file cannot be used: {message}", rule=rule, hint=hint)
-
-
-def _parse(data: bytes) -> Any:
-    try:
-        return json.loads(data, object_pairs_hook=_unique)
-    except (ValueError, RecursionError):
-        _refuse("unreadable-plan", "it is not a JSON document", _AGAIN)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a key that stands twice: two readers could take different values from it."""
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("a key stands twice")
-    return content
-
-
-def _check_version(document: Any) -> None:
-    """Look at the version before the schema, which a newer form may break for good reason."""
-    version = document.get("formatVersion") if isinstance(document, dict) else None
-    if isinstance(version, str) and version.partition(".")[0] != SUPPORTED_MAJOR:
-        _refuse(
-            "newer-plan",
-            f"its format version is {version[:20]}, and this version of reconciler reads {SUPPORTED_MAJOR}.x",
-            "use the version of reconciler that made the plan, or make the plan again",
-        )
-
-
-def _check_schema(document: Any) -> None:
-    for violation in violations("plan", document):
-        place = "/".join(str(step) for step in violation.path)
-        _refuse("invalid-plan", f"at /{place[:200]}: {violation.message}", _AGAIN)
 
 
 def _check_digests(plan: Plan) -> None:
@@ -104,9 +62,9 @@ def _check_digests(plan: Plan) -> None:
             actions=change.actions,
         )
         if change.digest != expected:
-            _refuse("tampered-plan", f"the digest of {change.id} does not fit that change", _AGAIN)
+            refuse("plan", "tampered-plan", f"the digest of {change.id} does not fit that change")
     if plan.digest != plan_digest(change.digest for change in plan.changes):
-        _refuse("tampered-plan", "its digest does not fit its changes", _AGAIN)
+        refuse("plan", "tampered-plan", "its digest does not fit its changes")
 
 
 def _plan(document: dict[str, Any]) -> Plan:

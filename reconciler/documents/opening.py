@@ -1,0 +1,60 @@
+"""The first look at a document from outside: it is JSON, of a version we read, of the published form."""
+
+import json
+from typing import Any, NoReturn
+
+from reconciler.errors import UnusablePlan
+from reconciler.schemas import violations
+
+SUPPORTED_MAJOR = "1"
+"""Documents of this major version can be read, whatever their minor version adds."""
+
+
+def open_document(data: bytes, kind: str) -> dict[str, Any]:
+    """Parse a document that should be a `plan` or a `report`.
+
+    Raises `UnusablePlan` when it is no JSON, has a newer major version or breaks its schema.
+    """
+    document = _parse(data, kind)
+    _check_version(document, kind)
+    for violation in violations(kind, document):
+        place = "/".join(str(step) for step in violation.path)
+        refuse(kind, f"invalid-{kind}", f"at /{place[:200]}: {violation.message}")
+    content: dict[str, Any] = document
+    return content
+
+
+def refuse(kind: str, rule: str, message: str, hint: str = "") -> NoReturn:
+    """Refuse a document as a whole."""
+    raise UnusablePlan(
+        f"the {kind} file cannot be used: {message}",
+        rule=rule,
+        hint=hint or f"make the {kind} again with this version of reconciler",
+    )
+
+
+def _parse(data: bytes, kind: str) -> Any:
+    try:
+        return json.loads(data, object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        refuse(kind, f"unreadable-{kind}", "it is not a JSON document")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that stands twice: two readers could take different values from it."""
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a key stands twice")
+    return content
+
+
+def _check_version(document: Any, kind: str) -> None:
+    """Look at the version before the schema, which a newer form may break for good reason."""
+    version = document.get("formatVersion") if isinstance(document, dict) else None
+    if isinstance(version, str) and version.partition(".")[0] != SUPPORTED_MAJOR:
+        refuse(
+            kind,
+            f"newer-{kind}",
+            f"its format version is {version[:20]}, and this version of reconciler reads {SUPPORTED_MAJOR}.x",
+            f"use the version of reconciler that made the {kind}, or make it again",
+        )

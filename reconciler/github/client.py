@@ -1,0 +1,233 @@
+"""A narrow client for GitHub's REST API: JSON in and out, lists page by page, one kind of download.
+
+Knows nothing about comments or plans. Never shows the token, nor any part of an answer's body, in an
+error. A POST is sent again only when GitHub says that it did not carry it out.
+
+Sources: https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api,
+https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api and
+https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+
+from reconciler.errors import GitHubError
+
+_SECONDS: Final = 30.0
+_ATTEMPTS: Final = 4
+
+_LONGEST_PAUSE: Final = 60.0
+"""Seconds; whoever is asked to wait longer gives up instead, and the job can be run again."""
+
+_LARGEST_DOWNLOAD: Final = 64 * 1024 * 1024
+"""Bytes. A plan for 100,000 changes, zipped, has a tenth of it."""
+
+_REPEATABLE: Final = frozenset({"GET", "PATCH"})
+
+_DENIED = "give the job the permission that docs/setup-github.md names for this step"
+_ILL = "run the job again, or look at https://www.githubstatus.com"
+
+
+class GitHub:
+    """One session with the REST API. Use it as a context manager."""
+
+    def __init__(
+        self,
+        *,
+        api: str,
+        token: str,
+        trust_env: bool = True,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Prepare a session.
+
+        `api` is the root without a slash at its end, which the caller has found fit to get the token.
+        `trust_env` is whether proxies of the environment are used. `pause` waits that many seconds.
+        """
+        self._root = httpx.URL(api)
+        self._pause = pause
+        self._http = httpx.Client(
+            timeout=_SECONDS,
+            trust_env=trust_env,
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Accept": "application/vnd.github+json",
+                "X-GitHub-Api-Version": "2022-11-28",
+                "User-Agent": "reconciler",
+            },
+        )
+        # The store that an artifact is fetched from must not see the token.
+        self._bare = httpx.Client(timeout=_SECONDS, trust_env=trust_env)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+        self._bare.close()
+
+    def get(self, path: str, **query: str | int) -> Any:
+        """Read one document. `path` begins with a slash. Raises `GitHubError`."""
+        return _json(self._checked("GET", self._url(path).copy_merge_params(query)))
+
+    def find(self, path: str, **query: str | int) -> Any:
+        """Read one document, or give `None` where there is none or the token may not see it."""
+        answer = self._send("GET", self._url(path).copy_merge_params(query))
+        if answer.status_code in {401, 403, 404}:
+            return None
+        return _json(_accepted(answer, path))
+
+    def pages(self, path: str, **query: str | int) -> Iterator[Any]:
+        """Read a list page by page, each page as it came. Raises `GitHubError`, also for a foreign link."""
+        url: httpx.URL | None = self._url(path).copy_merge_params({"per_page": 100, **query})
+        while url is not None:
+            answer = self._checked("GET", url)
+            yield _json(answer)
+            url = self._next(answer)
+
+    def send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        """Write one document, with POST or PATCH, and give the answer. Raises `GitHubError`."""
+        return _json(self._checked(method, self._url(path), body))
+
+    def download(self, path: str) -> bytes:
+        """Fetch a file that GitHub keeps in another place, where it sends us. Raises `GitHubError`."""
+        answer = self._send("GET", self._url(path))
+        if answer.status_code not in {301, 302, 303, 307, 308}:
+            raise _odd(path, f"status {answer.status_code} instead of the place of a file")
+        try:
+            place = httpx.URL(answer.headers["location"])
+        except (KeyError, httpx.InvalidURL):
+            raise _odd(path, "no place of a file") from None
+        if place.userinfo or (place.scheme, place.host) not in {("https", place.host), self._host()}:
+            raise _odd(path, "a place that cannot be trusted")
+        return self._fetch(place, path)
+
+    def _url(self, path: str) -> httpx.URL:
+        return self._root.copy_with(path=self._root.path.rstrip("/") + path)
+
+    def _host(self) -> tuple[str, str]:
+        return self._root.scheme, self._root.host
+
+    def _next(self, answer: httpx.Response) -> httpx.URL | None:
+        link = answer.links.get("next")
+        if link is None:
+            return None
+        try:
+            url = httpx.URL(link["url"])
+        except (KeyError, httpx.InvalidURL):
+            raise _odd(answer.url.path, "a broken link to the next page") from None
+        if url.userinfo or (url.scheme, url.host, url.port) != (
+            self._root.scheme,
+            self._root.host,
+            self._root.port,
+        ):
+            raise _odd(answer.url.path, "a link to the next page that leads to another host")
+        return url
+
+    def _checked(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None = None) -> httpx.Response:
+        return _accepted(self._send(method, url, body), url.path)
+
+    def _send(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None = None) -> httpx.Response:
+        """Send, and send again where that is safe, until there is an answer to give back."""
+        attempt = 0
+        while True:
+            attempt += 1
+            last = attempt == _ATTEMPTS
+            try:
+                answer = self._http.request(method, url, json=body)
+            except httpx.TransportError as error:
+                if last or (method not in _REPEATABLE and not isinstance(error, httpx.ConnectError)):
+                    raise GitHubError(
+                        f"GitHub did not answer ({type(error).__name__})",
+                        rule="github-unreachable",
+                        hint=_ILL,
+                    ) from None
+                self._pause(_growing(attempt))
+                continue
+            wait = _wait(answer, attempt, repeatable=method in _REPEATABLE)
+            if last or wait is None:
+                return answer
+            self._pause(wait)
+
+    def _fetch(self, place: httpx.URL, path: str) -> bytes:
+        try:
+            with self._bare.stream("GET", place) as answer:
+                if answer.status_code != 200:
+                    raise _odd(path, f"a place that answers with status {answer.status_code}")
+                content = bytearray()
+                for chunk in answer.iter_bytes():
+                    content += chunk
+                    if len(content) > _LARGEST_DOWNLOAD:
+                        raise _odd(path, f"a file of more than {_LARGEST_DOWNLOAD} bytes")
+        except httpx.TransportError as error:
+            raise GitHubError(
+                f"the file behind {path} could not be fetched ({type(error).__name__})",
+                rule="github-unreachable",
+                hint=_ILL,
+            ) from None
+        return bytes(content)
+
+
+@contextmanager
+def shape(what: str) -> Iterator[None]:
+    """Turn a surprise about the shape of an answer into a `GitHubError` that names it.
+
+    Only for a block that does nothing but pick values out of an answer.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise GitHubError(
+            f"GitHub described {what} in a way that nobody documented ({type(error).__name__})",
+            rule="github-unexpected",
+            hint=_ILL,
+        ) from error
+
+
+def _growing(attempt: int) -> float:
+    return float(2 ** (attempt - 1))
+
+
+def _wait(answer: httpx.Response, attempt: int, *, repeatable: bool) -> float | None:
+    """Tell how many seconds to wait before sending again; `None`: this answer is the last word.
+
+    GitHub tells a used-up quota by 429, or by 403 with one of two headers; neither was carried out.
+    """
+    after = answer.headers.get("retry-after", "")
+    limited = answer.status_code == 429 or (
+        answer.status_code == 403 and (after or answer.headers.get("x-ratelimit-remaining") == "0")
+    )
+    if not limited and not (repeatable and answer.status_code >= 500):
+        return None
+    wait = float(after) if after.isdecimal() else _growing(attempt)
+    return wait if wait <= _LONGEST_PAUSE else None
+
+
+def _accepted(answer: httpx.Response, path: str) -> httpx.Response:
+    if answer.is_success:
+        return answer
+    if answer.status_code in {401, 403, 404}:
+        raise GitHubError(
+            f"GitHub refused {answer.request.method} {path} ({answer.status_code})",
+            rule="github-denied",
+            hint=_DENIED,
+        )
+    raise _odd(path, f"status {answer.status_code}")
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        raise _odd(answer.url.path, "something that is no JSON") from None
+
+
+def _odd(path: str, what: str) -> GitHubError:
+    return GitHubError(f"GitHub answered {path} with {what}", rule="github-unexpected", hint=_ILL)

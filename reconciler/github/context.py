@@ -1,0 +1,138 @@
+"""What GitHub tells a workflow step about its run, from environment variables and the event's payload.
+
+Must not talk to GitHub.
+
+Sources: https://docs.github.com/actions/reference/workflows-and-actions/variables and
+https://docs.github.com/webhooks/webhook-events-and-payloads
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.errors import UsageError
+
+DEFAULT_API = "https://api.github.com"
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+")
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPull:
+    """The pull request that a run is about."""
+
+    number: int
+
+    head: str
+    """The commit it proposes; the commit that is checked out is a merge of this one."""
+
+    from_fork: bool
+    """Whether the commit comes from another repository, which gets neither sign-in nor a writing token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Where GitHub's REST API answers, for which repository, and what opens it."""
+
+    api: str
+    """Root of the REST API, without a slash at its end."""
+
+    repository: str
+    """`owner/name`."""
+
+    token: str = field(repr=False)
+    """A secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The workflow run that this process is a step of."""
+
+    event: str
+    """What started it, such as `push`."""
+
+    commit: str
+    """The commit it works on."""
+
+    branch: str
+    id: int
+
+    workflow: str
+    """File name of its workflow, such as `apply.yml`."""
+
+    url: str
+    """Its page on GitHub, with the log and the artifacts."""
+
+
+def read_access(environ: Mapping[str, str]) -> Access:
+    """Find out where to ask, for which repository, with which token.
+
+    Raises `UsageError` when `GITHUB_REPOSITORY` or `GITHUB_TOKEN` is missing.
+    """
+    return Access(
+        api=environ.get("GITHUB_API_URL", DEFAULT_API).rstrip("/"),
+        repository=_fitting(environ, "GITHUB_REPOSITORY", _REPOSITORY),
+        token=_needed(environ, "GITHUB_TOKEN"),
+    )
+
+
+def read_run(environ: Mapping[str, str]) -> Run:
+    """Find out which run this is. Raises `UsageError` when a variable is missing or odd."""
+    server = environ.get("GITHUB_SERVER_URL", "https://github.com").rstrip("/")
+    repository = _fitting(environ, "GITHUB_REPOSITORY", _REPOSITORY)
+    number = int(_fitting(environ, "GITHUB_RUN_ID", re.compile("[0-9]+")))
+    reference = _needed(environ, "GITHUB_WORKFLOW_REF")
+    return Run(
+        event=_needed(environ, "GITHUB_EVENT_NAME"),
+        commit=_fitting(environ, "GITHUB_SHA", _COMMIT),
+        branch=_needed(environ, "GITHUB_REF_NAME"),
+        id=number,
+        # owner/name/.github/workflows/apply.yml@refs/heads/main
+        workflow=reference.partition("@")[0].rpartition("/")[2],
+        url=f"{server}/{repository}/actions/runs/{number}",
+    )
+
+
+def pull_of(event: Any) -> EventPull | None:
+    """Pick the pull request out of an event's payload; `None` when the event is not about one.
+
+    Raises `UsageError` for a payload of another shape than GitHub's.
+    """
+    try:
+        if "pull_request" not in event:
+            return None
+        pull = event["pull_request"]
+        source = pull["head"]["repo"]
+        return EventPull(
+            number=int(pull["number"]),
+            head=str(pull["head"]["sha"]),
+            # A fork that was deleted meanwhile is null.
+            from_fork=source is None or source["full_name"] != pull["base"]["repo"]["full_name"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            "the file that GITHUB_EVENT_PATH names is no event of GitHub's",
+            rule="github-event",
+            hint="leave this variable to GitHub, or name the pull request with --pull",
+        ) from error
+
+
+def _fitting(environ: Mapping[str, str], name: str, form: re.Pattern[str]) -> str:
+    value = _needed(environ, name)
+    if form.fullmatch(value) is None:
+        raise UsageError(f"{name} is not what GitHub puts there", rule="github-variable")
+    return value
+
+
+def _needed(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name)
+    if not value:
+        hint = (
+            "give the step `env: GITHUB_TOKEN: ${{ github.token }}`"
+            if name == "GITHUB_TOKEN"
+            else "GitHub sets it in a workflow; elsewhere, set it yourself"
+        )
+        raise UsageError(f"{name} is not set", rule="github-variable", hint=hint)
+    return value

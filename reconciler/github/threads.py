@@ -1,0 +1,103 @@
+"""Comments and issues of our own: found again by a hidden marker and by who wrote them.
+
+Bodies arrive rendered and escaped, with the marker in their first line.
+
+Sources: https://docs.github.com/rest/issues/comments and https://docs.github.com/rest/issues/issues
+"""
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from reconciler.github.client import GitHub, shape
+
+ACTIONS_LOGIN: Final = "github-actions[bot]"
+"""Who writes with the token of a workflow.
+
+Source: https://docs.github.com/actions/tutorials/authenticate-with-github_token
+"""
+
+DRIFT_LABEL: Final = "reconciler-drift"
+DRIFT_TITLE: Final = "The tenant is not as declared"
+
+
+def marker(kind: str, tree: str) -> str:
+    """Name a kind of comment about one desired tree, so that several trees do not meet in one comment."""
+    # Percent-encoded, and hyphens too, so that nothing in a folder's name ends the HTML comment.
+    return f"reconciler {kind} {quote(tree, safe='/').replace('-', '%2D')}"
+
+
+def opening(mark: str) -> str:
+    """Give the first line of every body that carries a marker."""
+    return f"<!-- {mark} -->"
+
+
+def put_comment(github: GitHub, repository: str, number: int, *, mark: str, body: str) -> str:
+    """Write our comment on a pull request, or write it anew where it stands; give its address.
+
+    Raises `GitHubError`.
+    """
+    me = _login(github)
+    for page in github.pages(f"/repos/{repository}/issues/{number}/comments"):
+        with shape("a comment"):
+            mine = [int(one["id"]) for one in page if _is_mine(one, me=me, mark=mark)]
+        if mine:
+            path = f"/repos/{repository}/issues/comments/{mine[0]}"
+            return _address(github.send("PATCH", path, {"body": body}))
+    return add_comment(github, repository, number, body=body)
+
+
+def add_comment(github: GitHub, repository: str, number: int, *, body: str) -> str:
+    """Write a new comment on a pull request or an issue; give its address. Raises `GitHubError`."""
+    return _address(github.send("POST", f"/repos/{repository}/issues/{number}/comments", {"body": body}))
+
+
+def put_drift(github: GitHub, repository: str, *, mark: str, body: str, converged: bool) -> str | None:
+    """Keep the one issue about drift: written anew, closed when converged, open when not.
+
+    Gives its address, or `None` where there is nothing to say and never was. Raises `GitHubError`.
+    """
+    known = _drift(github, repository, mark=mark)
+    if known is None and converged:
+        return None
+    if known is None:
+        content = {"title": DRIFT_TITLE, "labels": [DRIFT_LABEL], "body": body}
+        return _address(github.send("POST", f"/repos/{repository}/issues", content))
+    number, is_open = known
+    if converged and not is_open:
+        return None
+    state = {"state": "closed", "state_reason": "completed"} if converged else {"state": "open"}
+    return _address(github.send("PATCH", f"/repos/{repository}/issues/{number}", {"body": body, **state}))
+
+
+def _drift(github: GitHub, repository: str, *, mark: str) -> tuple[int, bool] | None:
+    """Find our issue: the open one, else the newest; its number and whether it is open."""
+    me = _login(github)
+    newest = None
+    for page in github.pages(f"/repos/{repository}/issues", state="all", labels=DRIFT_LABEL):
+        with shape("an issue"):
+            for one in page:
+                if "pull_request" in one or not _is_mine(one, me=me, mark=mark):
+                    continue
+                found = int(one["number"]), one["state"] == "open"
+                if found[1]:
+                    return found
+                newest = max(newest or found, found)
+    return newest
+
+
+def _login(github: GitHub) -> str:
+    """Tell who writes with this token: the token of a workflow may not ask, and is always the same one."""
+    user = github.find("/user")
+    with shape("the user"):
+        return ACTIONS_LOGIN if user is None else str(user["login"])
+
+
+def _is_mine(thread: Any, *, me: str, mark: str) -> bool:
+    # Whoever wrote a comment that only looks like ours keeps it; a deleted user is null.
+    author = thread["user"]
+    return author is not None and author["login"] == me and (thread["body"] or "").startswith(opening(mark))
+
+
+def _address(answer: Any) -> str:
+    with shape("what was written"):
+        return str(answer["html_url"])
