@@ -11,6 +11,8 @@ from reconciler.errors import UnusablePlan
 from reconciler.model import Cloud, Report
 from tests.samples.plans import mixed_report, small_plan
 
+DIGEST = f"sha256:{'0' * 64}"
+
 
 def bytes_of(report: Report) -> bytes:
     return dump(report_to_json(report)).encode()
@@ -19,8 +21,8 @@ def bytes_of(report: Report) -> bytes:
 @pytest.mark.parametrize(
     "report",
     [
-        mixed_report(),
-        mixed_report(cloud=Cloud.EMULATOR),
+        replace(mixed_report(), digest=DIGEST),
+        replace(mixed_report(cloud=Cloud.EMULATOR), digest=DIGEST),
         replace(mixed_report(), tenant_id=None, cloud=None, digest=None, outcomes=()),
     ],
     ids=["mixed", "emulator", "invalid tree"],
