@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -167,7 +168,7 @@ async def _apply(
             record.planned(plan, approval)
             _guard(approval.work, plan=plan, desired=desired, clock=clock)
             if options.asks and approval.work:
-                await _ask(approval.work)
+                _ask(approval.work)
             from_now_on_only_set(stop)
             with progress_on(approval.work, clock=clock) as progress:
                 finished = await apply_plan(
@@ -207,10 +208,11 @@ def _guard(work: Sequence[Work], *, plan: Plan, desired: Desired, clock: Clock) 
         raise LimitExceeded(refusals)
 
 
-async def _ask(work: Sequence[Work]) -> None:
+def _ask(work: Sequence[Work]) -> None:
     guests = "1 guest" if len(work) == 1 else f"{len(work)} guests"
-    # In a thread, so that a signal still reaches the event loop while somebody thinks.
-    agreed = await asyncio.to_thread(click.confirm, f"Apply this to {guests}?", default=False, err=True)
+    # The event loop stands still while somebody thinks, so a signal has to end the question itself.
+    with _handlers(signal.default_int_handler):
+        agreed = click.confirm(f"Apply this to {guests}?", default=False, err=True)
     if not agreed:
         raise Refused("not confirmed, nothing was written", rule="not-confirmed")
 
@@ -230,11 +232,16 @@ def _signals() -> Iterator[Callable[[asyncio.Event], None]]:
             task.cancel()
 
     # The callback runs between two steps of the event loop, so nothing is cut in half.
-    previous = {
-        number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(hear)) for number in _SIGNALS
-    }
-    try:
+    with _handlers(lambda *_: loop.call_soon_threadsafe(hear)):
         yield events.append
+
+
+@contextlib.contextmanager
+def _handlers(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Handle SIGINT and SIGTERM for the length of the block."""
+    previous = {number: signal.signal(number, handler) for number in _SIGNALS}
+    try:
+        yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number, before in previous.items():
+            signal.signal(number, before)

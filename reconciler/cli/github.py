@@ -1,0 +1,238 @@
+"""`reconciler github`: the steps of the workflows that need GitHub, each a command of its own.
+
+What is written comes from `github.bodies`, how GitHub is asked from the rest of `reconciler.github`.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+
+from reconciler.cli import on_github, screen
+from reconciler.cli.approvals import Folder
+from reconciler.cli.saved import saved_plan, saved_report
+from reconciler.errors import UsageError
+from reconciler.github import bodies, merged, threads
+from reconciler.github.client import GitHub
+from reconciler.github.context import EventPull, pull_of, read_access, read_run
+from reconciler.graph.loopback import is_loopback
+from reconciler.guard.approval import approve
+from reconciler.model import Outcome
+
+_PLAN = click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("plan.json"),
+    show_default=True,
+    metavar="FILE",
+    help="The plan document that this run has made.",
+)
+_APPROVED = click.Path(path_type=Path, file_okay=False)
+
+
+@click.group("github", short_help="What the workflows do on GitHub: comments, approvals, the drift issue.")
+def command() -> None:
+    """What the workflows do on GitHub, one step each.
+
+    A workflow sets the environment; elsewhere, set GITHUB_TOKEN, GITHUB_REPOSITORY (owner/name) and
+    what else a command names. docs/setup-github.md shows the workflows.
+    """
+
+
+@command.command(
+    "comment",
+    short_help="Put the plan on the pull request.",
+    epilog="Example: reconciler github comment --plan plan.json",
+)
+@_PLAN
+@click.option(
+    "--pull",
+    "number",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The pull request; default: the one that the run is about.",
+)
+@click.pass_obj
+def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
+    """Write the plan as a comment on the pull request; the next plan replaces it in place.
+
+    Without the file, the comment says that no plan could be made.
+
+    \b
+    Exit codes: 0 written; 2 no pull request, or the environment is incomplete; 5 the file is no plan;
+    6 GitHub cannot be used.
+    """
+    run = read_run(os.environ)
+    pull = _event_pull()
+    about = number or (pull.number if pull else None)
+    if about is None:
+        raise UsageError(
+            "this run is about no pull request", rule="no-pull-request", hint="name one with --pull N"
+        )
+    plan = saved_plan(plan_file) if plan_file.exists() else None
+    mark = threads.marker("plan", desired.as_posix())
+    body = bodies.plan_comment(plan, mark=mark, run=run, commit=pull.head if pull else run.commit)
+    with _session() as (github, repository):
+        screen.result(threads.put_comment(github, repository, about, mark=mark, body=body))
+    return 0
+
+
+@command.command(
+    "approved-plans",
+    short_help="Collect the plans that merging has approved.",
+    epilog="Example: reconciler github approved-plans --plan plan.json --out approved",
+)
+@_PLAN
+@click.option(
+    "--out", type=_APPROVED, default=Path("approved"), show_default=True, metavar="DIR", help="A new folder."
+)
+@click.option(
+    "--workflow",
+    default="plan.yml",
+    show_default=True,
+    metavar="NAME",
+    help="The workflow that plans pull requests.",
+)
+def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
+    """Collect the plans reviewed on all pull requests merged since the last successful run.
+
+    The files go to DIR/plans, for apply --plan DIR/plans. A pull request without a usable plan is
+    named and approves nothing. A run by hand is approved on its own plan. The step's output `work`
+    is true when anything would run.
+
+    \b
+    Exit codes: 0 collected; 2 the environment is incomplete, or DIR exists; 5 the file is no plan;
+    6 GitHub cannot be used.
+    """
+    run = read_run(os.environ)
+    plan = saved_plan(plan_file)
+    folder = Folder.create(out)
+    if run.event == "workflow_dispatch":
+        folder.keep_own(plan_file)
+    else:
+        with _session() as (github, repository):
+            for pull in merged.merged_pulls(github, repository, run):
+                folder.keep(
+                    merged.reviewed(github, repository, pull, workflow=workflow), tenant=plan.tenant_id
+                )
+    folder.close(plan_file)
+    approval = approve(plan, folder.plans())
+    for one in folder.reviews():
+        screen.result(f"#{one.pull.number}: {one.missing or 'approved by its plan'}")
+    screen.notice(f"Approved to run: {len(approval.work)} of {len(plan.changes)} changes.")
+    on_github.summarise(bodies.approvals(plan, approval, folder.reviews()))
+    on_github.give("work", "true" if approval.work else "false")
+    return 0
+
+
+@command.command(
+    "report",
+    short_help="Tell the merged pull requests what became of them.",
+    epilog="Example: reconciler github report --approved approved --report report.json",
+)
+@click.option(
+    "--approved",
+    type=_APPROVED,
+    default=Path("approved"),
+    show_default=True,
+    metavar="DIR",
+    help="What approved-plans has collected.",
+)
+@click.option(
+    "--report",
+    "report_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("report.json"),
+    show_default=True,
+    metavar="FILE",
+    help="What apply has written.",
+)
+@click.pass_obj
+def report(desired: Path, *, approved: Path, report_file: Path) -> int:
+    """Write the report as a new comment on each pull request that the run answers for.
+
+    When apply has not run, only a pull request whose changes wait, or that approved nothing, is told.
+
+    \b
+    Exit codes: 0 written; 2 the environment is incomplete; 5 a file cannot be used; 6 GitHub cannot
+    be used.
+    """
+    run = read_run(os.environ)
+    folder = Folder(approved)
+    mark = threads.marker("report", desired.as_posix())
+    applied = saved_report(report_file) if report_file.exists() else None
+    plan = folder.fresh()
+    what = applied or bodies.unapplied(plan, approve(plan, folder.plans()), run=run, at=datetime.now(UTC))
+    waits = any(one.outcome in {Outcome.STALE, Outcome.NOT_ATTEMPTED} for one in what.outcomes)
+    with _session() as (github, repository):
+        for one in folder.reviews():
+            if applied is None and not waits and not (one.missing and what.outcomes):
+                continue
+            body = bodies.report_comment(what, mark=mark, run=run, reviewed=one)
+            screen.result(threads.add_comment(github, repository, one.pull.number, body=body))
+    return 0
+
+
+@command.command(
+    "drift",
+    short_help="Keep the one issue that tells about drift.",
+    epilog="Example: reconciler github drift --plan plan.json",
+)
+@_PLAN
+@click.pass_obj
+def drift(desired: Path, *, plan_file: Path) -> int:
+    """Open the issue about drift, write it anew, or close it when the plan shows no change.
+
+    \b
+    Exit codes: 0 done; 2 the environment is incomplete; 5 the file is no plan; 6 GitHub cannot be used.
+    """
+    run = read_run(os.environ)
+    plan = saved_plan(plan_file)
+    mark = threads.marker("drift", desired.as_posix())
+    body = bodies.drift_issue(plan, mark=mark, run=run)
+    with _session() as (github, repository):
+        address = threads.put_drift(github, repository, mark=mark, body=body, converged=not plan.changes)
+    screen.result(address or "")
+    screen.notice("Nothing drifted." if not plan.changes else f"Drifted: {len(plan.changes)}.")
+    return 0
+
+
+@contextmanager
+def _session() -> Iterator[tuple[GitHub, str]]:
+    """Open the API that the environment names. The token goes to https, or to this machine."""
+    access = read_access(os.environ)
+    try:
+        root = httpx.URL(access.api)
+    except httpx.InvalidURL:
+        root = httpx.URL()
+    here = is_loopback(root.host)
+    if root.userinfo or not root.host or (root.scheme != "https" and not (here and root.scheme == "http")):
+        raise UsageError(
+            "GITHUB_API_URL is no https address", rule="github-variable", hint="leave it to GitHub"
+        )
+    with GitHub(api=access.api, token=access.token, trust_env=not here) as github:
+        yield github, access.repository
+
+
+def _event_pull() -> EventPull | None:
+    """Read the event that started the run; without one, there is no pull request."""
+    name = os.environ.get("GITHUB_EVENT_PATH")
+    return pull_of(_event(Path(name))) if name else None
+
+
+def _event(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            "the file that GITHUB_EVENT_PATH names cannot be read",
+            rule="github-event",
+            hint="leave this variable to GitHub",
+        ) from error

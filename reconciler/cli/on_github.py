@@ -1,0 +1,48 @@
+"""What a command says to GitHub when it runs as a step of a workflow: annotations, summary, outputs.
+
+Elsewhere these functions do nothing, so that commands need not ask where they run.
+
+Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+import os
+from pathlib import Path
+
+from reconciler.cli import screen
+
+
+def in_workflow() -> bool:
+    """Tell whether this process is a step of a GitHub workflow."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def annotate(commands: str) -> None:
+    """Show rendered workflow commands, on stderr: GitHub reads both, and stdout belongs to the result."""
+    if in_workflow() and commands:
+        screen.block(commands.rstrip("\n"))
+
+
+def summarise(markdown: str) -> None:
+    """Add rendered Markdown to the summary that GitHub shows on the page of the run."""
+    _append("GITHUB_STEP_SUMMARY", markdown.rstrip("\n") + "\n\n")
+
+
+def give(name: str, value: str) -> None:
+    """Set an output of this step; `value` is one line of our own."""
+    _append("GITHUB_OUTPUT", f"{name}={value}\n")
+
+
+def folder_of(tree: Path) -> str:
+    """Give the path of a desired tree from the root of the repository, as annotations want it."""
+    root = Path(os.environ.get("GITHUB_WORKSPACE", ".")).resolve()
+    try:
+        return tree.resolve().relative_to(root).as_posix()
+    except ValueError:
+        return tree.as_posix()
+
+
+def _append(variable: str, text: str) -> None:
+    name = os.environ.get(variable)
+    if in_workflow() and name:
+        with Path(name).open("a", encoding="utf-8", newline="\n") as file:
+            file.write(text)

@@ -1,0 +1,83 @@
+"""`reconciler render`: show a plan or a report that was saved, in another form."""
+
+import json
+from pathlib import Path
+
+import click
+
+from reconciler.cli import screen
+from reconciler.cli.on_github import folder_of
+from reconciler.cli.saved import read_saved
+from reconciler.documents import plan_from_json, report_from_json
+from reconciler.errors import UsageError
+from reconciler.model import Plan, Report
+from reconciler.render import github, html, markdown, text
+
+_ELSEWHERE = "the document this was made from"
+
+
+@click.command(
+    "render",
+    short_help="Show a saved plan or report in another form.",
+    epilog="Example: reconciler render plan.json --format html > plan.html",
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "markdown", "html", "github"]),
+    default="text",
+    show_default=True,
+    help="What is printed; github: annotations on the lines of the desired tree, for plans only.",
+)
+@click.pass_obj
+def command(desired: Path, *, file: Path, format_: str) -> int:
+    """Show what plan --out or apply --report has written, without asking the directory.
+
+    \b
+    Exit codes: 0 shown; 2 a form that this document does not have; 5 the file is neither a plan nor a
+    report.
+    """
+    data = read_saved(file)
+    if _is_report(data):
+        screen.result(_report(report_from_json(data), format_))
+    else:
+        screen.result(_plan(plan_from_json(data, tenant=None), format_, tree=desired))
+    return 0
+
+
+def _is_report(data: bytes) -> bool:
+    """Tell a report from everything else, which is then read, or refused, as a plan."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and "outcomes" in document
+
+
+def _plan(plan: Plan, format_: str, *, tree: Path) -> str:
+    match format_:
+        case "markdown":
+            return markdown.plan(plan, marker="reconciler", elsewhere=_ELSEWHERE)
+        case "html":
+            return html.plan(plan)
+        case "github":
+            return github.plan(plan, folder=folder_of(tree))
+        case _:
+            return text.plan(plan, width=screen.width(), colour=screen.colour())
+
+
+def _report(report: Report, format_: str) -> str:
+    match format_:
+        case "markdown":
+            return markdown.report(report, marker="reconciler", elsewhere=_ELSEWHERE)
+        case "html":
+            return html.report(report)
+        case "github":
+            raise UsageError(
+                "a report has no lines to annotate",
+                rule="no-such-form",
+                hint="give --format markdown, or render the plan",
+            )
+        case _:
+            return text.report(report, width=screen.width(), colour=screen.colour())
