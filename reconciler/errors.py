@@ -58,9 +58,7 @@ class InvalidDesired(ReconcilerError):
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         noun = "problem" if len(problems) == 1 else "problems"
-        super().__init__(
-            f"the desired state has {len(problems)} {noun}", rule="invalid-desired"
-        )
+        super().__init__(f"the desired state has {len(problems)} {noun}", rule="invalid-desired")
         self.problems = problems
         """Sorted, never empty."""
 
@@ -83,9 +81,7 @@ class LimitExceeded(Refused):
     """The run would reset more guests than the policy allows."""
 
     def __init__(self, refusals: tuple[Note, ...]) -> None:
-        super().__init__(
-            "; ".join(note.message for note in refusals), rule=refusals[0].rule
-        )
+        super().__init__("; ".join(note.message for note in refusals), rule=refusals[0].rule)
         self.refusals = refusals
         """Sorted, never empty."""
 

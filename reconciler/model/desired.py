@@ -132,7 +132,7 @@ class DesiredGuest:
     """The address this guest should sign in with."""
 
     alternate_emails: tuple[EmailAddress, ...] | None
-    """Sorted. With `email`, the exact content of `otherMails`; `None`: foreign values there are left alone."""
+    """Sorted. With `email`, the exact content of `otherMails`; `None`: foreign values there stay."""
 
     reset_after: datetime | None
     """UTC. The redemption state must have changed at or after this moment."""

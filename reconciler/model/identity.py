@@ -68,17 +68,13 @@ def address_flaw(text: str) -> str | None:
     if len(text) > MAX_ADDRESS_LENGTH:
         return f"it has {len(text)} characters, {MAX_ADDRESS_LENGTH} are allowed"
     if not text.isascii():
-        return (
-            "it holds letters outside ASCII, which Graph refuses in mail and otherMails"
-        )
+        return "it holds letters outside ASCII, which Graph refuses in mail and otherMails"
     local, at, domain = text.partition("@")
     if not at or not local or not domain or "@" in domain:
         return "it is not of the form name@domain"
     refused = _REFUSED.search(text)
     if refused:
-        return (
-            f"it holds {refused.group()!r}, which Graph refuses in an invited address"
-        )
+        return f"it holds {refused.group()!r}, which Graph refuses in an invited address"
     if local[0] in ".-" or local[-1] in ".-":
         return "the part before @ begins or ends with a dot or hyphen"
     if ".." in local:

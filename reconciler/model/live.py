@@ -9,14 +9,20 @@ from reconciler.model.identity import EmailAddress, ObjectId, TenantId
 
 
 class RedemptionState(StrEnum):
-    """`externalUserState` of a B2B guest. Source: https://learn.microsoft.com/graph/api/resources/user"""
+    """`externalUserState` of a B2B guest.
+
+    Source: https://learn.microsoft.com/graph/api/resources/user
+    """
 
     PENDING = "PendingAcceptance"
     ACCEPTED = "Accepted"
 
 
 class InvitesFrom(StrEnum):
-    """Who may invite. Source: https://learn.microsoft.com/graph/api/resources/authorizationpolicy"""
+    """Who may invite.
+
+    Source: https://learn.microsoft.com/graph/api/resources/authorizationpolicy
+    """
 
     NONE = "none"
     ADMINS = "adminsAndGuestInviters"
@@ -68,7 +74,10 @@ class ProxyAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """An entry of `identities`. Source: https://learn.microsoft.com/graph/api/resources/objectidentity"""
+    """An entry of `identities`.
+
+    Source: https://learn.microsoft.com/graph/api/resources/objectidentity
+    """
 
     sign_in_type: str | None
     issuer: str | None

@@ -1,4 +1,7 @@
-"""The plan: what would change, what is blocked, and why. Data only; it can be printed, hashed and compared."""
+"""The plan: what would change, what is blocked, and why.
+
+Data only: it can be printed, hashed and compared.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
