@@ -20,6 +20,8 @@ _COMMANDS = {
     "validate": "Check the desired tree offline.",
     "plan": "Show what would change; cannot write to the directory.",
     "apply": "Carry a plan out.",
+    "render": "Show a saved plan or report in another form.",
+    "github": "What the workflows do on GitHub: comments, approvals, the drift issue.",
     "emulator": "Serve the embedded Graph emulator on loopback.",
     "demo": "Run the whole story against the embedded emulator.",
 }

@@ -3,13 +3,11 @@
 What is written comes from `github.bodies`, how GitHub is asked from the rest of `reconciler.github`.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import httpx
@@ -20,7 +18,7 @@ from reconciler.cli.saved import saved_plan, saved_report
 from reconciler.errors import UsageError
 from reconciler.github import bodies, merged, threads
 from reconciler.github.client import GitHub
-from reconciler.github.context import EventPull, pull_of, read_access, read_run
+from reconciler.github.context import pull_of, read_access, read_run
 from reconciler.graph.loopback import is_loopback
 from reconciler.guard.approval import approve
 from reconciler.model import Outcome
@@ -39,7 +37,7 @@ _APPROVED = click.Path(path_type=Path, file_okay=False)
 
 @click.group("github", short_help="What the workflows do on GitHub: comments, approvals, the drift issue.")
 def command() -> None:
-    """What the workflows do on GitHub, one step each.
+    """Do what the workflows do on GitHub, one step each.
 
     A workflow sets the environment; elsewhere, set GITHUB_TOKEN, GITHUB_REPOSITORY (owner/name) and
     what else a command names. docs/setup-github.md shows the workflows.
@@ -70,7 +68,7 @@ def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
     6 GitHub cannot be used.
     """
     run = read_run(os.environ)
-    pull = _event_pull()
+    pull = pull_of(on_github.event())
     about = number or (pull.number if pull else None)
     if about is None:
         raise UsageError(
@@ -219,20 +217,3 @@ def _session() -> Iterator[tuple[GitHub, str]]:
         )
     with GitHub(api=access.api, token=access.token, trust_env=not here) as github:
         yield github, access.repository
-
-
-def _event_pull() -> EventPull | None:
-    """Read the event that started the run; without one, there is no pull request."""
-    name = os.environ.get("GITHUB_EVENT_PATH")
-    return pull_of(_event(Path(name))) if name else None
-
-
-def _event(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            "the file that GITHUB_EVENT_PATH names cannot be read",
-            rule="github-event",
-            hint="leave this variable to GitHub",
-        ) from error

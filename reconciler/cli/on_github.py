@@ -5,10 +5,14 @@ Elsewhere these functions do nothing, so that commands need not ask where they r
 Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
 """
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from reconciler.cli import screen
+from reconciler.errors import UsageError
+from reconciler.github.context import pull_of
 
 
 def in_workflow() -> bool:
@@ -30,6 +34,27 @@ def summarise(markdown: str) -> None:
 def give(name: str, value: str) -> None:
     """Set an output of this step; `value` is one line of our own."""
     _append("GITHUB_OUTPUT", f"{name}={value}\n")
+
+
+def event() -> Any:
+    """Read the event that started the run; empty where there is none. Raises `UsageError`."""
+    name = os.environ.get("GITHUB_EVENT_PATH")
+    if not name:
+        return {}
+    try:
+        return json.loads(Path(name).read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            "the file that GITHUB_EVENT_PATH names cannot be read",
+            rule="github-event",
+            hint="leave this variable to GitHub",
+        ) from error
+
+
+def from_fork() -> bool:
+    """Tell whether the run is about a pull request from a fork. Raises `UsageError`."""
+    pull = pull_of(event()) if in_workflow() else None
+    return pull is not None and pull.from_fork
 
 
 def folder_of(tree: Path) -> str:

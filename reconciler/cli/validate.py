@@ -4,12 +4,19 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import screen
+from reconciler import __version__
+from reconciler.cli import on_github, screen
 from reconciler.cli.tree import load_tree
 from reconciler.documents import dump, problems_to_json
 from reconciler.errors import EXIT_DONE, InvalidDesired
 from reconciler.model import Problem
-from reconciler.render import github, text
+from reconciler.render import github, sarif, text
+
+_FORK = """
+Thank you for this pull request. It comes from a fork, so its files were checked and nothing more: a fork
+never gets to see the directory, and therefore has no plan. Somebody of this repository can put the commits
+on a branch here, and the plan will follow.
+"""
 
 
 @click.command(
@@ -20,10 +27,10 @@ from reconciler.render import github, text
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["text", "json", "github"]),
+    type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
     show_default=True,
-    help="How problems are shown: lines, a JSON document, or annotations of a GitHub workflow.",
+    help="How problems are shown: lines, a JSON document, annotations of a GitHub workflow, or SARIF.",
 )
 @click.pass_obj
 def command(desired: Path, *, format_: str) -> int:
@@ -38,20 +45,26 @@ def command(desired: Path, *, format_: str) -> int:
         guests = len(load_tree(desired).guests)
     except InvalidDesired as error:
         problems, exit_code = error.problems, error.exit_code
-        screen.notice(f"{error.message[0].upper()}{error.message[1:]}.")
+        verdict = f"{error.message[0].upper()}{error.message[1:]}."
     else:
-        screen.notice(
-            f"The desired state is valid: {guests} declared {'guest' if guests == 1 else 'guests'}."
-        )
-    screen.result(_show(problems, format_, folder=desired))
+        verdict = f"The desired state is valid: {guests} declared {'guest' if guests == 1 else 'guests'}."
+    screen.notice(verdict)
+    screen.result(_show(problems, format_, tree=desired))
+    if format_ == "github":
+        # The runner takes annotations out of the log, so the log gets the lines too.
+        if problems:
+            screen.block(text.problems(problems).rstrip("\n"))
+        on_github.summarise(f"{verdict}\n{_FORK if on_github.from_fork() else ''}")
     return exit_code
 
 
-def _show(problems: tuple[Problem, ...], format_: str, *, folder: Path) -> str:
+def _show(problems: tuple[Problem, ...], format_: str, *, tree: Path) -> str:
     match format_:
         case "json":
             return dump(problems_to_json(problems))
         case "github":
-            return github.problems(problems, folder=folder.as_posix())
+            return github.problems(problems, folder=on_github.folder_of(tree))
+        case "sarif":
+            return sarif.problems(problems, folder=on_github.folder_of(tree), version=__version__)
         case _:
             return text.problems(problems)

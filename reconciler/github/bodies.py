@@ -1,0 +1,128 @@
+"""What is written on GitHub, from values to Markdown: the comments, the drift issue, the step summary.
+
+Adds to the pages of `render.markdown` where they come from; escapes what is not of our own making.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from reconciler.github.context import Run
+from reconciler.github.merged import Reviewed
+from reconciler.github.threads import opening
+from reconciler.guard.approval import Approval
+from reconciler.model import GuestOutcome, Outcome, Plan, Report
+from reconciler.render import markdown, wording
+from reconciler.render.escape import markdown_cell, markdown_sentence
+from reconciler.render.page import LIMIT, Table, page
+
+_ROOM = 2_000
+"""Characters kept free on a page for what is added here."""
+
+_NOT_RUN = (
+    "the run ended before this guest's first write; if it left no report, look into its log and journal"
+)
+
+
+def plan_comment(plan: Plan | None, *, mark: str, run: Run, commit: str) -> str:
+    """Write the comment about the plan of a pull request; `None`: none could be made."""
+    made = f"Made of commit {markdown_cell(commit)} by {_link(run)}."
+    if plan is None:
+        return "\n\n".join([opening(mark), "**No plan could be made: see the checks below.**", made])
+    return _closed(markdown.plan(plan, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
+
+
+def drift_issue(plan: Plan, *, mark: str, run: Run) -> str:
+    """Write the issue about a plan of what is merged already."""
+    made = f"Last looked at by {_link(run)}."
+    return _closed(markdown.drift(plan, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
+
+
+def report_comment(report: Report, *, mark: str, run: Run, reviewed: Reviewed) -> str:
+    """Write what became of the merge of one pull request."""
+    body = markdown.report(report, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM)
+    first, _, rest = body.partition("\n")
+    return _closed("\n".join([first, "", _standing(reviewed), rest]), f"Applied by {_link(run)}.")
+
+
+def unapplied(plan: Plan, approval: Approval, *, run: Run, at: datetime) -> Report:
+    """Make a report of a run that carried nothing out, from what it would have done."""
+    waiting = (
+        GuestOutcome(
+            id=change.id,
+            display_name=change.display_name,
+            outcome=Outcome.NOT_ATTEMPTED,
+            rule=None,
+            message=_NOT_RUN,
+            actions=(),
+        )
+        for change in (work.planned or work.recorded for work in approval.work)
+    )
+    return Report(
+        run=str(run.id),
+        tenant_id=plan.tenant_id,
+        cloud=plan.cloud,
+        started_at=at,
+        ended_at=at,
+        digest=plan.digest,
+        exit_code=0,
+        refusals=(),
+        outcomes=tuple(sorted((*approval.outcomes, *waiting), key=lambda one: one.id)),
+    )
+
+
+def approvals(plan: Plan, approval: Approval, reviews: Sequence[Reviewed]) -> str:
+    """Write for the step summary who approved what, what would run, and what would not and why."""
+    would = wording.of(len(approval.work), "guest")
+    emulated = [f"**{wording.EMULATOR}**"] if wording.emulated(plan.cloud) else []
+    return page(
+        head=[*emulated, f"**Approved: {would}.**"],
+        tables=[
+            Table(
+                title="Merged since the last successful run",
+                columns=("Pull request", "Its plan"),
+                rows=((f"#{one.pull.number}", _plan_of(one)) for one in reviews),
+                count=len(reviews),
+                share=0.3,
+            ),
+            Table(
+                title="Will not run",
+                columns=("Who", "Why"),
+                rows=(_reason(one) for one in approval.outcomes),
+                count=len(approval.outcomes),
+            ),
+        ],
+        tail=[],
+        elsewhere="the artifacts of this run",
+    )
+
+
+def _reason(one: GuestOutcome) -> tuple[str, str]:
+    name = markdown_cell(one.display_name) if one.display_name else wording.NO_NAME
+    return (
+        f"{name}<br>{markdown_cell(one.id)}",
+        f"{markdown_cell(one.outcome.value)}: {markdown_sentence(one.message)}",
+    )
+
+
+def _plan_of(one: Reviewed) -> str:
+    if one.plan is None:
+        return f"none: {markdown_sentence(one.missing)}"
+    return f"reviewed at {markdown_cell(one.pull.head)}"
+
+
+def _standing(one: Reviewed) -> str:
+    if one.plan is None:
+        return f"**Nothing was approved by this pull request:** {markdown_sentence(one.missing)}."
+    return f"The plan reviewed here, at commit {markdown_cell(one.pull.head)}, is among those approved."
+
+
+def _link(run: Run) -> str:
+    return f"[this run]({run.url})"
+
+
+def _kept(run: Run) -> str:
+    return f"the artifacts of {_link(run)}"
+
+
+def _closed(body: str, line: str) -> str:
+    return f"{body.rstrip()}\n\n{line}\n"
