@@ -51,7 +51,7 @@ def _position_of_byte(data: bytes, offset: int) -> Position:
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
-class _StopReading(Exception):  # noqa: N818  (ends a loop inside this module; no error of the product)
+class _StopReading(Exception):
     """Nothing more is read from the file. Why has been noted."""
 
     def __init__(self, *, whole: bool) -> None:

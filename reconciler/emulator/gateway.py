@@ -23,7 +23,7 @@ from reconciler.emulator.wire import GraphRequest, GraphResponse, dump
 from reconciler.model import format_instant
 
 
-class ConnectionBroken(Exception):  # noqa: N818  what happens to the client, not an error of the product
+class ConnectionBroken(Exception):
     """The request gets no proper answer."""
 
     def __init__(self, doing: Doing, response: GraphResponse | None = None) -> None:

@@ -34,7 +34,7 @@ class Patience:
     """Waits that many seconds."""
 
 
-class Setback(Exception):  # noqa: N818 - it never leaves this package; it is a reason to wait
+class Setback(Exception):
     """A read did not succeed, and may succeed later."""
 
     def __init__(self, reason: str, *, connected: bool = True, retry_after: float | None = None) -> None:

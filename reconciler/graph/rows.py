@@ -108,7 +108,7 @@ def proxy_addresses(values: Iterable[str]) -> tuple[ProxyAddress, ...]:
     return tuple(sorted(smtp, key=lambda entry: (entry.address, not entry.primary)))
 
 
-class _Misshapen(ValueError):  # noqa: N818 - says which property, and becomes an error above
+class _Misshapen(ValueError):
     """Names the property that is not as documented."""
 
 
