@@ -55,7 +55,8 @@ class _Graph:
 
     async def _break(self, broken: ConnectionBroken, scope: Scope, receive: Receive, send: Send) -> None:
         """Give less than an answer, and return when the connection is gone."""
-        gone = asyncio.ensure_future(_disconnected(receive))
+        # The body has been read, so the next message is the last: the client is gone.
+        gone = asyncio.ensure_future(receive())
         end = "cut"
         if broken.doing is Doing.HANG:
             given_up = asyncio.ensure_future(self._gateway.given_up.wait())
@@ -70,11 +71,6 @@ class _Graph:
             end = "close"
         scope["state"][end]()
         await gone
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _response(answer: GraphResponse) -> Response:

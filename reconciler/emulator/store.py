@@ -69,17 +69,20 @@ class Store:
 
         Raises `UsageError` when the file cannot be opened or is no state of this version.
         """
-        try:
-            self._db = sqlite3.connect(
-                file or ":memory:", isolation_level=None, check_same_thread=False, timeout=30
-            )
-            self._open(file)
-        except sqlite3.Error as error:
-            raise UsageError(
-                f"{file} cannot be used as the emulator's state: {error}",
-                rule="emulator-state",
-                hint="name a file that can be written; an unusable one may be deleted",
-            ) from error
+        with contextlib.ExitStack() as undone:
+            try:
+                self._db = sqlite3.connect(
+                    file or ":memory:", isolation_level=None, check_same_thread=False, timeout=30
+                )
+                undone.callback(self._db.close)
+                self._open(file)
+            except sqlite3.Error as error:
+                raise UsageError(
+                    f"{file} cannot be used as the emulator's state: {error}",
+                    rule="emulator-state",
+                    hint="name a file that can be written; an unusable one may be deleted",
+                ) from error
+            undone.pop_all()
 
     def _open(self, file: Path | None) -> None:
         self._db.row_factory = sqlite3.Row
