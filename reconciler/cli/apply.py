@@ -14,7 +14,8 @@ import click
 
 from reconciler.apply.engine import apply_plan
 from reconciler.apply.settings import Clock, Settings, SystemClock
-from reconciler.cli import screen
+from reconciler.cli import on_github, screen
+from reconciler.cli.approvals import plan_files
 from reconciler.cli.directory import endpoint
 from reconciler.cli.files import write_whole
 from reconciler.cli.progress import progress_on
@@ -36,7 +37,7 @@ from reconciler.journal import Journal, open_journal
 from reconciler.model import Desired, Plan
 from reconciler.plan import make_plan
 from reconciler.redeem_links import RedeemLinks, open_redeem_links
-from reconciler.render import text
+from reconciler.render import markdown, text
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -67,7 +68,8 @@ class _Options:
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="FILE",
-    help="An approved plan document; only changes it approves run. May be given several times.",
+    help="An approved plan document, or a folder of them; only changes they approve run. May be given"
+    " several times.",
 )
 @click.option("--auto-approve", is_flag=True, help="Run everything that is planned, without asking.")
 @click.option(
@@ -148,6 +150,9 @@ def command(
                 screen.result(text.report(report, width=screen.width(), colour=screen.colour()))
             if report_file is not None:
                 write_whole(report_file, dump(report_to_json(report)))
+            on_github.summarise(
+                markdown.report(report, marker="reconciler-report", elsewhere="the artifacts of this run")
+            )
     return exit_code
 
 
@@ -158,7 +163,7 @@ async def _apply(
     stop = asyncio.Event()
     desired = load_tree(options.tree)
     record.declared(desired)
-    approved = [_read_plan(path, desired) for path in options.plans]
+    approved = [_read_plan(file, desired) for path in options.plans for file in plan_files(path)]
     with endpoint(desired, options.tree) as found, _signals() as from_now_on_only_set:
         async with open_directory(found.root, found.tokens) as (reader, writer):
             live = await reader.observe(desired)

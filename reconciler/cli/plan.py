@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import screen
+from reconciler.cli import on_github, screen
 from reconciler.cli.directory import endpoint
 from reconciler.cli.files import write_whole
 from reconciler.cli.tree import load_tree
@@ -15,7 +15,7 @@ from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE
 from reconciler.graph.observe import open_reader
 from reconciler.model import Desired, Plan
 from reconciler.plan import make_plan
-from reconciler.render import html, markdown, text
+from reconciler.render import github, html, markdown, text
 
 PLAN_MARKER = "reconciler-plan"
 """Hidden in the first line of the Markdown: by it a comment is found again and updated in place."""
@@ -65,6 +65,8 @@ def command(
     if out is not None:
         write_whole(out, dump(plan_to_json(plan)))
     screen.result(show(plan, format_))
+    on_github.annotate(github.plan(plan, folder=on_github.folder_of(desired)))
+    on_github.summarise(markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the artifacts of this run"))
     blocked = any(one.rule not in _TOLERATED for one in plan.blocked)
     differs = (detailed_exitcode and plan.changes) or (fail_on_blocked and blocked)
     return EXIT_DIFFERENT if differs else EXIT_DONE
