@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import screen
+from reconciler.emulator.faults import load_faults
 from reconciler.emulator.seed import load_seed
 from reconciler.emulator.server import serve
 from reconciler.errors import UsageError
@@ -37,16 +38,23 @@ from reconciler.errors import UsageError
     metavar="FILE",
     help="Keep the tenant in this file, and go on from it next time; default: in memory only.",
 )
+@click.option(
+    "--faults",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Misbehave as this file says: latency, throttling, lost answers and more.",
+)
 @click.pass_obj
-def command(desired: Path, *, seed: Path | None, port: int, state: Path | None) -> int:
+def command(desired: Path, *, seed: Path | None, port: int, state: Path | None, faults: Path | None) -> int:
     """Serve a tenant that obeys Graph's rules, on loopback, until interrupted.
 
     The first line on stdout is the root to put into RECONCILER_GRAPH_URL. The bearer token
-    `emulator` opens everything; docs/emulator.md describes the seed and the control surface.
+    `emulator` opens everything; docs/emulator.md describes the seed, the faults
+    and the control surface.
 
     \b
     Exit codes: 0 stopped by SIGINT or SIGTERM; 2 the port or the state cannot be used; 3 the seed
-    is invalid.
+    or the faults are invalid.
     """
     usual = desired / "emulator.yaml"
     source = seed or (usual if usual.exists() else None)
@@ -54,7 +62,12 @@ def command(desired: Path, *, seed: Path | None, port: int, state: Path | None) 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        with serve(state, seed=load_seed(source) if source else None, port=port) as emulator:
+        with serve(
+            state,
+            seed=load_seed(source) if source else None,
+            port=port,
+            faults=load_faults(faults) if faults else None,
+        ) as emulator:
             screen.result(emulator.root)
             screen.notice(f"Serving on {emulator.root}; stop with Ctrl+C. In another shell:")
             screen.notice(f"  RECONCILER_GRAPH_URL={emulator.root} reconciler plan")
