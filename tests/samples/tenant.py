@@ -42,6 +42,9 @@ class Truth:
     invited: EmailAddress | None = None
     """Who got the link that is good now."""
 
+    last_invited: EmailAddress | None = None
+    """Who was invited last, whether or not anybody has redeemed since."""
+
     resets: int = 0
     versions: list[tuple[datetime, Guest]] = field(default_factory=list)
 
@@ -75,7 +78,7 @@ class Tenant:
         """Let a guest be there from the beginning of time."""
         bound = guest.mail if guest.state is RedemptionState.ACCEPTED else None
         invited = guest.mail if guest.state is RedemptionState.PENDING else None
-        self.truth[guest.id] = Truth(bound=bound, invited=invited)
+        self.truth[guest.id] = Truth(bound=bound, invited=invited, last_invited=guest.mail)
         self._commit(guest)
 
     def edit(self, guest: ObjectId, **fields: object) -> None:
@@ -217,7 +220,7 @@ class Tenant:
             )
         found, truth = self.live[guest], self.truth[guest]
         keeps_time = found.state is RedemptionState.PENDING and not self.moves_time_of_pending
-        truth.bound, truth.invited = None, reset.email
+        truth.bound, truth.invited, truth.last_invited = None, reset.email, reset.email
         truth.resets += 1
         self._commit(
             replace(
