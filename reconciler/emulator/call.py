@@ -1,14 +1,15 @@
 """What a rule of the tenant has at hand while it answers one request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from reconciler.emulator.auth import Caller
+from reconciler.emulator.replicas import Replica
 from reconciler.emulator.store import Store, StoredObject
 from reconciler.emulator.switches import Switches
-from reconciler.emulator.wire import GraphRequest, JsonObject, dump
+from reconciler.emulator.wire import GraphRequest, dump
 from reconciler.model import format_instant
 
 
@@ -24,13 +25,13 @@ class Call:
     number: int | None
     """The number of the request in the record; `None` for what happens apart from Graph."""
 
-    late: Mapping[int, JsonObject | None] = field(default_factory=dict)
-    """What the answering replica still shows of objects that changed, by position; `None`: nothing yet."""
+    replica: Replica
+    """What reads, and the invitation service, see; writes look at the store itself."""
 
     def user(self, key: str) -> StoredObject | None:
         """Give the living user with this id or user principal name."""
-        found = self.store.find("(id = ? OR upn = ?) AND kind = 'user' AND deleted IS NULL", key, key)
-        return next(found, None)
+        found = self.store.find("upn = ? AND kind = 'user' AND deleted IS NULL", key)
+        return self.store.by_id(key) or next(found, None)
 
 
 def stamp(moment: datetime, *, fractions: bool = False) -> str:

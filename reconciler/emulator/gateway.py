@@ -15,7 +15,7 @@ from reconciler.emulator.faults import Doing, Fault, FaultPlan, Faults, Way
 from reconciler.emulator.graph_errors import GraphError
 from reconciler.emulator.pauses import Pauses
 from reconciler.emulator.quotas import Quotas
-from reconciler.emulator.replicas import late_bodies
+from reconciler.emulator.replicas import Replica
 from reconciler.emulator.router import dispatch
 from reconciler.emulator.store import Store
 from reconciler.emulator.switches import switches_of
@@ -205,20 +205,19 @@ class Gateway:
                 caller=exchange.caller,
                 now=self.clock.now(),
                 number=number,
-                late=self._late(exchange),
+                replica=self._replica(exchange.request),
             )
         )
         return replace(response, headers={**response.headers, **headers})
 
-    def _late(self, exchange: Exchange) -> Mapping[int, Any]:
-        """Give what the replica that answers has not heard of yet."""
-        if exchange.request.method == "GET":
+    def _replica(self, request: GraphRequest) -> Replica:
+        """Choose the replica that answers."""
+        lag = 0.0
+        if request.method == "GET":
             lag = self.faults.lag("reads")
-        elif exchange.request.segments == ("invitations",):
+        elif request.segments == ("invitations",):
             lag = self.faults.lag("invitations")
-        else:
-            return {}
-        return late_bodies(self.store, self.clock.real(lag))
+        return Replica(store=self.store, lag=self.clock.real(lag))
 
     def _record_fault(self, exchange: Exchange, label: str, response: GraphResponse | None) -> None:
         with self.store.transaction():

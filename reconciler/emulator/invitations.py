@@ -7,6 +7,7 @@ https://learn.microsoft.com/entra/external-id/reset-redemption-status
 import re
 import secrets
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -133,12 +134,12 @@ def _check_address(call: Call, address: str) -> None:
         raise invitation_refused(graph_errors.GROUP_ADDRESS)
 
 
-def _holders(call: Call, address: str, *, kind: str, besides: int = 0) -> Any:
-    return call.store.find(
-        "deleted IS NULL AND kind = ? AND n <> ? AND (mail = ? OR upn = ? OR n IN"
-        " (SELECT n FROM addresses WHERE key = ? AND use = 'proxyAddresses')"
-        " OR (n IN (SELECT n FROM addresses WHERE key = ? AND use = 'otherMails')"
-        " AND (creation_type = 'Invitation' OR state IS NOT NULL)))",
+def _holders(call: Call, address: str, *, kind: str, besides: int = 0) -> Iterator[StoredObject]:
+    found = call.store.find(
+        "deleted IS NULL AND kind = ? AND n <> ? AND n IN (SELECT n FROM objects WHERE mail = ?"
+        " UNION SELECT n FROM objects WHERE upn = ?"
+        " UNION SELECT n FROM addresses WHERE key = ? AND use = 'proxyAddresses'"
+        " UNION SELECT n FROM addresses WHERE key = ? AND use = 'otherMails')",
         kind,
         besides,
         address,
@@ -146,6 +147,14 @@ def _holders(call: Call, address: str, *, kind: str, besides: int = 0) -> Any:
         f"smtp:{fold(address)}",
         fold(address),
     )
+    # In the other mails of somebody who is no guest, an address belongs to nobody.
+    return (item for item in found if item.is_b2b or _holds_firmly(item, address))
+
+
+def _holds_firmly(item: StoredObject, address: str) -> bool:
+    held = [item.body.get("mail"), item.body.get("userPrincipalName")]
+    proxies = (proxy.partition(":")[2] for proxy in item.body.get("proxyAddresses", ()))
+    return fold(address) in {fold(text) for text in (*held, *proxies) if text}
 
 
 def _check_owners(call: Call, address: str, *, besides: int) -> None:
@@ -204,7 +213,7 @@ def _reset(call: Call, body: JsonObject, address: str) -> StoredObject:
 def _check_address_on(call: Call, guest: StoredObject, address: str) -> None:
     fold_case = fold if call.switches.invitation_match_ignores_case else str
     # The invitation service has a replica of its own, which may not know the address yet.
-    known = call.late.get(guest.n, guest.body)
+    known = call.replica.body(guest)
     if known is None:
         raise not_found(guest.id)
     on_object = [known.get("mail") or "", *known.get("otherMails", [])]

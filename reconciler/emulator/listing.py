@@ -52,10 +52,10 @@ def list_page(call: Call, collection: Collection, *parameters: object) -> GraphR
     if expression is not None:
         sql, bound = expression.sql()
         condition, values = f"{condition} AND {sql}", [*values, *bound]
-    late = {n: body for n, body in call.late.items() if n > after} if collection.replicated else {}
+    late = call.replica.outdated() if collection.replicated else {}
     if late:
-        condition += f" AND n NOT IN ({', '.join('?' * len(late))})"
-        values += late
+        condition += " AND n NOT IN (SELECT value FROM json_each(?))"
+        values.append(dump([*late]))
     found = [
         (row[0], row[1])
         for row in call.store.rows(
@@ -68,7 +68,7 @@ def list_page(call: Call, collection: Collection, *parameters: object) -> GraphR
     found += [
         (n, dump(of.shown(body, names)))
         for n, body in late.items()
-        if body is not None and (expression is None or expression.matches(body))
+        if n > after and body is not None and (expression is None or expression.matches(body))
     ]
     found.sort()
     head = {"@odata.context": collection_context(request, collection.context, names)}

@@ -24,7 +24,6 @@ CREATE TABLE objects (
   invited TEXT,
   ticket TEXT
 );
-CREATE INDEX objects_by_type ON objects (kind, user_type, n);
 CREATE INDEX objects_by_mail ON objects (mail);
 CREATE INDEX objects_by_upn ON objects (upn);
 CREATE INDEX objects_by_account ON objects (account) WHERE account IS NOT NULL;

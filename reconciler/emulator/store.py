@@ -134,6 +134,10 @@ class Store:
             return json.loads(row["value"])
         return None
 
+    def meta_text(self, key: str) -> str:
+        """Read a setting that was set, as JSON text."""
+        return str(next(self.rows("SELECT value FROM meta WHERE key = ?", key))["value"])
+
     def set_meta(self, key: str, value: Any) -> None:
         """Write a setting."""
         self.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, dump(value))

@@ -4,9 +4,11 @@ Three kinds: what an administrator of a real tenant sets, what Microsoft leaves 
 the emulator records. `docs/emulator.md` says for each how sure anybody is about the real Graph.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 from reconciler.emulator.store import Store
@@ -82,7 +84,13 @@ class Switches:
 
 def switches_of(store: Store) -> Switches:
     """Give the switches as they are now, whoever of those who share the state turned them."""
-    return Switches().turned(store.meta("switches"))
+    return _read(store.meta_text("switches"))
+
+
+@lru_cache(maxsize=16)
+def _read(text: str) -> Switches:
+    # Every request asks, and the answer hardly ever changes.
+    return Switches().turned(json.loads(text))
 
 
 def _camel(name: str) -> str:

@@ -31,7 +31,7 @@ def read_user(call: Call, key: str) -> GraphResponse:
     """Answer `GET /users/{id or userPrincipalName}`."""
     names = USER.selected(call.request.options.get("$select"))
     found = call.user(key)
-    body = call.late.get(found.n, found.body) if found else None
+    body = call.replica.body(found) if found else None
     if body is None:
         raise not_found(key)
     return GraphResponse.of(
@@ -70,8 +70,8 @@ def update_user(call: Call, key: str) -> GraphResponse:
 def _owner_of(call: Call, address: str, *, besides: StoredObject) -> StoredObject | None:
     """Find another living object that has the address as `mail` or among its `proxyAddresses`."""
     found = call.store.find(
-        "deleted IS NULL AND n <> ? AND (mail = ? OR n IN"
-        " (SELECT n FROM addresses WHERE key = ? AND use = 'proxyAddresses'))",
+        "deleted IS NULL AND n <> ? AND n IN (SELECT n FROM objects WHERE mail = ?"
+        " UNION SELECT n FROM addresses WHERE key = ? AND use = 'proxyAddresses')",
         besides.n,
         address,
         f"smtp:{fold(address)}",

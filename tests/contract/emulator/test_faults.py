@@ -275,6 +275,7 @@ def test_late_replicas(plant: Plant) -> None:
     tenant.patch(ANA, mail=NEW, otherMails=[NEW])
     assert tenant.truth(ANA)["mail"] == NEW
     assert tenant.user(ANA)["mail"] == "ana@fabrikam.example"
+    assert tenant.user(BO)["mail"] == "bo@fabrikam.example"
     for filtered, found in (("ana@fabrikam.example", [ANA]), (NEW, [])):
         assert tenant.get(f"/users?$filter=mail eq '{filtered}'").ids == found
     assert tenant.reset(ANA, NEW).status == 400
