@@ -8,6 +8,7 @@ import contextlib
 import json
 import sqlite3
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -17,8 +18,9 @@ from typing import Any
 from reconciler.emulator.wire import JsonObject, dump
 from reconciler.errors import UsageError
 
-FORMAT = 1
-"""Of the state file; a file of another format is refused."""
+SCHEMA = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+FORMAT = zlib.crc32(SCHEMA.encode()) >> 1
+"""Of the state file, follows from its schema; a file of another format is refused."""
 
 VERSION_LIFE = 900.0
 """Real seconds for which an object's former versions are kept for late replicas."""
@@ -97,7 +99,7 @@ class Store:
                     hint="delete the file; the emulator starts anew from its seed",
                 )
             if found == 0:
-                for statement in resources.files(__package__).joinpath("schema.sql").read_text().split(";\n"):
+                for statement in SCHEMA.split(";\n"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={FORMAT}")
 
