@@ -1,0 +1,126 @@
+"""A real git repository with a remote, and pull requests on it as GitHub makes and merges them."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.github_stand_in import FORK, REPOSITORY, GitHub, Pull
+from tests.e2e.shell import REPOSITORY as CHECKOUT
+from tests.e2e.shell import clean_environment
+from tests.e2e.workflows import Event
+
+_PARTS = (".github", "desired", "requirements")
+"""What of this checkout goes into the repository; the product itself is the installed one."""
+
+
+@dataclass(kw_only=True)
+class Origin:
+    """The clone that people work in, and what they do on GitHub."""
+
+    github: GitHub
+    clone: Path
+
+    @classmethod
+    def create(cls, github: GitHub, folder: Path) -> "Origin":
+        """Make the remote with a first commit on main, and a clone of it."""
+        origin = cls(github=github, clone=folder / "clone")
+        bare = github.bare
+        origin.git("init", "--quiet", "--bare", "--initial-branch=main", str(bare), at=folder)
+        origin.git("config", "uploadpack.allowAnySHA1InWant", "true", at=bare)
+        origin.git("clone", "--quiet", str(bare), str(origin.clone), at=folder)
+        for part in _PARTS:
+            shutil.copytree(CHECKOUT / part, origin.clone / part)
+        origin.commit("Begin")
+        origin.git("push", "--quiet", "origin", "HEAD:main")
+        return origin
+
+    def git(self, *arguments: str, at: Path | None = None) -> str:
+        """Run git in the clone and give what it prints."""
+        identity = {
+            "GIT_AUTHOR_NAME": "A",
+            "GIT_AUTHOR_EMAIL": "a@contoso.example",
+            "GIT_COMMITTER_NAME": "A",
+            "GIT_COMMITTER_EMAIL": "a@contoso.example",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_SYSTEM": "/dev/null",
+        }
+        return subprocess.run(
+            ["git", *arguments],
+            cwd=at or self.clone,
+            env=clean_environment(identity),
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+
+    def commit(self, message: str) -> str:
+        """Commit all there is and give the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def propose(self, number: int, edits: Mapping[str, tuple[str, str]], *, fork: bool = False) -> Pull:
+        """Edit files of the desired tree on a branch from main, push it and open a pull request."""
+        self.git("checkout", "--quiet", "-B", f"change-{number}", self.main())
+        for file, (old, new) in edits.items():
+            path = self.clone / "desired" / file
+            content = path.read_text()
+            assert content.count(old) == 1, f"{old!r} does not stand once in {file}"
+            path.write_text(content.replace(old, new))
+        head = self.commit(f"Change {number}")
+        # GitHub keeps the commits of forks too, where only a reference of its own leads to them.
+        self.git("push", "--quiet", "origin", f"HEAD:refs/{'pull' if fork else 'heads'}/change-{number}")
+        pull = Pull(number=number, head=head, repository=FORK if fork else REPOSITORY)
+        self.github.pulls[number] = pull
+        return pull
+
+    def main(self) -> str:
+        """Give the tip of the main branch."""
+        return self.git("rev-parse", "main", at=self.github.bare)
+
+    def proposed(self, pull: Pull) -> Event:
+        """Give the event of a push to a pull request; its commit is a merge that nobody has made."""
+        self.git("checkout", "--quiet", "--detach", self.main())
+        self.git("merge", "--quiet", "--no-ff", "--message", "Try", pull.head)
+        self.git("push", "--quiet", "--force", "origin", f"HEAD:refs/pull/{pull.number}/merge")
+        described: dict[str, Any] = {
+            "number": pull.number,
+            "head": {"sha": pull.head, "repo": {"full_name": pull.repository}},
+            "base": {"ref": "main", "repo": {"full_name": REPOSITORY}},
+        }
+        return Event(
+            name="pull_request",
+            payload={"pull_request": described},
+            commit=self.git("rev-parse", "HEAD"),
+            ref=f"refs/pull/{pull.number}/merge",
+            ref_name=f"{pull.number}/merge",
+            head=pull.head,
+            branch=f"change-{pull.number}",
+            repository=pull.repository,
+            base_ref="main",
+            head_ref=f"change-{pull.number}",
+        )
+
+    def merge(self, pull: Pull, *, squash: bool = False) -> Event:
+        """Merge a pull request and give the event of the push that this is."""
+        before = self.main()
+        self.git("checkout", "--quiet", "--detach", before)
+        if squash:
+            self.git("merge", "--quiet", "--squash", pull.head)
+            self.commit(f"Change {pull.number} (#{pull.number})")
+        else:
+            self.git("merge", "--quiet", "--no-ff", "--message", f"Merge #{pull.number}", pull.head)
+        self.git("push", "--quiet", "origin", "HEAD:main")
+        pull.commits = set(self.git("rev-list", f"{before}..HEAD").split())
+        pull.merged = True
+        return self.on_main("push")
+
+    def on_main(self, name: str) -> Event:
+        """Give an event on the tip of the main branch."""
+        tip = self.main()
+        return Event(
+            name=name, payload={}, commit=tip, ref="refs/heads/main", ref_name="main", head=tip, branch="main"
+        )
