@@ -25,10 +25,17 @@ _LATER = frozenset({424, 429, 500, 502, 503, 504})
 class Batch:
     """Up to twenty GETs that go out together, until each has an answer that is final."""
 
-    def __init__(self, urls: Sequence[str], *, what: str) -> None:
+    def __init__(self, urls: Sequence[str], *, what: str, heed: Callable[[Answer], None]) -> None:
+        """Ask these URLs; `heed` gets each item's answer, for what it tells about quotas."""
+        self._heed = heed
         self._what = what
         self._waiting = {str(number): url for number, url in enumerate(urls)}
         self._answers: dict[str, Answer] = {}
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The URLs that still wait for an answer."""
+        return tuple(self._waiting.values())
 
     async def attempt(self, send: Callable[[Build], Awaitable[Answer]]) -> tuple[Answer, ...]:
         """Send what still waits for an answer; give all answers in the order of the URLs.
@@ -46,6 +53,7 @@ class Batch:
         else:
             raise unexpected(self._what, f"came with status {answer.status} for a whole batch")
         for key, item in fresh.items():
+            self._heed(item)
             if item.status not in _LATER:
                 self._answers[key] = item
                 del self._waiting[key]

@@ -17,6 +17,7 @@ from kiota_abstractions.request_information import RequestInformation
 from reconciler.errors import AccessDenied
 from reconciler.graph.answers import Answer
 from reconciler.graph.batching import BATCH_SIZE, Batch
+from reconciler.graph.pacing import INVITATION, UPDATE, Cost, Pace, read_cost
 from reconciler.graph.requests import invitation, user_update
 from reconciler.graph.retrying import Patience, attempt, patiently
 from reconciler.graph.together import together
@@ -37,6 +38,9 @@ class Terms:
 
     patience: Patience = field(default_factory=Patience)
     """How often reads are tried again."""
+
+    pace: Pace = field(default_factory=Pace)
+    """How fast requests go out. Belongs to one event loop and one tenant."""
 
 
 class ReadSession:
@@ -61,8 +65,9 @@ class ReadSession:
                 raise ValueError(f"a reading session does not send {info.http_method}")
             return info
 
+        cost = read_cost((build().url,))
         return await patiently(
-            lambda: attempt(lambda: self._sent(checked)), what=what, patience=self._patience
+            lambda: attempt(lambda: self._sent(checked, cost)), what=what, patience=self._patience
         )
 
     async def get_url(self, link: str, *, what: str) -> Answer:
@@ -100,17 +105,23 @@ class ReadSession:
         """Give what the token of the last request says about itself; empty when it cannot be read."""
         return self._wire.claims()
 
+    def size_tenant(self, users: int) -> None:
+        """Tell the pace that the tenant has at least so many users."""
+        self._wire.pace.size_tenant(users)
+
     async def _batch(self, urls: Sequence[str], what: str) -> tuple[Answer, ...]:
-        batch = Batch(urls, what=what)
+        batch = Batch(urls, what=what, heed=lambda item: self._wire.pace.heed(read_cost(urls), item))
         async with self._batches:
             return await patiently(
-                lambda: batch.attempt(lambda build: attempt(lambda: self._sent(build))),
+                lambda: batch.attempt(
+                    lambda build: attempt(lambda: self._sent(build, read_cost(batch.urls)))
+                ),
                 what=what,
                 patience=self._patience,
             )
 
-    async def _sent(self, build: Build) -> Answer:
-        answer = await self._wire.send(build)
+    async def _sent(self, build: Build, cost: Cost) -> Answer:
+        answer = await self._wire.send(build, cost=cost)
         if answer.status == 401:
             raise AccessDenied(
                 "the directory refused the token, a fresh one too",
@@ -134,11 +145,15 @@ class WriteSession:
         self, guest: ObjectId, body: Mapping[str, Any], *, client_request_id: str
     ) -> Answer:
         """PATCH a user with exactly this body."""
-        return await self._wire.send(lambda: user_update(guest, body), client_request_id=client_request_id)
+        return await self._wire.send(
+            lambda: user_update(guest, body), cost=UPDATE, client_request_id=client_request_id
+        )
 
     async def invite(self, body: Mapping[str, Any], *, client_request_id: str) -> Answer:
         """POST an invitation with exactly this body. Not idempotent."""
-        return await self._wire.send(lambda: invitation(body), client_request_id=client_request_id)
+        return await self._wire.send(
+            lambda: invitation(body), cost=INVITATION, client_request_id=client_request_id
+        )
 
 
 @asynccontextmanager
@@ -147,7 +162,7 @@ async def connect(
 ) -> AsyncIterator[ReadSession]:
     """Open a session that can only read, on a Graph root such as `https://graph.microsoft.com`."""
     terms = terms or Terms()
-    async with open_wire(root, tokens, call_seconds=terms.call_seconds) as wire:
+    async with open_wire(root, tokens, pace=terms.pace, call_seconds=terms.call_seconds) as wire:
         yield ReadSession(wire, root, terms.patience)
 
 
@@ -157,5 +172,5 @@ async def connect_for_writing(
 ) -> AsyncIterator[tuple[ReadSession, WriteSession]]:
     """Open a reading and a writing session over the same connections."""
     terms = terms or Terms()
-    async with open_wire(root, tokens, call_seconds=terms.call_seconds) as wire:
+    async with open_wire(root, tokens, pace=terms.pace, call_seconds=terms.call_seconds) as wire:
         yield ReadSession(wire, root, terms.patience), WriteSession(wire)

@@ -32,6 +32,7 @@ from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]  # s
 from reconciler.errors import UnexpectedAnswer
 from reconciler.graph.answers import Answer
 from reconciler.graph.loopback import is_loopback
+from reconciler.graph.pacing import Cost, Pace
 
 CONNECTIONS = 32
 """Connections at once; more of them are slower, because the pool is walked for each request."""
@@ -60,7 +61,10 @@ class TokenSource(Protocol):
 class Wire:
     """Sends single attempts to one Graph root."""
 
-    def __init__(self, adapter: GraphRequestAdapter, tokens: TokenSource, call_seconds: float) -> None:
+    def __init__(
+        self, adapter: GraphRequestAdapter, tokens: TokenSource, *, pace: Pace, call_seconds: float
+    ) -> None:
+        self.pace = pace
         self._adapter = adapter
         self._tokens = tokens
         self._call_seconds = call_seconds
@@ -68,20 +72,23 @@ class Wire:
         self._renewal = asyncio.Lock()
         self._refused = self._fresh = self._latest = ""
 
-    async def send(self, build: Build, *, client_request_id: str | None = None) -> Answer:
-        """Send a request and give the answer, whatever its status.
+    async def send(self, build: Build, *, cost: Cost, client_request_id: str | None = None) -> Answer:
+        """Send a request when the pace allows, and give the answer, whatever its status.
 
         A 401 is answered with one fresh token and one more attempt: the first was not carried out.
         Raises httpx's transport errors and `TimeoutError` as they are, and what the token source
         raises; in the latter case nothing was sent.
         """
+        await self.pace.admit(cost)
         async with self._connections:
             self._latest = token = await self._tokens.token()
             response = await self._attempt(build, token, client_request_id)
             if response.status_code == 401:
                 self._latest = token = await self._renewed(token, response)
                 response = await self._attempt(build, token, client_request_id)
-            return Answer.of(response)
+        answer = Answer.of(response)
+        self.pace.heed(cost, answer)
+        return answer
 
     def claims(self) -> Mapping[str, Any]:
         """Give what the latest token says about itself, unverified; empty when it cannot be read.
@@ -117,7 +124,9 @@ class Wire:
 
 
 @asynccontextmanager
-async def open_wire(root: str, tokens: TokenSource, *, call_seconds: float) -> AsyncIterator[Wire]:
+async def open_wire(
+    root: str, tokens: TokenSource, *, pace: Pace, call_seconds: float
+) -> AsyncIterator[Wire]:
     """Open the connection pool to a Graph root, such as `https://graph.microsoft.com`.
 
     A call may take `call_seconds` from its first byte to its last.
@@ -146,7 +155,7 @@ async def open_wire(root: str, tokens: TokenSource, *, call_seconds: float) -> A
     adapter = _Adapter(_Bearer(url), http)
     adapter.base_url = f"{root}/v1.0"
     try:
-        yield Wire(adapter, tokens, call_seconds)
+        yield Wire(adapter, tokens, pace=pace, call_seconds=call_seconds)
     finally:
         await http.aclose()
         await transport.aclose()  # the SDK's transport around it does not pass the call on

@@ -74,6 +74,8 @@ class StandIn:
                 if reply.broken == "cut":
                     break
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager

@@ -12,6 +12,7 @@ from reconciler.errors import AccessDenied, UnexpectedAnswer, Unreachable
 from reconciler.graph import requests
 from reconciler.graph.answers import Answer
 from reconciler.graph.client import ReadSession, Terms, connect
+from reconciler.graph.pacing import Pace
 from reconciler.graph.paging import all_rows
 from reconciler.graph.retrying import Patience
 from tests.stand_in import Reply, Request, StandIn, Tokens, stand_in
@@ -23,14 +24,18 @@ class Clock:
 
     waits: list[float] = field(default_factory=list)
 
+    def monotonic(self) -> float:
+        """Give the time that was waited."""
+        return sum(self.waits)
+
     async def sleep(self, seconds: float) -> None:
         """Note the pause and go on at once."""
         self.waits.append(seconds)
 
     @property
     def terms(self) -> Terms:
-        """Terms under which reads wait on this clock."""
-        return Terms(call_seconds=5, patience=Patience(sleep=self.sleep))
+        """Terms under which retries wait on this clock, and the pace on one of its own."""
+        return Terms(call_seconds=5, patience=Patience(sleep=self.sleep), pace=Pace(clock=Clock()))
 
 
 @contextlib.asynccontextmanager

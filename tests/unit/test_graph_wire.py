@@ -12,6 +12,7 @@ from kiota_abstractions.request_information import RequestInformation
 from reconciler.errors import AccessDenied, UnexpectedAnswer
 from reconciler.graph import requests
 from reconciler.graph.client import ReadSession, Terms, WriteSession, connect, connect_for_writing
+from reconciler.graph.pacing import UPDATE, Pace
 from reconciler.graph.wire import _proxy_for, foreign_link, open_wire
 from reconciler.model import ObjectId
 from tests.stand_in import TOKEN, Reply, Request, Tokens, stand_in
@@ -143,7 +144,7 @@ async def test_token_goes_to_no_other_place() -> None:
     """A request for another host, port, scheme or with a user in it is refused before it is sent."""
     async with stand_in(ok) as other, stand_in(ok) as directory:
         port = directory.root.rpartition(":")[2]
-        async with open_wire(directory.root, Tokens(), call_seconds=5) as wire:
+        async with open_wire(directory.root, Tokens(), pace=Pace(), call_seconds=5) as wire:
             for url in (
                 f"{other.root}/v1.0/users",
                 f"http://localhost:{port}/v1.0/users",
@@ -151,7 +152,7 @@ async def test_token_goes_to_no_other_place() -> None:
                 f"http://me@127.0.0.1:{port}/v1.0/users",
             ):
                 with pytest.raises(UnexpectedAnswer, match="another place"):
-                    await wire.send(partial(to, url))
+                    await wire.send(partial(to, url), cost=UPDATE)
     assert other.requests == directory.requests == []
 
 
@@ -195,7 +196,7 @@ async def test_real_root_can_be_opened_without_speaking() -> None:
 def test_reading_session_has_no_way_to_write() -> None:
     """The public surface of a reading session is made of reads, that of a writing one of two writes."""
     public = {name for name in vars(ReadSession) if not name.startswith("_")}
-    assert public == {"get", "get_url", "batch_get", "claims"}
+    assert public == {"get", "get_url", "batch_get", "claims", "size_tenant"}
     assert {name for name in vars(WriteSession) if not name.startswith("_")} == {"update_user", "invite"}
 
 

@@ -1,0 +1,235 @@
+"""Keeps below Graph's quotas: at the ceiling where there is that much to do, and never past it.
+
+One token bucket for each documented quota, and behind each a queue that is served in order. What
+Graph says about its own load is heeded: `Retry-After` stops the whole bucket that was throttled, and
+`x-ms-throttle-limit-percentage` slows it down before that. Sources:
+https://learn.microsoft.com/graph/throttling-limits, https://learn.microsoft.com/graph/throttling
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from reconciler.graph.answers import Answer
+
+
+class Quota(StrEnum):
+    """A quota of Graph, in the words progress uses."""
+
+    INVITATIONS = "invitations"
+    WRITES = "directory writes"
+    UNITS = "directory requests"
+    """Counted in resource units, of which a request costs one or more."""
+
+
+Cost = Mapping[Quota, int]
+"""What a request takes from each quota; the first is the one it is throttled for, as a rule."""
+
+UPDATE: Cost = {Quota.WRITES: 1, Quota.UNITS: 1}
+INVITATION: Cost = {Quota.INVITATIONS: 1, Quota.WRITES: 1, Quota.UNITS: 1}
+"""Whether an invitation counts as a directory write as well is not documented: it is taken as one."""
+
+_LIMITS = {Quota.INVITATIONS: (150, 5.0), Quota.WRITES: (3_000, 150.0), Quota.UNITS: (3_500, 10.0)}
+"""So many in so many seconds; the units are those of the smallest tenants."""
+
+_UNITS_BY_USERS = ((501, 8_000), (50, 5_000))
+"""From so many users on, a tenant has so many units per ten seconds."""
+
+_REASONS = {"WriteLimitExceeded": Quota.WRITES, "ResourceUnitLimitExceeded": Quota.UNITS}
+
+_RESERVE = 0.05
+"""Part of a bucket that is never used: requests do not take equally long to arrive."""
+
+_SLOW_FROM = 0.8
+_UNTOLD_PAUSE = 5.0
+_LONGEST_PAUSE = 600.0
+_LONGEST_NAP = 1.0
+
+
+class Clock(Protocol):
+    """Time as quotas count it, so that a pace can live on a faster or an imagined clock."""
+
+    def monotonic(self) -> float:
+        """Give seconds since some fixed moment; never runs backwards."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after that many seconds of this clock."""
+        ...
+
+
+class SystemClock:
+    """The computer's own clock."""
+
+    def monotonic(self) -> float:
+        """Give seconds since some fixed moment; never runs backwards."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after that many seconds."""
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A queue in front of a quota."""
+
+    quota: Quota
+
+    queued: int
+    """Requests in it."""
+
+    seconds: float
+    """Until the next one may go, as far as is known now."""
+
+
+class Pace:
+    """Lets requests go no faster than a share of each quota allows."""
+
+    def __init__(self, *, share: float = 0.8, clock: Clock | None = None) -> None:
+        """Start with full buckets.
+
+        `share` is the part of each quota to use, above 0 and at most 1; the rest is left to other
+        applications. Raises `ValueError` for a share outside of that.
+        """
+        if not 0 < share <= 1:
+            raise ValueError(f"a share of the quota is above 0 and at most 1, not {share}")
+        clock = clock or SystemClock()
+        self._buckets = {
+            quota: _Bucket(limit=limit, per=per, share=share, clock=clock)
+            for quota, (limit, per) in _LIMITS.items()
+        }
+
+    async def admit(self, cost: Cost) -> None:
+        """Return when a request of this cost may go."""
+        for quota in Quota:
+            if quota in cost:
+                await self._buckets[quota].take(cost[quota])
+
+    def heed(self, cost: Cost, answer: Answer) -> None:
+        """Learn from an answer to a request of this cost how busy Graph is."""
+        first = next(iter(cost))
+        if answer.status == 429:
+            named = _REASONS.get(answer.headers.get("x-ms-throttle-information", ""), first)
+            pause = answer.retry_after if answer.retry_after is not None else _UNTOLD_PAUSE
+            self._buckets[named].hold(pause)
+        self._buckets[first].slow_down(_percentage(answer))
+
+    def size_tenant(self, users: int) -> None:
+        """Learn that the tenant has at least so many users: larger ones have more resource units."""
+        for smallest, units in _UNITS_BY_USERS:
+            if users >= smallest:
+                self._buckets[Quota.UNITS].widen(units)
+                return
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """Tell which quotas requests wait for just now."""
+        return tuple(
+            Waiting(quota=quota, queued=bucket.queued, seconds=bucket.pause(1))
+            for quota, bucket in self._buckets.items()
+            if bucket.queued
+        )
+
+
+class _Bucket:
+    """So many tokens in a period: starts full, fills evenly, is emptied and stopped by a 429."""
+
+    def __init__(self, *, limit: int, per: float, share: float, clock: Clock) -> None:
+        self._per = per
+        self._share = share
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._speed = 1.0
+        self._filled_at = clock.monotonic()
+        self._rate = self._capacity = self._tokens = 0.0
+        self.queued = 0
+        self.widen(limit)
+
+    def widen(self, limit: int) -> None:
+        """Allow so many tokens in the period; what is more than before can be used at once."""
+        before = self._capacity
+        self._rate = self._share * limit / self._per
+        self._capacity = limit * min(self._share, 1 - _RESERVE)
+        self._tokens += self._capacity - before
+
+    async def take(self, tokens: int) -> None:
+        """Take tokens, in order of asking, as soon as there are enough."""
+        self.queued += 1
+        try:
+            async with self._turn:
+                while (pause := self.pause(tokens)) > 0:
+                    # Look again soon: what is heard meanwhile may change the pause.
+                    await self._clock.sleep(min(pause, _LONGEST_NAP))
+                self._tokens -= tokens
+        finally:
+            self.queued -= 1
+
+    def hold(self, seconds: float) -> None:
+        """Let nothing go for so long, at most ten minutes, and begin with an empty bucket then."""
+        self._fill()
+        self._tokens = min(self._tokens, 0.0)
+        self._filled_at = max(self._filled_at, self._clock.monotonic() + min(seconds, _LONGEST_PAUSE))
+
+    def slow_down(self, percentage: float) -> None:
+        """Fill at a speed that fits how full Graph's own bucket is: 0.8 is full speed, 1.0 its limit.
+
+        Up to the limit a little slower is enough to move away from it. Beyond, where requests are
+        refused, much less goes out: at 1.8, the most Graph tells, a fifth.
+        """
+        self._fill()
+        if percentage <= _SLOW_FROM:
+            self._speed = 1.0
+        elif percentage <= 1:
+            self._speed = 1 - (percentage - _SLOW_FROM) / 4
+        else:
+            self._speed = max(0.2, 0.95 - (percentage - 1))
+
+    def pause(self, tokens: int) -> float:
+        """Tell how many seconds there are until so many tokens can be taken."""
+        self._fill()
+        held = max(0.0, self._filled_at - self._clock.monotonic())
+        # A batch may cost more than a very small share holds: it goes when the bucket is full.
+        missing = min(tokens, self._capacity) - self._tokens
+        # Without a tolerance, rounding would make the last nap endlessly short.
+        return held + (missing / (self._rate * self._speed) if missing > 1e-9 else 0.0)
+
+    def _fill(self) -> None:
+        now = self._clock.monotonic()
+        if now > self._filled_at:
+            filled = self._tokens + (now - self._filled_at) * self._rate * self._speed
+            self._tokens = min(self._capacity, filled)
+            self._filled_at = now
+
+
+def read_cost(urls: Iterable[str]) -> Cost:
+    """Give what GETs cost, on their own or as items of a batch: each item counts.
+
+    What the price list does not name is taken to cost what most do.
+    """
+    return {Quota.UNITS: sum(map(_units, urls))}
+
+
+def _units(url: str) -> int:
+    parts = urlsplit(url)
+    segments = unquote(parts.path).removeprefix("/v1.0").strip("/").split("/")
+    options = parse_qs(parts.query)
+    units = 1
+    if segments == ["users"]:
+        units = 2
+    if segments[-1] == "transitiveMembers":
+        units = 5
+    units += ("$expand" in options) - ("$select" in options)
+    return max(1, units)
+
+
+def _percentage(answer: Answer) -> float:
+    try:
+        percentage = float(answer.headers.get("x-ms-throttle-limit-percentage", "0"))
+    except ValueError:
+        return 0.0
+    return percentage if math.isfinite(percentage) else 0.0
