@@ -56,11 +56,12 @@ def _read_item(entry: Any, envelope: GraphRequest, seen: Mapping[str, str]) -> B
     item_id, method, url = entry.get("id"), entry.get("method"), entry.get("url")
     if not (isinstance(item_id, str) and item_id and isinstance(method, str) and isinstance(url, str)):
         raise bad_request("Invalid batch payload format: every request needs id, method and url.")
-    path, _, query = url.partition("?")
-    headers = {name.lower(): str(value) for name, value in (entry.get("headers") or {}).items()}
-    depends_on = entry.get("dependsOn") or []
+    headers, depends_on = entry.get("headers") or {}, entry.get("dependsOn") or []
+    if not isinstance(headers, dict) or not isinstance(depends_on, list):
+        raise bad_request("Invalid batch payload format.")
     if not all(isinstance(other, str) and other.lower() in seen for other in depends_on):
         raise bad_request(f"Request '{item_id}' depends on a request that does not come before it.")
+    path, _, query = url.partition("?")
     body = entry.get("body")
     return BatchItem(
         id=item_id,
@@ -69,7 +70,7 @@ def _read_item(entry: Any, envelope: GraphRequest, seen: Mapping[str, str]) -> B
             method=method.upper(),
             path=path if path.startswith("/") else f"/{path}",
             query=query,
-            headers=headers,
+            headers={name.lower(): str(value) for name, value in headers.items()},
             body=b"" if body is None else json.dumps(body).encode(),
             root=envelope.root,
         ),

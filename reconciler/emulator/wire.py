@@ -17,6 +17,17 @@ dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """Writes JSON as compactly as can be. Takes the value, gives text."""
 
 
+def parse(content: bytes) -> Any:
+    """Read JSON. Raises `ValueError`, also for nesting without end and for text that is none."""
+    try:
+        parsed = json.loads(content)
+        # Half of a surrogate pair can be written as JSON, but nowhere else.
+        dump(parsed).encode()
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deeply") from error
+    return parsed
+
+
 @dataclass(frozen=True, kw_only=True)
 class GraphRequest:
     """One request to Graph."""
@@ -64,7 +75,7 @@ class GraphRequest:
         if not self.headers.get("content-type", "").startswith("application/json"):
             raise GraphError(415, "UnsupportedMediaType", "The request body must be application/json.")
         try:
-            parsed = json.loads(self.body)
+            parsed = parse(self.body)
         except ValueError:
             parsed = None
         if not isinstance(parsed, dict):

@@ -88,6 +88,8 @@ def test_what_depends_on_a_failure_fails(tenant: Tenant) -> None:
         [_get(n) for n in range(21)],
         [{**_get(1), "id": "a"}, {**_get(2), "id": "A"}],
         [{**_get(1), "dependsOn": ["2"]}, _get(2)],
+        [{**_get(1), "dependsOn": 2}],
+        [{**_get(1), "headers": "x"}],
     ],
 )
 def test_malformed_batches_are_refused_whole(tenant: Tenant, items: Any) -> None:

@@ -274,6 +274,8 @@ def test_synchronised_users_are_mastered_elsewhere(plant: Plant) -> None:
     [
         (b"{", {}, 400),
         (b"[]", {}, 400),
+        (b'{"displayName": "\\ud800"}', {}, 400),
+        (b"[" * 100_000, {}, 400),
         (b"{}", {"content-type": "text/plain"}, 415),
     ],
 )
