@@ -1,0 +1,180 @@
+"""The tenant and the desired tree of the laboratory: every kind of change, a chain, and a guest who fails."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+TENANT = "7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10"
+PENDING = "PendingAcceptance"
+FORCED = "2026-01-01T00:00:00Z"
+"""When the forced resets are asked for; every guest's time is earlier."""
+
+
+def guest_id(number: int) -> str:
+    return f"1b6a4f0c-8a0c-4d6e-9a51-{number:012x}"
+
+
+def old(number: int) -> str:
+    return f"g{number}@old.example"
+
+
+def new(number: int) -> str:
+    return f"g{number}@new.example"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One declared guest: what they are, what they shall be, and how they must end."""
+
+    number: int
+    what: str
+
+    email: str
+    """Declared."""
+
+    ends_with: tuple[str, ...]
+    """`otherMails` at the end."""
+
+    resets: bool = True
+    """Whether the change resets them."""
+
+    pending: bool = False
+    """Whether they were pending before, so that nothing shows a reset."""
+
+    fails: bool = False
+    """Whether Graph refuses every write to them."""
+
+    seed: Mapping[str, Any] = field(default_factory=dict)
+    entry: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The object id."""
+        return guest_id(self.number)
+
+
+def cases() -> Sequence[Case]:
+    """Give the declared guests; all but one of them change."""
+    foreign, second = "desk@foreign.example", "second@new.example"
+    return (
+        *(
+            Case(number=number, what="new address", email=new(number), ends_with=(new(number),))
+            for number in (1, 2, 3)
+        ),
+        Case(
+            number=4,
+            what="new address, a foreign one stays",
+            email=new(4),
+            ends_with=(new(4), foreign),
+            seed={"otherMails": [old(4), foreign]},
+        ),
+        Case(
+            number=5,
+            what="new address and a declared list",
+            email=new(5),
+            ends_with=(new(5), second),
+            entry={"alternateEmails": [second]},
+        ),
+        Case(
+            number=6,
+            what="new address, there already",
+            email=new(6),
+            ends_with=(new(6),),
+            seed={"otherMails": [old(6), new(6)]},
+        ),
+        Case(
+            number=7,
+            what="first address of all",
+            email=new(7),
+            ends_with=(old(7), new(7)),
+            seed={"mail": None},
+        ),
+        *(
+            Case(
+                number=number,
+                what="new address, pending",
+                email=new(number),
+                ends_with=(new(number),),
+                pending=True,
+                seed={"state": PENDING},
+            )
+            for number in (8, 9)
+        ),
+        Case(
+            number=10,
+            what="forced reset",
+            email=old(10),
+            ends_with=(old(10),),
+            entry={"resetAfter": FORCED},
+        ),
+        Case(
+            number=11,
+            what="declared list",
+            email=old(11),
+            ends_with=(old(11), "third@new.example"),
+            resets=False,
+            entry={"alternateEmails": ["third@new.example"]},
+        ),
+        Case(
+            number=12,
+            what="pending, loses an address",
+            email=old(12),
+            ends_with=(old(12),),
+            pending=True,
+            seed={"state": PENDING, "otherMails": [old(12), "lost@old.example"]},
+            entry={"alternateEmails": []},
+        ),
+        Case(number=13, what="gives an address up", email=new(13), ends_with=(new(13),)),
+        Case(number=14, what="takes it over", email=old(13), ends_with=(old(13),)),
+        Case(number=15, what="is refused", email=new(15), ends_with=(new(15),), fails=True),
+        Case(number=16, what="unchanged", email=old(16), ends_with=(old(16),), resets=False),
+    )
+
+
+UNDECLARED = guest_id(20)
+
+
+def seed(*, pending_reset_moves_time: bool) -> dict[str, Any]:
+    """Give the tenant. Old addresses leave `proxyAddresses`, or the chain could never end."""
+    declared = [
+        {
+            "id": case.id,
+            "email": old(case.number),
+            "since": "2025-03-05T08:41:17Z",
+            "groups": ["Partners"],
+            "apps": ["Portal"],
+            **case.seed,
+        }
+        for case in cases()
+    ]
+    return {
+        "tenant": {"id": TENANT, "verifiedDomains": ["contoso.example"]},
+        "guests": [*declared, {"id": UNDECLARED, "email": old(20), "groups": ["Partners"]}],
+        "groups": [{"name": "Partners"}],
+        "switches": {"staleProxiesKept": False, "pendingResetMovesTime": pending_reset_moves_time},
+    }
+
+
+def write_tree(folder: Path) -> None:
+    """Write the desired tree. JSON is YAML."""
+    (folder / "guests").mkdir(parents=True)
+    tenant = {
+        "tenantId": TENANT,
+        "cloud": "emulator",
+        "defaults": {"invitation": {"sendMessage": True, "language": "en-US"}},
+    }
+    entries = [{"id": case.id, "email": case.email, **case.entry} for case in cases()]
+    (folder / "tenant.yaml").write_text(json.dumps(tenant))
+    (folder / "guests" / "all.yaml").write_text(json.dumps({"guests": entries}))
+
+
+REFUSAL = {
+    "on": f"PATCH /users/{guest_id(15)}",
+    "do": "fail",
+    "status": 403,
+    "code": "Authorization_RequestDenied",
+    "message": "Insufficient privileges to complete the operation.",
+}
+"""Why one guest fails: Graph refuses the first write."""
