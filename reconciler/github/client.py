@@ -24,7 +24,7 @@ _ATTEMPTS: Final = 4
 _LONGEST_PAUSE: Final = 60.0
 """Seconds; whoever is asked to wait longer gives up instead, and the job can be run again."""
 
-_LARGEST_DOWNLOAD: Final = 64 * 1024 * 1024
+LARGEST_DOWNLOAD: Final = 64 * 1024 * 1024
 """Bytes. A plan for 100,000 changes, zipped, has a tenth of it."""
 
 _REPEATABLE: Final = frozenset({"GET", "PATCH"})
@@ -96,8 +96,11 @@ class GitHub:
         """Write one document, with POST or PATCH, and give the answer. Raises `GitHubError`."""
         return _json(self._checked(method, self._url(path), body))
 
-    def download(self, path: str) -> bytes:
-        """Fetch a file that GitHub keeps in another place, where it sends us. Raises `GitHubError`."""
+    def download(self, path: str, *, largest: int = LARGEST_DOWNLOAD) -> bytes:
+        """Fetch a file that GitHub keeps in another place, where it sends us.
+
+        Raises `GitHubError`, also when the file has more than `largest` bytes.
+        """
         answer = self._send("GET", self._url(path))
         if answer.status_code not in {301, 302, 303, 307, 308}:
             raise _odd(path, f"status {answer.status_code} instead of the place of a file")
@@ -107,7 +110,7 @@ class GitHub:
             raise _odd(path, "no place of a file") from None
         if place.userinfo or (place.scheme, place.host) not in {("https", place.host), self._host()}:
             raise _odd(path, "a place that cannot be trusted")
-        return self._fetch(place, path)
+        return self._fetch(place, path, largest)
 
     def _url(self, path: str) -> httpx.URL:
         return self._root.copy_with(path=self._root.path.rstrip("/") + path)
@@ -156,7 +159,7 @@ class GitHub:
                 return answer
             self._pause(wait)
 
-    def _fetch(self, place: httpx.URL, path: str) -> bytes:
+    def _fetch(self, place: httpx.URL, path: str, largest: int) -> bytes:
         try:
             with self._bare.stream("GET", place) as answer:
                 if answer.status_code != 200:
@@ -164,8 +167,8 @@ class GitHub:
                 content = bytearray()
                 for chunk in answer.iter_bytes():
                     content += chunk
-                    if len(content) > _LARGEST_DOWNLOAD:
-                        raise _odd(path, f"a file of more than {_LARGEST_DOWNLOAD} bytes")
+                    if len(content) > largest:
+                        raise _odd(path, f"a file of more than {largest} bytes")
         except httpx.TransportError as error:
             raise GitHubError(
                 f"the file behind {path} could not be fetched ({type(error).__name__})",

@@ -328,7 +328,7 @@ def github(bare: Path) -> Iterator[GitHub]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         known.root = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield known
