@@ -44,8 +44,22 @@ from reconciler.errors import UsageError
     metavar="FILE",
     help="Misbehave as this file says: latency, throttling, lost answers and more.",
 )
+@click.option(
+    "--certificates",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also issue tokens to the seed's applications, over TLS; FILE gets the certificate to trust.",
+)
 @click.pass_obj
-def command(desired: Path, *, seed: Path | None, port: int, state: Path | None, faults: Path | None) -> int:
+def command(
+    desired: Path,
+    *,
+    seed: Path | None,
+    port: int,
+    state: Path | None,
+    faults: Path | None,
+    certificates: Path | None,
+) -> int:
     """Serve a tenant that obeys Graph's rules, on loopback, until interrupted.
 
     The first line on stdout is the root to put into RECONCILER_GRAPH_URL. The bearer token
@@ -67,15 +81,18 @@ def command(desired: Path, *, seed: Path | None, port: int, state: Path | None, 
             seed=load_seed(source) if source else None,
             port=port,
             faults=load_faults(faults) if faults else None,
+            certificates=certificates,
         ) as emulator:
             screen.result(emulator.root)
             screen.notice(f"Serving on {emulator.root}; stop with Ctrl+C. In another shell:")
             screen.notice(f"  RECONCILER_GRAPH_URL={emulator.root} reconciler plan")
+            if emulator.authority is not None:
+                screen.notice(f"Issuing tokens on {emulator.authority}, trusted by {certificates}.")
             stop.wait()
     except OSError as error:
         raise UsageError(
-            f"the emulator cannot serve on port {port} from state {state or 'in memory'}: {error.strerror}",
+            f"the emulator cannot serve on port {port} with these files: {error.strerror}",
             rule="emulator-unusable",
-            hint="choose another --port (0 takes a free one) or another --state",
+            hint="choose another --port (0 takes a free one), and files in a folder that can be written",
         ) from error
     return 0

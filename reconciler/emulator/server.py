@@ -19,6 +19,8 @@ from reconciler.emulator.permissions import TokenAuthorizer
 from reconciler.emulator.seed import Seed, plant
 from reconciler.emulator.store import Store
 from reconciler.emulator.stored_tokens import tokens_of
+from reconciler.emulator.tls import serve_sign_in
+from reconciler.emulator.tokens import TokenService
 
 _HOST = "127.0.0.1"
 
@@ -29,6 +31,9 @@ class RunningEmulator:
 
     root: str
     """Scheme, host and port, such as `http://127.0.0.1:49152`; Graph is below `/v1.0` there."""
+
+    authority: str | None
+    """Where tokens are issued, such as `https://localhost:49153`; `None` when nobody asked for that."""
 
 
 class _Server(uvicorn.Server):
@@ -56,13 +61,15 @@ def serve(
     switches: Mapping[str, Any] | None = None,
     authorizer: Authorizer | None = None,
     faults: FaultPlan | None = None,
+    certificates: Path | None = None,
 ) -> Iterator[RunningEmulator]:
     """Serve a tenant from a thread of this process until the block ends.
 
     `state` is the file that holds the tenant; `None` keeps it in memory. A new state starts from
     `seed`, an existing one goes on as it is. `port` 0 takes a free one. `switches` are turned at the
     start, by their JSON names. Without an `authorizer`, the fixed token and those of the seed's
-    applications are accepted. `faults` are followed until others are set.
+    applications are accepted. `faults` are followed until others are set. With `certificates` tokens are
+    issued too, over TLS; the file gets the certificate that makes that authority trusted.
 
     Raises `OSError` when the port is taken or the state cannot be kept, `UsageError` when the state is
     of another version, `ValueError` for a switch that does not exist.
@@ -72,16 +79,27 @@ def serve(
     with contextlib.closing(Store(state)) as store, contextlib.closing(_listen(port)) as listener:
         with store.transaction():
             plant(store, seed or Seed(document={}), switches=switches)
-        gateway = Gateway(store, authorizer or TokenAuthorizer(tokens_of(store)), Clock(), faults)
+        tokens = tokens_of(store)
+        gateway = Gateway(store, authorizer or TokenAuthorizer(tokens), Clock(), faults)
         server = _server(gateway)
         # The socket listens before the thread runs: who connects early waits in its queue.
         thread = threading.Thread(target=server.run, args=([listener],), name="emulator")
         thread.start()
         try:
-            yield RunningEmulator(root=f"http://{_HOST}:{listener.getsockname()[1]}")
+            with _signing_in(tokens, certificates) as authority:
+                yield RunningEmulator(root=f"http://{_HOST}:{listener.getsockname()[1]}", authority=authority)
         finally:
             server.should_exit = True
             thread.join()
+
+
+@contextlib.contextmanager
+def _signing_in(tokens: TokenService, certificates: Path | None) -> Iterator[str | None]:
+    if certificates is None:
+        yield None
+        return
+    with serve_sign_in(tokens, certificates=certificates) as page:
+        yield page.authority
 
 
 def _server(gateway: Gateway) -> _Server:

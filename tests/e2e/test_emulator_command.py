@@ -1,34 +1,56 @@
 """`reconciler emulator` as a person starts it: it says where it is, serves, and stops when told."""
 
+import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import httpx
 import pytest
+from azure.identity import ClientSecretCredential
 
 from tests.e2e.shell import COMMAND, Shell, clean_environment
 
 _TOKEN = {"authorization": "Bearer emulator"}
+_TENANT = "7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10"
+_CLIENT = "0c3e5a7b-1111-4222-8333-444455556666"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """The command while it serves."""
+
+    root: str
+    process: subprocess.Popen[str]
+
+    def authority(self) -> str:
+        """Read on stderr where tokens are issued."""
+        assert self.process.stderr is not None
+        found = next(re.search(r"https://\S+", line) for line in self.process.stderr if "tokens" in line)
+        assert found
+        return found.group().rstrip(",")
 
 
 @contextmanager
-def _serving(shell: Shell, *options: str) -> Iterator[str]:
+def _serving(shell: Shell, *options: str) -> Iterator["Serving"]:
     """Run the command on a free port; give its root; stop it, and check that it ended well."""
     process = subprocess.Popen(
         [COMMAND, "emulator", "--port", "0", *options],
         cwd=shell.folder,
         env=clean_environment(),
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None
-    with process.stdout:
+    assert process.stderr is not None
+    with process.stdout, process.stderr:
         root = process.stdout.readline().strip()
         try:
-            yield root
+            yield Serving(root=root, process=process)
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=60) == 0
@@ -41,35 +63,64 @@ def _users(root: str) -> int:
 
 def test_the_sample_tenant_is_served(shell: Shell) -> None:
     """Without options the seed of the desired tree is served, and the command line can use it."""
-    with _serving(shell) as root:
-        assert _users(root) > 8
-        assert shell.run("plan", RECONCILER_GRAPH_URL=root).returncode == 0
+    with _serving(shell) as serving:
+        assert _users(serving.root) > 8
+        assert shell.run("plan", RECONCILER_GRAPH_URL=serving.root).returncode == 0
 
 
 def test_the_state_outlives_the_process(shell: Shell) -> None:
     """With --state, what was applied is still there when the emulator is started again."""
-    with _serving(shell, "--state", "tenant.sqlite") as root:
-        applied = shell.run("apply", "--auto-approve", RECONCILER_GRAPH_URL=root)
+    with _serving(shell, "--state", "tenant.sqlite") as serving:
+        applied = shell.run("apply", "--auto-approve", RECONCILER_GRAPH_URL=serving.root)
         assert applied.returncode == 0, applied.stderr
-    with _serving(shell, "--state", "tenant.sqlite") as root:
-        planned = shell.run("plan", "--detailed-exitcode", RECONCILER_GRAPH_URL=root)
+    with _serving(shell, "--state", "tenant.sqlite") as serving:
+        planned = shell.run("plan", "--detailed-exitcode", RECONCILER_GRAPH_URL=serving.root)
         assert planned.returncode == 0
 
 
 def test_another_seed_can_be_named(shell: Shell) -> None:
     """--seed takes any file; a broken one is told with place and rule."""
     (shell.folder / "empty.yaml").write_text("guests: []\n")
-    with _serving(shell, "--seed", "empty.yaml") as root:
-        assert _users(root) == 0
+    with _serving(shell, "--seed", "empty.yaml") as serving:
+        assert _users(serving.root) == 0
     (shell.folder / "broken.yaml").write_text("guests: {}\n")
     assert shell.run("emulator", "--seed", "broken.yaml").returncode == 3
+
+
+def test_tokens_are_issued_over_tls(shell: Shell) -> None:
+    """With --certificates azure-identity gets a token there, which opens what its application may do."""
+    seed = shell.folder / "desired" / "emulator.yaml"
+    permissions = "[User.Read.All, Organization.Read.All, Policy.Read.All]"
+    application = f"{{name: plan, clientId: {_CLIENT}, secret: not a real one, permissions: {permissions}}}"
+    seed.write_text(f"{seed.read_text()}\napplications:\n  - {application}\n")
+    pem = shell.folder / "ca.pem"
+    with _serving(shell, "--certificates", str(pem)) as serving:
+        credential = ClientSecretCredential(
+            _TENANT,
+            _CLIENT,
+            "not a real one",
+            authority=serving.authority(),
+            disable_instance_discovery=True,
+            connection_verify=str(pem),
+        )
+        with credential:
+            token = credential.get_token("https://graph.microsoft.com/.default").token
+        access = {"RECONCILER_GRAPH_URL": serving.root, "RECONCILER_GRAPH_TOKEN": token}
+        planned = shell.run("plan", "--format", "json", **access)
+        applied = shell.run("apply", "--auto-approve", **access)
+
+    plan = json.loads(planned.stdout)
+    assert plan["complete"] is False, "the application may not read who holds a role"
+    assert "RoleManagement.Read.Directory" in str(plan["warnings"])
+    assert applied.returncode == 7
+    assert "User.ReadWrite.All" in applied.stdout
 
 
 def test_faults_can_be_named(shell: Shell) -> None:
     """--faults makes the served tenant misbehave as the file says."""
     (shell.folder / "faults.yaml").write_text("rules:\n  - {on: GET /users, do: fail, status: 503}\n")
-    with _serving(shell, "--faults", "faults.yaml") as root:
-        answer = httpx.get(f"{root}/v1.0/users", headers=_TOKEN, trust_env=False)
+    with _serving(shell, "--faults", "faults.yaml") as serving:
+        answer = httpx.get(f"{serving.root}/v1.0/users", headers=_TOKEN, trust_env=False)
     assert answer.status_code == 503
 
 
