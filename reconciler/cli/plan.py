@@ -7,14 +7,15 @@ from pathlib import Path
 import click
 
 from reconciler.cli import on_github, screen
+from reconciler.cli.baseline import load_baseline
 from reconciler.cli.directory import endpoint
 from reconciler.cli.files import write_whole
 from reconciler.cli.tree import load_tree
 from reconciler.documents import dump, plan_to_json
-from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE
+from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE, UsageError
 from reconciler.graph.observe import open_reader
-from reconciler.model import Desired, Plan
-from reconciler.plan import make_plan
+from reconciler.model import Desired, ObjectId, Origin, Plan
+from reconciler.plan import Baseline, make_plan
 from reconciler.render import github, html, markdown, text
 
 PLAN_MARKER = "reconciler-plan"
@@ -47,36 +48,77 @@ _TOLERATED = frozenset({"on-hold", "protected"})
 @click.option(
     "--fail-on-blocked",
     is_flag=True,
-    help="End with 4 when a guest is blocked, unless by on-hold or protected.",
+    help="End with 4 when a guest is blocked, unless by on-hold or protected; with --base, only those whose "
+    "entry differs.",
+)
+@click.option(
+    "--base",
+    metavar="REV",
+    help="Also say whose change each row is: of an entry that differs from this git revision, or drift.",
+)
+@click.option(
+    "--since",
+    metavar="REV",
+    help="Look only at entries that changed since this git revision; such a plan approves nothing.",
 )
 @click.pass_obj
 def command(
-    desired: Path, *, out: Path | None, format_: str, detailed_exitcode: bool, fail_on_blocked: bool
+    desired: Path,
+    *,
+    out: Path | None,
+    format_: str,
+    detailed_exitcode: bool,
+    fail_on_blocked: bool,
+    base: str | None,
+    since: str | None,
 ) -> int:
     """Compare the desired tree with the live directory and show what would change.
 
     Sends nothing but GET requests.
 
     \b
-    Exit codes: 0 planned, whatever it says; 3 the desired state is invalid; 4 see the options;
-    5 the live tenant is another one; 6 the directory cannot be read.
+    Exit codes: 0 planned, whatever it says; 2 a revision that cannot be read; 3 the desired state is
+    invalid; 4 see the options; 5 the live tenant is another one; 6 the directory cannot be read.
     """
-    plan = asyncio.run(_plan(load_tree(desired), desired))
+    if base is not None and since is not None:
+        raise UsageError(
+            "--base and --since ask for two different plans",
+            rule="base-and-since",
+            hint="give --base for the whole plan with whose change each row is, or --since for a quick look",
+        )
+    plan = asyncio.run(_plan(load_tree(desired), desired, base=base, since=since))
     if out is not None:
         write_whole(out, dump(plan_to_json(plan)))
     screen.result(show(plan, format_))
     on_github.annotate(github.plan(plan, folder=on_github.folder_of(desired)))
     on_github.summarise(markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the artifacts of this run"))
-    blocked = any(one.rule not in _TOLERATED for one in plan.blocked)
+    blocked = any(one.rule not in _TOLERATED and one.origin is not Origin.ELSEWHERE for one in plan.blocked)
     differs = (detailed_exitcode and plan.changes) or (fail_on_blocked and blocked)
     return EXIT_DIFFERENT if differs else EXIT_DONE
 
 
-async def _plan(desired: Desired, tree: Path) -> Plan:
+async def _plan(desired: Desired, tree: Path, *, base: str | None, since: str | None) -> Plan:
+    revision = since if base is None else base
+    baseline = None if revision is None else load_baseline(revision, tree, desired=desired)
+    only = None
+    if baseline is not None and since is not None:
+        only = _changed(baseline, desired, since)
+    declared = [entry.id for entry in desired.guests]
+    gone = [] if baseline is None else [entry.id for entry in baseline.disappeared(declared)]
     with endpoint(desired, tree) as found:
         async with open_reader(found.root, found.tokens) as reader:
-            live = await reader.observe(desired)
-    return make_plan(desired, live, datetime.now(UTC))
+            live = await reader.observe(desired, only=only, also=gone)
+    return make_plan(desired, live, datetime.now(UTC), base=baseline, since=since)
+
+
+def _changed(baseline: Baseline, desired: Desired, since: str) -> frozenset[ObjectId]:
+    if baseline.entries is None:
+        raise UsageError(
+            f"the desired tree at {since!r} is not valid, so what has changed since cannot be told",
+            rule="base-invalid",
+            hint="plan the whole tree, or name a revision at which reconciler validate finds nothing",
+        )
+    return baseline.changed(desired)
 
 
 def show(plan: Plan, format_: str) -> str:

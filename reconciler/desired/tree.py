@@ -45,9 +45,13 @@ class Tree:
 
 def is_declaring(file: str) -> bool:
     """Tell whether a file of the tree, by its path, is part of the desired state."""
-    path = PurePosixPath(file)
-    hidden = any(part.startswith(".") for part in path.parts)
-    return path.suffix.lower() in _SUFFIXES and not hidden and file != EMULATOR_FILE
+    suffix = PurePosixPath(file).suffix.lower()
+    return suffix in _SUFFIXES and not is_hidden(file) and file != EMULATOR_FILE
+
+
+def is_hidden(file: str) -> bool:
+    """Tell whether a path of the tree begins with a dot somewhere: nothing there is even looked at."""
+    return any(part.startswith(".") for part in PurePosixPath(file).parts)
 
 
 def read_tree(root: Path) -> Tree:

@@ -13,8 +13,10 @@ from reconciler.model import (
     Cloud,
     EmailAddress,
     FieldChange,
+    NoLongerDeclared,
     Note,
     ObjectId,
+    Origin,
     Plan,
     Precondition,
     RedemptionState,
@@ -24,16 +26,17 @@ from reconciler.model import (
     Source,
     Summary,
     TenantId,
+    Whereabouts,
     parse_instant,
 )
 from reconciler.plan.content import change_digest, plan_digest
 
 
 def plan_from_json(data: bytes, *, tenant: TenantId | None) -> Plan:
-    """Read a plan document that was made for `tenant`, or with `None` for any: only to show it.
+    """Read a plan document that may approve changes of `tenant`, or with `None` any: only to show it.
 
-    Raises `UnusablePlan` when it is no JSON, breaks `plan.schema.json`, has a newer major version, is
-    for another tenant, or when a digest does not fit what it covers.
+    Raises `UnusablePlan` when it is no JSON, breaks `plan.schema.json`, has a newer major version, or
+    when a digest does not fit what it covers; for a tenant, also when it is for another one or partial.
     """
     document = open_document(data, "plan")
     found = document["tenantId"]
@@ -43,6 +46,13 @@ def plan_from_json(data: bytes, *, tenant: TenantId | None) -> Plan:
             "foreign-plan",
             f"it is for tenant {found}, not for {tenant}",
             "use the plan made for this tenant",
+        )
+    if tenant is not None and "partial" in document:
+        refuse(
+            "plan",
+            "partial-plan",
+            f"it is partial: it looked only at entries that changed since {document['since'][:60]}",
+            "use a plan of the whole tree, made without --since",
         )
     try:
         plan = _plan(document)
@@ -92,10 +102,13 @@ def _plan(document: dict[str, Any]) -> Plan:
                 rule=blocked["rule"],
                 message=blocked["message"],
                 source=_source(blocked["source"]),
+                origin=_origin(blocked),
             )
             for blocked in document["blocked"]
         ),
         warnings=_notes(document["warnings"]),
+        no_longer_declared=tuple(_departed(departed) for departed in document.get("noLongerDeclared", ())),
+        since=document.get("since"),
     )
 
 
@@ -115,6 +128,23 @@ def _change(change: dict[str, Any]) -> Change:
         precondition=_precondition(change["precondition"]),
         source=_source(change["source"]),
         waits_for=change.get("waitsFor"),
+        origin=_origin(change),
+    )
+
+
+def _origin(row: dict[str, Any]) -> Origin | None:
+    return Origin(row["origin"]) if "origin" in row else None
+
+
+def _departed(departed: dict[str, Any]) -> NoLongerDeclared:
+    mail, state = departed["mail"], departed["externalUserState"]
+    return NoLongerDeclared(
+        id=ObjectId(departed["id"]),
+        name=departed["name"],
+        email=EmailAddress(departed["email"]),
+        found=Whereabouts(departed["found"]),
+        mail=None if mail is None else EmailAddress(mail),
+        state=None if state is None else RedemptionState(state),
     )
 
 

@@ -10,6 +10,7 @@ from reconciler.model import (
     Blocked,
     Change,
     GuestOutcome,
+    NoLongerDeclared,
     Note,
     Outcome,
     Plan,
@@ -36,10 +37,11 @@ def dump(document: dict[str, Any]) -> str:
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """Give a plan in the form of `plan.schema.json`."""
-    return {
+    """Give a plan in the form of `plan.schema.json`; keys about a base only where there was one."""
+    document: dict[str, Any] = {
         "formatVersion": FORMAT_VERSION,
         "tool": f"reconciler {__version__}",
+        **({} if plan.since is None else {"partial": True, "since": plan.since}),
         "tenantId": plan.tenant_id,
         "cloud": plan.cloud.value,
         "createdAt": format_instant(plan.created_at),
@@ -58,6 +60,9 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "blocked": [_blocked(blocked) for blocked in plan.blocked],
         "warnings": [_note(warning) for warning in plan.warnings],
     }
+    if plan.no_longer_declared:
+        document["noLongerDeclared"] = [_departed(departed) for departed in plan.no_longer_declared]
+    return document
 
 
 def report_to_json(report: Report) -> dict[str, Any]:
@@ -111,6 +116,8 @@ def _change(change: Change) -> dict[str, Any]:
     }
     if change.waits_for is not None:
         document["waitsFor"] = change.waits_for
+    if change.origin is not None:
+        document["origin"] = change.origin.value
     return document
 
 
@@ -125,12 +132,26 @@ def _precondition(precondition: Precondition) -> dict[str, Any]:
 
 
 def _blocked(blocked: Blocked) -> dict[str, Any]:
-    return {
+    document: dict[str, Any] = {
         "id": blocked.id,
         "displayName": blocked.display_name,
         "rule": blocked.rule,
         "message": blocked.message,
         "source": _source(blocked.source),
+    }
+    if blocked.origin is not None:
+        document["origin"] = blocked.origin.value
+    return document
+
+
+def _departed(departed: NoLongerDeclared) -> dict[str, Any]:
+    return {
+        "id": departed.id,
+        "name": departed.name,
+        "email": departed.email.text,
+        "found": departed.found.value,
+        "mail": None if departed.mail is None else departed.mail.text,
+        "externalUserState": None if departed.state is None else departed.state.value,
     }
 
 

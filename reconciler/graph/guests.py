@@ -24,25 +24,31 @@ _USERS = "users"
 
 @dataclass(slots=True, kw_only=True)
 class FoundGuests:
-    """What became known of the declared ids, and what the listing showed besides."""
+    """What became known of the ids asked for, and what the listing showed besides."""
 
     guests: dict[ObjectId, Guest] = field(default_factory=dict)
     """Sorted by id."""
 
     deleted: frozenset[ObjectId] = frozenset()
+
     unmanaged: int = 0
+    """Listed B2B users who are not declared."""
+
     listed_all: bool = True
     not_checked: tuple[NotChecked, ...] = ()
 
 
-async def find_guests(session: ReadSession, declared: Collection[ObjectId]) -> FoundGuests:
-    """Find every declared id among users, else among deleted users.
+async def find_guests(
+    session: ReadSession, declared: Collection[ObjectId], *, wanted: Collection[ObjectId] | None = None
+) -> FoundGuests:
+    """Find every wanted id, which is every declared one if nothing is said, among users and deleted users.
 
     Raises `AccessDenied` when users cannot be read.
     """
-    found = await _listed(session, frozenset(declared))
-    missing = sorted(declared - found.guests.keys())
-    found.guests.update(await _read_by_id(session, missing))
+    asked = frozenset(declared if wanted is None else wanted)
+    found = await _listed(session, asked, declared=frozenset(declared))
+    missing = sorted(asked - found.guests.keys())
+    found.guests.update(await read_by_id(session, missing))
     found.guests = dict(sorted(found.guests.items()))
     gone = [key for key in missing if key not in found.guests]
     found.deleted, found.not_checked = await _find_deleted(session, gone)
@@ -55,21 +61,32 @@ async def read_guest(session: ReadSession, key: ObjectId) -> Guest | None:
     return _guest_of(answer, key)
 
 
-async def _listed(session: ReadSession, declared: frozenset[ObjectId]) -> FoundGuests:
+async def read_by_id(session: ReadSession, keys: Sequence[ObjectId]) -> dict[ObjectId, Guest]:
+    """Read users in batches; those who are none are left out. Raises `AccessDenied`."""
+    answers = await session.batch_get([f"/users/{key}?$select={_FIELDS}" for key in keys], what=_USERS)
+    found = ((key, _guest_of(answer, key)) for key, answer in zip(keys, answers, strict=True))
+    return {key: user for key, user in found if user is not None}
+
+
+async def _listed(
+    session: ReadSession, wanted: frozenset[ObjectId], *, declared: frozenset[ObjectId]
+) -> FoundGuests:
     for _ in range(_LISTINGS):
-        listing = await _list(session, declared)
+        listing = await _list(session, wanted, declared=declared)
         if listing is not None:
             return listing
     raise unexpected("guests", f"expired before its last page, {_LISTINGS} times")
 
 
-async def _list(session: ReadSession, declared: frozenset[ObjectId]) -> FoundGuests | None:
+async def _list(
+    session: ReadSession, wanted: frozenset[ObjectId], *, declared: frozenset[ObjectId]
+) -> FoundGuests | None:
     """List guests page by page; `None` when the pages expired on the way.
 
     Listing stops once it has cost as much as asking for each id: neither way costs more than twice
     the cheaper one then, although the size of the tenant is not known beforehand.
     """
-    batches = -(-len(declared) // BATCH_SIZE)
+    batches = -(-len(wanted) // BATCH_SIZE)
     found = FoundGuests()
     others: set[ObjectId] = set()
     links: set[str] = set()
@@ -81,9 +98,9 @@ async def _list(session: ReadSession, declared: frozenset[ObjectId]) -> FoundGue
         page = answer.document(_USERS)
         for row in rows(page, what=_USERS):
             key = object_id(row.get("id"), what=_USERS)
-            if key in declared:
+            if key in wanted:
                 found.guests[key] = guest(row)
-            elif is_b2b(row):
+            if key not in declared and is_b2b(row):
                 others.add(key)
         link = next_link(page, what=_USERS)
         found.listed_all = link is None
@@ -96,12 +113,6 @@ async def _list(session: ReadSession, declared: frozenset[ObjectId]) -> FoundGue
         if len(links) >= batches:
             return found
         answer = await session.get_url(link, what=_USERS)
-
-
-async def _read_by_id(session: ReadSession, keys: Sequence[ObjectId]) -> dict[ObjectId, Guest]:
-    answers = await session.batch_get([f"/users/{key}?$select={_FIELDS}" for key in keys], what=_USERS)
-    found = ((key, _guest_of(answer, key)) for key, answer in zip(keys, answers, strict=True))
-    return {key: user for key, user in found if user is not None}
 
 
 def _guest_of(answer: Answer, key: ObjectId) -> Guest | None:

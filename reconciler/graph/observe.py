@@ -1,10 +1,10 @@
 """The directory as planning and apply read it. Nothing here can write: the session has no way to."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from reconciler.graph.client import ReadSession, Terms, TokenSource, connect
-from reconciler.graph.guests import find_guests, read_guest
+from reconciler.graph.guests import find_guests, read_by_id, read_guest
 from reconciler.graph.owners import find_owners, read_owners
 from reconciler.graph.roles import find_role_holders
 from reconciler.graph.tenant import caller_of, read_invites_from, read_tenant
@@ -18,15 +18,32 @@ class GraphReader:
     def __init__(self, session: ReadSession) -> None:
         self._session = session
 
-    async def observe(self, desired: Desired) -> Live:
-        """Read all that planning `desired` needs; see `DirectoryReader.observe`."""
+    async def observe(
+        self,
+        desired: Desired,
+        *,
+        only: Collection[ObjectId] | None = None,
+        also: Collection[ObjectId] = (),
+    ) -> Live:
+        """Read all that planning `desired` needs; see `DirectoryReader.observe`.
+
+        `only` limits that to these entries, and to those whose addresses they want. `also` are ids
+        that are not declared, and of interest.
+        """
         session = self._session
         tenant = await read_tenant(session, desired.tenant_id)
         declared = frozenset(wanted.id for wanted in desired.guests)
-        found = await find_guests(session, declared)
+        wanted = (declared if only is None else declared & frozenset(only)) | frozenset(also)
+        found = await find_guests(session, declared, wanted=wanted)
+        session.size_tenant(len(found.guests) + found.unmanaged)
         invites_from, policy_not_checked = await read_invites_from(session)
-        roles = await find_role_holders(session, declared)
         owners = await find_owners(session, questions(desired, found.guests))
+        while neighbours := _holders(owners.owners) & declared - wanted:
+            # What they need themselves decides whether their address becomes free.
+            wanted |= neighbours
+            found.guests.update(await read_by_id(session, sorted(neighbours)))
+            owners = await find_owners(session, questions(desired, found.guests))
+        roles = await find_role_holders(session, declared & wanted)
         not_checked = (
             *tenant.not_checked,
             *policy_not_checked,
@@ -57,6 +74,10 @@ class GraphReader:
     ) -> Mapping[EmailAddress, tuple[AddressOwner, ...]]:
         """Tell who holds each address; see `DirectoryReader.read_owners`."""
         return await read_owners(self._session, addresses)
+
+
+def _holders(owners: Mapping[EmailAddress, Sequence[AddressOwner]]) -> frozenset[ObjectId]:
+    return frozenset(owner.id for holders in owners.values() for owner in holders)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from reconciler.model import (
     EmailAddress,
     GuestOutcome,
     ObjectId,
+    Origin,
     Outcome,
     Plan,
     ResetRedemption,
@@ -44,6 +45,14 @@ class Approval:
     """Sorted by id. No guest is both here and in `work`."""
 
 
+_UNNAMED = "no approved plan names this guest: plan again and have that plan approved"
+
+_DRIFT = (
+    "this is drift: no approved change touched the guest's entry, and the directory differs from it; to "
+    "bring the guest back, apply by hand, approving that run's own plan, else change the entry"
+)
+
+
 def approve_all(plan: Plan) -> Approval:
     """Approve every change of a plan, as a person does who has just seen it."""
     return Approval(
@@ -59,8 +68,11 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
     it. A guest whom several approve is judged against the one that fits the change best, and of those
     the newest. A guest who was named with another goal is `stale`, one who was not named is
     `not-approved`. Who takes over an address waits for a guest who has to be approved too.
+
+    A row whose origin is elsewhere approves nothing: it was shown beside what was reviewed, and
+    somebody may have repaired that guest by hand for good reason. Rows without an origin approve.
     """
-    records = _by_guest(approved)
+    records, drifted = _by_guest(approved), _drifted(approved)
     work: list[Work] = []
     outcomes: list[GuestOutcome] = []
     running: set[ObjectId] = set()
@@ -72,7 +84,7 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
                 _outcome(
                     change,
                     Outcome.NOT_APPROVED,
-                    "no approved plan names this guest: plan again and have that plan approved",
+                    _DRIFT if change.id in drifted else _UNNAMED,
                 )
             )
         elif fitting is None:
@@ -110,16 +122,24 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
 
 
 def _by_guest(approved: Iterable[Plan]) -> Mapping[ObjectId, list[Change]]:
-    """Collect the approved changes of each guest, those of the newest plan first."""
+    """Collect what approves a change of each guest, that of the newest plan first."""
     records: dict[ObjectId, list[tuple[datetime, str, Change]]] = {}
     for plan in approved:
         for change in plan.changes:
+            if change.origin is Origin.ELSEWHERE:
+                continue
             # The text only settles a draw, so that the order of the files never matters.
             records.setdefault(change.id, []).append((plan.created_at, repr(change), change))
     return {
         guest: [change for _, _, change in sorted(found, key=itemgetter(0, 1), reverse=True)]
         for guest, found in records.items()
     }
+
+
+def _drifted(approved: Iterable[Plan]) -> frozenset[ObjectId]:
+    return frozenset(
+        change.id for plan in approved for change in plan.changes if change.origin is Origin.ELSEWHERE
+    )
 
 
 def _fitting(change: Change, candidates: Sequence[Change]) -> Change | None:

@@ -170,13 +170,13 @@ class Live:
     caller: Caller
 
     guests: Mapping[ObjectId, Guest]
-    """The declared ids that exist as users, B2B or not."""
+    """Those of the ids asked for that exist as users, B2B or not."""
 
     deleted: frozenset[ObjectId]
-    """Declared ids found among the soft-deleted users."""
+    """Those of the ids asked for that were found among the soft-deleted users."""
 
     role_holders: Mapping[ObjectId, str]
-    """Declared ids that hold a directory role, with how: direct, through which group, or eligible."""
+    """Ids in `guests` that hold a directory role, with how: direct, through which group, or eligible."""
 
     owners: Mapping[EmailAddress, tuple[AddressOwner, ...]]
     """For each address that was asked about, every object that holds it, the wanting guest among them."""

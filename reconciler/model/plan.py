@@ -25,6 +25,24 @@ class ChangeKind(StrEnum):
     """Only the declared rest of `otherMails` differs."""
 
 
+class Origin(StrEnum):
+    """Whose change a row of a plan is, judged against the desired tree of a base revision."""
+
+    THIS_CHANGE = "this-change"
+    """Its entry is new, or declares something else than at the base."""
+
+    ELSEWHERE = "elsewhere"
+    """Its entry declares what it did: somebody changed the guest in the directory, or an apply is due."""
+
+
+class Whereabouts(StrEnum):
+    """Where an object id was found."""
+
+    LIVE = "live"
+    DELETED = "deleted"
+    NOT_FOUND = "not-found"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOtherMail:
     """PATCH `otherMails` to what stands there plus one address, so that the reset accepts it."""
@@ -127,6 +145,9 @@ class Change:
     waits_for: ObjectId | None
     """The guest whose `SetMail` must come first, because this one takes over that address."""
 
+    origin: Origin | None = None
+    """Whose change this is; `None` when no base was given. No digest covers it."""
+
     @property
     def resets(self) -> bool:
         """Whether this change counts against the limits: other-mails changes do not."""
@@ -142,6 +163,30 @@ class Blocked:
     rule: str
     message: str
     source: Source
+
+    origin: Origin | None = None
+    """Whose change this would be; `None` when no base was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoLongerDeclared:
+    """A guest whose entry was there at the base and is gone: nothing is done, and nobody looks again."""
+
+    id: ObjectId
+
+    name: str | None
+    """As the entry had it."""
+
+    email: EmailAddress
+    """The address the entry declared."""
+
+    found: Whereabouts
+
+    mail: EmailAddress | None
+    """Live `mail`; `None` also where the user is not live."""
+
+    state: RedemptionState | None
+    """Live redemption state; `None` also where the user is not live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,3 +232,12 @@ class Plan:
 
     warnings: tuple[Note, ...]
     """Warnings that belong to no change, sorted."""
+
+    no_longer_declared: tuple[NoLongerDeclared, ...] = ()
+    """Sorted by id; empty when no base was given."""
+
+    since: str | None = None
+    """For a partial plan, the revision since which entries had to change to be looked at.
+
+    Such a plan counts and shows those entries alone, and never approves anything. `None`: a whole plan.
+    """

@@ -4,6 +4,7 @@ Takes values and returns values. Never reads a clock, a file, the network or the
 """
 
 from reconciler.plan.needs import questions
+from reconciler.plan.origin import Baseline
 from reconciler.plan.planner import make_plan
 
-__all__ = ["make_plan", "questions"]
+__all__ = ["Baseline", "make_plan", "questions"]

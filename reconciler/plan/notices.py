@@ -59,6 +59,16 @@ def about_checks(not_checked: Iterable[NotChecked]) -> tuple[Note, ...]:
     )
 
 
+def base_invalid() -> Note:
+    """Say that nobody's change can be told from drift."""
+    return Note(
+        rule="base-invalid",
+        message="the desired tree at the base revision is not valid, so what has changed since cannot be "
+        "told: every row counts as drift, and merging approves none of them; once this is merged, apply by "
+        "hand",
+    )
+
+
 def naming(guest: ObjectId, note: Note) -> Note:
     """Put the guest's id in front of a warning that stands outside the guest's change."""
     return Note(rule=note.rule, message=f"{guest}: {note.message}")

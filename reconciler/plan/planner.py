@@ -15,6 +15,7 @@ from reconciler.model import (
     Live,
     Note,
     ObjectId,
+    Origin,
     Plan,
     Precondition,
     Summary,
@@ -24,7 +25,9 @@ from reconciler.model import (
 from reconciler.plan import blocking, chains, notices, ownership
 from reconciler.plan.compare import changed_fields, project
 from reconciler.plan.content import change_digest, plan_digest
+from reconciler.plan.departures import about_departure, departures
 from reconciler.plan.needs import Need, find_need, in_order
+from reconciler.plan.origin import Baseline
 from reconciler.plan.ownership import Standing
 
 
@@ -41,43 +44,65 @@ class _Judgement:
     """The guests without obstacles, in the order of work."""
 
 
-def make_plan(desired: Desired, live: Live, now: datetime, *, redeem_links: bool = False) -> Plan:
+def make_plan(
+    desired: Desired,
+    live: Live,
+    now: datetime,
+    *,
+    redeem_links: bool = False,
+    base: Baseline | None = None,
+    since: str | None = None,
+) -> Plan:
     """Compare the whole desired tree with the directory.
 
     Total and deterministic: any two values give a plan, and the order of files, pages or owners
     changes nothing. `now` is UTC and decides about holds and raises only. `redeem_links` tells that
     apply will keep the links, so that a guest without a message is told nevertheless.
+
+    With `base`, every row says whose change it is, and entries that are gone are named. With `since`
+    too, the name of the base revision, the plan is partial: it shows only entries that changed since.
+    Guests of other entries matter to it as far as `live` shows them.
     """
     entries = {entry.id: entry for entry in sorted(desired.guests, key=lambda entry: entry.id)}
+    shown = entries.keys() if base is None or since is None else base.changed(desired)
+    origins = {} if base is None else {entry.id: base.origin(entry) for entry in entries.values()}
     needs: dict[ObjectId, Need] = {}
     blocked: dict[ObjectId, Blocked] = {}
     warnings = list(notices.about_checks(live.not_checked))
     for entry in entries.values():
         guest = live.guests.get(entry.id)
         if guest is None:
-            blocked[entry.id] = _blocked(entry, None, (blocking.absence(entry, live),))
-            warnings += notices.about_blocked(entry, now=now)
+            if entry.id in shown:
+                blocked[entry.id] = _blocked(entry, None, (blocking.absence(entry, live),), origins)
+                warnings += notices.about_blocked(entry, now=now)
             continue
         need = find_need(entry, guest)
-        if need is None:
-            warnings += notices.about_unchanged(entry, guest, now=now)
-        else:
+        if need is not None:
             needs[entry.id] = need
+        elif entry.id in shown:
+            warnings += notices.about_unchanged(entry, guest, now=now)
 
     judgement = _judge(needs, desired=desired, live=live, now=now)
     for guest_id, obstacles in judgement.obstacles.items():
-        entry = entries[guest_id]
-        blocked[guest_id] = _blocked(entry, needs[guest_id], obstacles)
-        warnings += notices.about_blocked(entry, now=now)
+        if guest_id in shown:
+            entry = entries[guest_id]
+            blocked[guest_id] = _blocked(entry, needs[guest_id], obstacles, origins)
+            warnings += notices.about_blocked(entry, now=now)
     changes = tuple(
         _change(
             needs[guest_id],
             standing=judgement.standings[guest_id],
             tenant=desired.tenant_id,
             warnings=notices.about_change(needs[guest_id], live=live, now=now, redeem_links=redeem_links),
+            origin=origins.get(guest_id),
         )
         for guest_id in judgement.order
+        if guest_id in shown
     )
+    departed = () if base is None else departures(base.disappeared(entries.keys()), live)
+    warnings += [about_departure(one) for one in departed]
+    if base is not None and base.entries is None:
+        warnings.append(notices.base_invalid())
     return Plan(
         tenant_id=desired.tenant_id,
         cloud=desired.cloud,
@@ -92,15 +117,17 @@ def make_plan(desired: Desired, live: Live, now: datetime, *, redeem_links: bool
             now=now,
         ),
         summary=Summary(
-            declared=len(entries),
+            declared=len(shown),
             changes=len(changes),
             blocked=len(blocked),
-            unchanged=len(entries) - len(changes) - len(blocked),
+            unchanged=len(shown) - len(changes) - len(blocked),
             unmanaged=live.unmanaged,
         ),
         changes=changes,
         blocked=tuple(blocked[guest_id] for guest_id in sorted(blocked)),
         warnings=tuple(sorted(set(warnings))),
+        no_longer_declared=departed,
+        since=since,
     )
 
 
@@ -141,7 +168,12 @@ def _held_up(first: ObjectId) -> Note:
     )
 
 
-def _blocked(entry: DesiredGuest, need: Need | None, obstacles: tuple[Note, ...]) -> Blocked:
+def _blocked(
+    entry: DesiredGuest,
+    need: Need | None,
+    obstacles: tuple[Note, ...],
+    origins: Mapping[ObjectId, Origin],
+) -> Blocked:
     """Show the gravest obstacle, and name the others, so that one look is enough."""
     gravest = obstacles[0]
     others = dict.fromkeys(note.rule for note in obstacles if note.rule != gravest.rule)
@@ -152,10 +184,18 @@ def _blocked(entry: DesiredGuest, need: Need | None, obstacles: tuple[Note, ...]
         rule=gravest.rule,
         message=gravest.message + also,
         source=entry.source,
+        origin=origins.get(entry.id),
     )
 
 
-def _change(need: Need, *, standing: Standing, tenant: TenantId, warnings: tuple[Note, ...]) -> Change:
+def _change(
+    need: Need,
+    *,
+    standing: Standing,
+    tenant: TenantId,
+    warnings: tuple[Note, ...],
+    origin: Origin | None,
+) -> Change:
     guest = need.guest
     fields = changed_fields(
         project(guest.mail, in_order(guest.other_mails)),
@@ -185,6 +225,7 @@ def _change(need: Need, *, standing: Standing, tenant: TenantId, warnings: tuple
         ),
         source=need.entry.source,
         waits_for=standing.waits_for,
+        origin=origin,
     )
 
 

@@ -19,6 +19,7 @@ from reconciler.model import (
     GuestOutcome,
     NotChecked,
     Note,
+    Origin,
     Outcome,
     Plan,
     Policy,
@@ -26,7 +27,7 @@ from reconciler.model import (
     Report,
     TenantId,
 )
-from reconciler.plan import make_plan
+from reconciler.plan import Baseline, make_plan
 from tests.samples.directory import NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
 from tests.samples.plans import TENANT
 
@@ -172,7 +173,7 @@ def test_a_newer_form_is_refused_and_a_newer_minor_one_is_read() -> None:
     assert edited(lambda plan: plan.update(formatVersion="2.0")).rule == "newer-plan"
     document = written()
     document.update(formatVersion="1.7", novelty=True)
-    document["changes"][0]["origin"] = "this-change"
+    document["changes"][0]["novelty"] = "this-change"
     assert plan_from_json(json.dumps(document).encode(), tenant=TENANT) == every_kind()
 
 
@@ -185,6 +186,48 @@ def test_keys_that_came_later_may_be_missing() -> None:
     plan = plan_from_json(json.dumps(document).encode(), tenant=TENANT)
     assert (plan.cloud, plan.listed_all, plan.blocked[0].display_name) == (Cloud.GLOBAL, True, None)
     assert {change.waits_for for change in plan.changes} == {None}
+
+
+def with_base() -> Plan:
+    """Plan with rows of both origins, a blocked one among them, and guests who are declared no longer."""
+    entries = (declared(1), declared(2, email="bo@new.example"), declared(3))
+    gone = [declared(number, email=f"p{number}@old.example") for number in (4, 5, 6)]
+    return make_plan(
+        desired(*entries),
+        live(guest(1), guest(2, "bo@old.example"), guest(4, mail=None), deleted=frozenset({guest_id(5)})),
+        NOW,
+        base=Baseline.of(desired(entries[1], *gone), desired=desired(*entries)),
+    )
+
+
+def test_whose_change_it_is_and_who_is_gone_survive_the_file() -> None:
+    """Approval reads origins from the file, so they are written, described and read."""
+    plan = with_base()
+    assert {row.origin for row in plan.changes} == set(Origin)
+    assert len(plan.no_longer_declared) == 3
+    document = json.loads(dump(plan_to_json(plan)))
+    assert plan_from_json(json.dumps(document).encode(), tenant=TENANT) == plan
+    assert list(schemas.violations("plan", document)) == []
+    schema = schemas.load_schema("plan")
+    assert list(undescribed(document, schema, schema)) == []
+
+
+def test_a_partial_plan_can_be_shown_and_approves_nothing() -> None:
+    """What looked at a part only says so first, and is refused where a plan would approve."""
+    plan = replace(with_base(), since="HEAD~1")
+    data = dump(plan_to_json(plan)).encode()
+    assert list(json.loads(data))[:4] == ["formatVersion", "tool", "partial", "since"]
+    assert plan_from_json(data, tenant=None) == plan
+    error = refusal(data)
+    assert error.rule == "partial-plan"
+    assert "HEAD~1" in error.message
+
+
+@pytest.mark.parametrize("key", ["partial", "since"])
+def test_half_a_mark_of_a_partial_plan_is_refused(key: str) -> None:
+    """A partial plan cannot pass for a whole one by losing one of its two marks."""
+    assert edited(lambda plan: plan.update({key: True if key == "partial" else "x"})).rule == "invalid-plan"
+    assert edited(lambda plan: plan.update(partial=False, since="x")).rule == "invalid-plan"
 
 
 def test_a_plan_of_another_tenant_is_refused_naming_both() -> None:

@@ -11,6 +11,7 @@ from reconciler.model import (
     Desired,
     DesiredGuest,
     Guest,
+    Origin,
     Outcome,
     Plan,
     Policy,
@@ -212,3 +213,44 @@ def test_whoever_waits_for_a_guest_who_is_not_approved_is_not_attempted() -> Non
         (Outcome.NOT_APPROVED, "not-approved"),
     ]
     assert [work.recorded.id for work in approve(whole, [whole]).work] == [guest_id(n) for n in (3, 2, 1)]
+
+
+def marked(plan: Plan, origin: Origin) -> Plan:
+    """Give the plan as one whose rows are all of one origin."""
+    return replace(plan, changes=tuple(replace(change, origin=origin) for change in plan.changes))
+
+
+def test_a_row_of_this_change_approves() -> None:
+    """What a pull request declared, and its reviewers saw, runs."""
+    plan = plan_of(declared(), guest())
+    file = marked(plan, Origin.THIS_CHANGE)
+    assert approve(plan, [file]).work == (Work(planned=plan.changes[0], recorded=file.changes[0]),)
+
+
+def test_drift_beside_a_reviewed_change_is_not_approved_and_says_how_it_is_applied() -> None:
+    """An unrelated merge never resets a guest whom the helpdesk has just repaired."""
+    plan = plan_of(declared(), guest())
+    approval = approve(plan, [marked(plan, Origin.ELSEWHERE)])
+    assert approval.work == ()
+    assert outcomes(approval) == [(Outcome.NOT_APPROVED, "not-approved")]
+    assert "drift" in approval.outcomes[0].message
+    assert "apply by hand" in approval.outcomes[0].message
+
+
+def test_drift_in_one_review_does_not_take_back_the_approval_of_another() -> None:
+    """The next pull request shows what the one before has changed as drift until it is applied."""
+    plan = plan_of(declared(), guest())
+    own, later = marked(plan, Origin.THIS_CHANGE), marked(plan, Origin.ELSEWHERE)
+    assert approve(plan, [own, replace(later, created_at=LATER)]).work[0].recorded == own.changes[0]
+
+
+def test_drift_with_another_goal_is_not_stale() -> None:
+    """Nobody approved anything about the guest, so nothing approved has gone stale."""
+    file = marked(plan_of(declared(email="anna@newco.example"), guest()), Origin.ELSEWHERE)
+    assert outcomes(approve(plan_of(declared(), guest()), [file])) == [(Outcome.NOT_APPROVED, "not-approved")]
+
+
+def test_drift_that_went_away_is_not_even_looked_at() -> None:
+    """A guest who is as declared again, and was never approved, is nobody's work."""
+    file = marked(plan_of(declared(), guest()), Origin.ELSEWHERE)
+    assert approve(plan_of(declared(), guest(mail=NEW)), [file]) == Approval(work=(), outcomes=())

@@ -1,0 +1,21 @@
+"""From a git revision to what was declared then."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reconciler.desired import load
+from reconciler.errors import InvalidDesired
+from reconciler.git import tree_at
+from reconciler.model import Desired
+from reconciler.plan import Baseline
+
+
+def load_baseline(revision: str, root: Path, *, desired: Desired) -> Baseline:
+    """Read the tree `root` as of a revision, to hold `desired` against it. Raises `UsageError`."""
+    tree = tree_at(revision, root)
+    if not tree.files and not tree.problems:
+        return Baseline.empty()
+    try:
+        return Baseline.of(load(tree, now=datetime.now(UTC)), desired=desired)
+    except InvalidDesired:
+        return Baseline.unknown()

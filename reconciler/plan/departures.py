@@ -1,0 +1,48 @@
+"""Guests whose entries are gone since the base: what state they are left in, and who should know."""
+
+from collections.abc import Iterable
+
+from reconciler.model import DesiredGuest, Live, NoLongerDeclared, Note, Whereabouts
+from reconciler.plan.notices import naming
+
+
+def departures(entries: Iterable[DesiredGuest], live: Live) -> tuple[NoLongerDeclared, ...]:
+    """Say of each entry that is gone how the directory has its guest, in the order of the entries."""
+    return tuple(_departure(entry, live) for entry in entries)
+
+
+def about_departure(departed: NoLongerDeclared) -> Note:
+    """Warn that removing an entry removes nothing else."""
+    return naming(
+        departed.id,
+        Note(rule="no-longer-declared", message=f"the entry is gone, and {_left(departed)}"),
+    )
+
+
+def _departure(entry: DesiredGuest, live: Live) -> NoLongerDeclared:
+    guest = live.guests.get(entry.id)
+    if guest is not None:
+        found = Whereabouts.LIVE
+    else:
+        found = Whereabouts.DELETED if entry.id in live.deleted else Whereabouts.NOT_FOUND
+    return NoLongerDeclared(
+        id=entry.id,
+        name=entry.name,
+        email=entry.email,
+        found=found,
+        mail=guest.mail if guest else None,
+        state=guest.state if guest else None,
+    )
+
+
+def _left(departed: NoLongerDeclared) -> str:
+    if departed.found is Whereabouts.DELETED:
+        return "the user is deleted already: nothing is left to do"
+    if departed.found is Whereabouts.NOT_FOUND:
+        return "no user has this object id: nothing is left to do"
+    mail = departed.mail or "empty"
+    state = f" ({departed.state})" if departed.state else ""
+    return (
+        f"the guest stays as they are, with mail {mail}{state}: nobody looks after this guest any more; "
+        "to take the access away, delete or disable the guest"
+    )
