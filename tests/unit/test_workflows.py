@@ -1,0 +1,143 @@
+"""The workflows are small, pinned and poor in rights, and every step is a command that a person can run."""
+
+import re
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+ACTION = ROOT / "action.yml"
+ALL = [*WORKFLOWS, ACTION]
+NAMES = [path.name for path in ALL]
+
+PINNED = re.compile(r"^[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+SHELL = re.compile(r"[;\n|]|&&|\$\(|`|\b(?:if|for|while|case)\b")
+
+
+def tool(name: str) -> str:
+    """Find a tool beside this Python or on the path, or skip."""
+    found = shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def content(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def steps(path: Path) -> Iterator[dict[str, Any]]:
+    document = content(path)
+    jobs = [document["runs"]] if path == ACTION else document["jobs"].values()
+    for job in jobs:
+        yield from job["steps"]
+
+
+def jobs() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in WORKFLOWS:
+        for name, job in content(path)["jobs"].items():
+            yield f"{path.stem}/{name}", job
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+
+
+def test_there_are_four() -> None:
+    """Pull requests, merges, drift and the project's own checks each have a workflow."""
+    assert [path.stem for path in WORKFLOWS] == ["apply", "ci", "drift", "plan"]
+
+
+@pytest.mark.parametrize("path", ALL, ids=NAMES)
+def test_every_step_is_one_command(path: Path) -> None:
+    """There is no logic in YAML: a step is one command, and nothing of the event becomes part of it."""
+    for step in steps(path):
+        if "run" in step:
+            assert not SHELL.search(step["run"]), step["run"]
+            assert "${{" not in step["run"], step["run"]
+
+
+@pytest.mark.parametrize("path", ALL, ids=NAMES)
+def test_every_action_is_pinned(path: Path) -> None:
+    """An action is named by the commit that was looked at, with its version beside it."""
+    used = [line.partition("uses:")[2].strip() for line in path.read_text().splitlines() if "uses:" in line]
+    assert len(used) == sum("uses" in step for step in steps(path))
+    assert [one for one in used if not PINNED.match(one)] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=[path.name for path in WORKFLOWS])
+def test_rights_are_given_job_by_job(path: Path) -> None:
+    """A workflow has no rights of its own, no secrets, and no event that runs strangers' code with ours."""
+    text = path.read_text()
+    assert content(path)["permissions"] == {}
+    assert all("permissions" in job for job in content(path)["jobs"].values())
+    assert "secrets." not in text
+    assert "pull_request_target" not in text
+    for step in steps(path):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+def test_only_two_jobs_may_sign_in_and_write() -> None:
+    """Signing in to plan is for reading; signing in to apply is bound to the environment."""
+    signing_in = {name: job for name, job in jobs() if job["permissions"].get("id-token") == "write"}
+    assert set(signing_in) == {"apply/plan", "apply/apply", "drift/drift", "plan/plan"}
+    clients = {name: job["env"]["AZURE_CLIENT_ID"] for name, job in signing_in.items()}
+    assert clients.pop("apply/apply") == "${{ vars.APPLY_CLIENT_ID }}"
+    assert set(clients.values()) == {"${{ vars.PLAN_CLIENT_ID }}"}
+    assert [name for name, job in jobs() if "environment" in job] == ["apply/apply"]
+    assert signing_in["apply/apply"]["permissions"] == {"contents": "read", "id-token": "write"}
+
+
+def test_runs_wait_for_each_other() -> None:
+    """Nothing that talks to the tenant is cancelled by a newer run, and every merge is looked at."""
+    for name in ("apply", "drift", "plan"):
+        document = content(ROOT / ".github" / "workflows" / f"{name}.yml")
+        assert document["concurrency"]["cancel-in-progress"] is False
+    # YAML 1.1 reads the key `on` as true.
+    assert content(ROOT / ".github" / "workflows" / "apply.yml")[True]["push"] == {"branches": ["main"]}
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / ".github" / "workflows" / "apply.yml", ACTION], ids=["apply", "action"]
+)
+def test_a_cancelled_apply_hears_of_it(path: Path) -> None:
+    """The process takes the shell's place, so that the interruption reaches it."""
+    applies = [step["run"] for step in steps(path) if " apply " in step.get("run", "")]
+    assert len(applies) == 1
+    assert applies[0].startswith("exec ")
+
+
+def test_the_schemas_of_github_find_nothing() -> None:
+    """GitHub's own descriptions of workflows and actions fit."""
+    check = tool("check-jsonschema")
+    workflows = run(check, "--builtin-schema", "vendor.github-workflows", *WORKFLOWS)
+    assert workflows.returncode == 0, workflows.stdout
+    action = run(check, "--builtin-schema", "vendor.github-actions", ACTION)
+    assert action.returncode == 0, action.stdout
+
+
+def test_zizmor_finds_nothing() -> None:
+    """The strictest look at what a workflow gives away has nothing to say."""
+    done = run(tool("zizmor"), "--offline", "--persona=pedantic", "--no-progress", *ALL)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", ALL, ids=NAMES)
+def test_shellcheck_finds_nothing(path: Path, tmp_path: Path) -> None:
+    """What the shell is told is told safely."""
+    check = tool("shellcheck")
+    scripts = []
+    for number, step in enumerate(steps(path)):
+        if "run" in step:
+            scripts.append(tmp_path / f"{number}.sh")
+            scripts[-1].write_text(f"#!/usr/bin/env bash\n{step['run']}\n")
+    done = run(check, *scripts)
+    assert done.returncode == 0, done.stdout
