@@ -7,8 +7,8 @@ Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow
 from collections.abc import Iterable
 from typing import Final
 
-from reconciler.model import Note, Plan, Problem, Source
-from reconciler.render import wording
+from reconciler.model import Blocked, Note, Origin, Plan, Problem, Source
+from reconciler.render import groups, wording
 from reconciler.render.escape import command_data, command_property
 
 _INTENDED: Final = frozenset({"on-hold", "protected"})
@@ -36,14 +36,17 @@ def problems(shown: Iterable[Problem], *, folder: str) -> str:
 def plan(shown: Plan, *, folder: str) -> str:
     """Annotate what a reviewer should see beside the changed lines, the gravest first.
 
-    That is: why apply would refuse, who is blocked, and the warnings. `folder` as for `problems`.
+    That is: why apply would refuse, who is blocked, and the warnings; of drift only who is blocked,
+    because its lines are not under review. `folder` as for `problems`.
     """
-    lines = [_note("error", note) for note in shown.refusals]
-    for one in sorted(shown.blocked, key=lambda one: one.rule in _INTENDED):
-        level = "notice" if one.rule in _INTENDED else "error"
+    partial = groups.partial(shown)
+    lines = [] if partial is None else [_command("notice", command_data(partial), title="partial")]
+    lines += [_note("error", note) for note in shown.refusals]
+    for one in sorted(shown.blocked, key=_is_no_error):
+        level = "notice" if _is_no_error(one) else "error"
         who = f"{one.display_name or wording.NO_NAME} ({one.id}) is blocked"
         lines.append(_at(one.source, folder, level, title=one.rule, text=command_data(who, one.message)))
-    for change in shown.changes:
+    for change in groups.here(shown).changes:
         who = f"{change.display_name or wording.NO_NAME} ({change.id})"
         lines.extend(
             _at(change.source, folder, "warning", title=note.rule, text=command_data(who, note.message))
@@ -51,6 +54,10 @@ def plan(shown: Plan, *, folder: str) -> str:
         )
     lines.extend(_note("warning", note) for note in shown.warnings)
     return "".join(lines)
+
+
+def _is_no_error(one: Blocked) -> bool:
+    return one.rule in _INTENDED or one.origin is Origin.ELSEWHERE
 
 
 def _note(level: str, note: Note) -> str:

@@ -12,8 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reconciler.model import Plan, Report
-from reconciler.render import wording
+from reconciler.render import groups, wording
 from reconciler.render.escape import visible
+from reconciler.render.groups import Rows
 
 WARNED: Final = ("warned", "with a warning")
 BLOCKED: Final = ("blocked", "blocked")
@@ -21,11 +22,13 @@ BLOCKED: Final = ("blocked", "blocked")
 
 def plan(shown: Plan) -> str:
     """Write a plan as a page: the riskiest changes first, then what is blocked; sortable and filterable."""
+    ours, drift = groups.here(shown), groups.elsewhere(shown)
     kinds = [(kind.value, words) for kind, words in wording.KINDS.items()]
     return _page(
         "plan.html",
         title=f"Plan for tenant {shown.tenant_id}",
-        headline=wording.headline(shown),
+        headline=groups.headline(shown),
+        partial=groups.partial(shown),
         emulated=wording.emulated(shown.cloud),
         kinds=[*kinds, BLOCKED, WARNED],
         plan=shown,
@@ -34,16 +37,13 @@ def plan(shown: Plan) -> str:
         incomplete=wording.incomplete(shown),
         made=wording.moment(shown.created_at),
         names=wording.KINDS,
-        changes=[
-            (
-                change,
-                *wording.from_to(change),
-                wording.effects(change),
-                wording.special_warnings(change),
-                [wording.action(one) for one in change.actions],
-            )
-            for change in sorted(shown.changes, key=wording.risk)
+        groups=[
+            ("here", groups.HERE if drift else None, _rows(ours), ours.blocked),
+            ("elsewhere", groups.drift_title(drift), _rows(drift), drift.blocked),
         ],
+        gone_title=groups.GONE,
+        gone=[(one, groups.left(one)) for one in shown.no_longer_declared],
+        warnings=groups.warnings(shown),
     )
 
 
@@ -64,6 +64,20 @@ def report(shown: Report) -> str:
             for one in sorted(shown.outcomes, key=lambda one: urgency[one.outcome])
         ],
     )
+
+
+def _rows(rows: Rows) -> list[tuple[object, ...]]:
+    """Prepare what a template shows of each change, the riskiest first."""
+    return [
+        (
+            change,
+            *wording.from_to(change),
+            wording.effects(change),
+            wording.special_warnings(change),
+            [wording.action(one) for one in change.actions],
+        )
+        for change in sorted(rows.changes, key=wording.risk)
+    ]
 
 
 def _page(template: str, **values: object) -> str:

@@ -11,6 +11,7 @@ from reconciler.model import (
     Change,
     Cloud,
     GuestOutcome,
+    NoLongerDeclared,
     Note,
     ObjectId,
     Outcome,
@@ -18,7 +19,7 @@ from reconciler.model import (
     Report,
     Source,
 )
-from reconciler.render import wording
+from reconciler.render import groups, wording
 from reconciler.render.escape import markdown_cell, markdown_sentence
 from reconciler.render.page import LIMIT, Table, page
 
@@ -66,22 +67,29 @@ def report(shown: Report, *, marker: str, elsewhere: str, limit: int = LIMIT) ->
 def _plan(shown: Plan, intro: Sequence[str], *, marker: str, elsewhere: str, limit: int) -> str:
     quiet = not shown.changes and not shown.blocked
     many = len(shown.changes) >= wording.MANY
-    head = [*_opening(marker, shown.cloud), f"**{wording.headline(shown)}**", *intro]
+    head = _opening(marker, shown.cloud)
+    if (partial := groups.partial(shown)) is not None:
+        head.append(f"**{_sentence(partial)}**")
+    head += [f"**{groups.headline(shown)}**", *intro]
     if not quiet:
         head.append(wording.counts(shown))
     if (incomplete := wording.incomplete(shown)) is not None:
         head.append(incomplete)
     if many:
         head.append(wording.USUAL)
-    ordered = sorted(shown.changes, key=wording.risk)
+    ours, drift = groups.here(shown), groups.elsewhere(shown)
+    riskiest, drifted = (sorted(rows.changes, key=wording.risk) for rows in (ours, drift))
     return page(
         head=head,
         tables=[
             _notes("Apply would refuse this plan", shown.refusals),
-            _changes("Changes", ordered, unusual_only=many),
-            _blocked(shown.blocked),
-            _notes("Warnings", shown.warnings, folded=quiet),
-            _details(ordered),
+            _changes("Changes", riskiest, unusual_only=many),
+            _blocked("Blocked", ours.blocked),
+            _changes(groups.drift_title(drift), drifted, unusual_only=many, folded=True),
+            _blocked("Blocked elsewhere", drift.blocked, folded=True),
+            _gone(shown.no_longer_declared),
+            _notes("Warnings", groups.warnings(shown), folded=quiet),
+            _details([*riskiest, *drifted]),
         ],
         tail=[f"Plan {markdown_cell(shown.digest)}"],
         elsewhere=elsewhere,
@@ -95,13 +103,14 @@ def _opening(marker: str, cloud: Cloud | None) -> list[str]:
     return [first, f"**{wording.EMULATOR}**"] if wording.emulated(cloud) else [first]
 
 
-def _changes(title: str, changes: Sequence[Change], *, unusual_only: bool) -> Table:
+def _changes(title: str, changes: Sequence[Change], *, unusual_only: bool, folded: bool = False) -> Table:
     return Table(
         title=title,
         columns=("Who", "From", "To", "What will happen"),
         rows=(_change(change, unusual_only=unusual_only) for change in changes),
         count=len(changes),
         share=0.6,
+        folded=folded,
     )
 
 
@@ -115,9 +124,9 @@ def _change(change: Change, *, unusual_only: bool) -> tuple[str, ...]:
     return _who(change.id, change.display_name), _sentence(before), _sentence(after), "<br>".join(said)
 
 
-def _blocked(blocked: Sequence[Blocked]) -> Table:
+def _blocked(title: str, blocked: Sequence[Blocked], *, folded: bool = False) -> Table:
     return Table(
-        title="Blocked",
+        title=title,
         columns=("Who", "Where", "Why, and what to do"),
         rows=(
             (
@@ -129,6 +138,20 @@ def _blocked(blocked: Sequence[Blocked]) -> Table:
         ),
         count=len(blocked),
         share=0.6,
+        folded=folded,
+    )
+
+
+def _gone(departed: Sequence[NoLongerDeclared]) -> Table:
+    return Table(
+        title=groups.GONE,
+        columns=("Who", "Declared as", "Now"),
+        rows=(
+            (_who(one.id, one.name), _sentence(one.email.text), _sentence(groups.left(one)))
+            for one in departed
+        ),
+        count=len(departed),
+        share=0.5,
     )
 
 

@@ -17,8 +17,9 @@ from reconciler.model import (
     Problem,
     Report,
 )
-from reconciler.render import wording
+from reconciler.render import groups, wording
 from reconciler.render.escape import terminal
+from reconciler.render.groups import Rows
 from reconciler.render.lines import BAD, CAUTION, GOOD, HEADING, QUIET, Page
 
 _OUTCOME_STYLES: Final = {
@@ -36,27 +37,40 @@ _OUTCOME_STYLES: Final = {
 def plan(shown: Plan, *, width: int, colour: bool) -> str:
     """Show a plan: each change in the order of apply, then what is blocked, warned about and refused.
 
+    With a base, the rows of the change under review come first, then drift and who was let go.
+
     Counts come last, where a long output ends on the screen. `width` is in terminal cells.
     """
     page = Page(width=width, colour=colour)
     if wording.emulated(shown.cloud):
         page.write(wording.EMULATOR, style=CAUTION)
+    if (partial := groups.partial(shown)) is not None:
+        page.write(partial, style=CAUTION)
     page.write(f"Plan for tenant {shown.tenant_id}, made {wording.moment(shown.created_at)}", style=HEADING)
     many = len(shown.changes) >= wording.MANY
     if many:
         page.write(wording.USUAL)
-    for change in shown.changes:
+    ours, drift = groups.here(shown), groups.elsewhere(shown)
+    if ours and drift:
         page.blank()
-        _change(page, change, unusual_only=many)
-    for blocked in shown.blocked:
+        page.write(f"{groups.HERE}: {ours.counted}", style=HEADING)
+    _rows(page, ours, unusual_only=many)
+    if drift:
         page.blank()
-        _blocked(page, blocked)
-    _notes(page, "Warnings", shown.warnings, style=CAUTION)
+        page.write(groups.drift_title(drift), style=HEADING)
+        _rows(page, drift, unusual_only=many)
+    if shown.no_longer_declared:
+        page.blank()
+        page.write(f"{groups.GONE}:", style=CAUTION)
+        for gone in shown.no_longer_declared:
+            page.write(f"{gone.id} {gone.name or wording.NO_NAME}", indent=2)
+            page.write(f"declared as {gone.email}; now {groups.left(gone)}", indent=4)
+    _notes(page, "Warnings", groups.warnings(shown), style=CAUTION)
     _notes(page, "Apply would refuse this plan", shown.refusals, style=BAD)
     page.blank()
     if (incomplete := wording.incomplete(shown)) is not None:
         page.write(incomplete, style=CAUTION)
-    page.write(wording.headline(shown), style=HEADING)
+    page.write(groups.headline(shown), style=HEADING)
     page.write(wording.counts(shown))
     page.write(f"Plan {shown.digest}", style=QUIET)
     return page.text()
@@ -92,6 +106,15 @@ def report(shown: Report, *, width: int, colour: bool) -> str:
 def problems(shown: Iterable[Problem]) -> str:
     """List problems one a line, as compilers do: `file:line:column: rule: what is wrong; what to do`."""
     return "".join(f"{terminal(format_problem(one))}\n" for one in shown)
+
+
+def _rows(page: Page, rows: Rows, *, unusual_only: bool) -> None:
+    for change in rows.changes:
+        page.blank()
+        _change(page, change, unusual_only=unusual_only)
+    for blocked in rows.blocked:
+        page.blank()
+        _blocked(page, blocked)
 
 
 def _change(page: Page, change: Change, *, unusual_only: bool) -> None:

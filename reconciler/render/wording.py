@@ -139,19 +139,6 @@ def risk(change: Change) -> int:
     return 2 if change.resets else 3
 
 
-def headline(plan: Plan) -> str:
-    """Put the plan into one sentence."""
-    counts = plan.summary
-    if not counts.changes and not counts.blocked:
-        return f"Nothing to change: {of(counts.unchanged, 'declared guest')} and the tenant agree."
-    parts = [f"{of(counts.changes, 'guest')} to change"]
-    if locked := sum(1 for change in plan.changes if _locks_out(change)):
-        parts.append(f"{locked} of them cannot sign in until they redeem")
-    if counts.blocked:
-        parts.append(f"{counts.blocked} blocked")
-    return ", ".join(parts) + "."
-
-
 def counts(plan: Plan) -> str:
     """All counts of a plan in one sentence."""
     have = plan.summary
@@ -184,18 +171,19 @@ def moment(instant: datetime) -> str:
     return format_instant(instant.replace(microsecond=0))
 
 
-def of(count: int, noun: str) -> str:
-    """Count things in English: `1 guest`, `2 guests`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def of(count: int, noun: str, nouns: str | None = None) -> str:
+    """Count things in English: `1 guest`, `2 guests`; `nouns` where the plural takes more than an s."""
+    return f"{count} {noun}" if count == 1 else f"{count} {nouns or noun + 's'}"
 
 
-def _locks_out(change: Change) -> bool:
+def locks_out(change: Change) -> bool:
+    """Tell whether a change takes away a sign-in that works until then."""
     resets = any(isinstance(action, ResetRedemption) for action in change.actions)
     return resets and change.precondition.state is not RedemptionState.PENDING
 
 
 def _locked_out(change: Change) -> Effect:
-    if _locks_out(change):
+    if locks_out(change):
         return Effect(text="Cannot sign in until they redeem.", usual=True)
     return Effect(text="Has not redeemed yet; the link sent before stops working.")
 

@@ -1,0 +1,101 @@
+"""What a reader should see together: rows of the change under review, drift, and guests who were let go.
+
+Sentences hold values raw; each renderer escapes whole sentences for its medium.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.model import Blocked, Change, NoLongerDeclared, Note, Origin, Plan
+from reconciler.render.wording import locks_out, of
+
+HERE: Final = "Of this change"
+
+GONE: Final = "No longer declared: nothing is done to these guests, and nobody looks after them any more"
+
+_GONE_RULE: Final = "no-longer-declared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The rows of a plan that belong together."""
+
+    changes: tuple[Change, ...]
+    blocked: tuple[Blocked, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.changes or self.blocked)
+
+    @property
+    def counted(self) -> str:
+        """Say how many there are of each."""
+        parts = [f"{len(self.changes)} to change"] if self.changes else []
+        parts += [f"{len(self.blocked)} blocked"] if self.blocked else []
+        return " and ".join(parts)
+
+
+def here(plan: Plan) -> Rows:
+    """Give the rows of the change under review; where no base was given, all rows."""
+    return _rows(plan, elsewhere=False)
+
+
+def elsewhere(plan: Plan) -> Rows:
+    """Give the rows that are drift: their entries did not change."""
+    return _rows(plan, elsewhere=True)
+
+
+def drift_title(rows: Rows) -> str:
+    """Say what the rows elsewhere are, and what becomes of them."""
+    return (
+        f"Elsewhere: {rows.counted}. These entries did not change here, so merging approves none of them; "
+        "drift is applied by hand"
+    )
+
+
+def headline(plan: Plan) -> str:
+    """Put the plan into one sentence, the change under review first."""
+    ours, drift = here(plan), elsewhere(plan)
+    if not ours and not drift:
+        return f"Nothing to change: {of(plan.summary.unchanged, 'declared guest')} and the tenant agree."
+    parts = [f"{of(len(ours.changes), 'guest')} to change"]
+    if locked := sum(1 for change in ours.changes if locks_out(change)):
+        parts.append(f"{locked} of them cannot sign in until they redeem")
+    if ours.blocked:
+        parts.append(f"{len(ours.blocked)} blocked")
+    said = ", ".join(parts) if ours else "Nothing to change here"
+    return f"{said}; elsewhere {drift.counted}." if drift else f"{said}."
+
+
+def partial(plan: Plan) -> str | None:
+    """Say that the plan looked at a part only, or `None`."""
+    if plan.since is None:
+        return None
+    looked = of(plan.summary.declared, "entry", "entries")
+    return (
+        f"PARTIAL: only what changed since {plan.since} was looked at ({looked}); this plan approves nothing."
+    )
+
+
+def left(departed: NoLongerDeclared) -> str:
+    """Say how the directory has a guest whose entry is gone."""
+    known = [departed.found.value]
+    if departed.mail is not None:
+        known.append(f"mail {departed.mail}")
+    if departed.state is not None:
+        known.append(departed.state.value)
+    return ", ".join(known)
+
+
+def warnings(plan: Plan) -> tuple[Note, ...]:
+    """Give the warnings that have no section of their own."""
+    return tuple(note for note in plan.warnings if note.rule != _GONE_RULE)
+
+
+def _rows(plan: Plan, *, elsewhere: bool) -> Rows:
+    def picked(origin: Origin | None) -> bool:
+        return (origin is Origin.ELSEWHERE) is elsewhere
+
+    return Rows(
+        changes=tuple(row for row in plan.changes if picked(row.origin)),
+        blocked=tuple(row for row in plan.blocked if picked(row.origin)),
+    )
