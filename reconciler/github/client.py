@@ -124,7 +124,7 @@ class GitHub:
             return None
         try:
             url = httpx.URL(link["url"])
-        except (KeyError, httpx.InvalidURL):
+        except httpx.InvalidURL:
             raise _odd(answer.url.path, "a broken link to the next page") from None
         if url.userinfo or (url.scheme, url.host, url.port) != (
             self._root.scheme,

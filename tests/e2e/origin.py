@@ -1,7 +1,6 @@
 """A real git repository with a remote, and pull requests on it as GitHub makes and merges them."""
 
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 
 from tests.e2e.github_stand_in import FORK, REPOSITORY, GitHub, Pull
 from tests.e2e.shell import REPOSITORY as CHECKOUT
-from tests.e2e.shell import clean_environment
 from tests.e2e.workflows import Event
+from tests.samples.repository import git
 
 _PARTS = (".github", "desired", "requirements")
 """What of this checkout goes into the repository; the product itself is the installed one."""
@@ -39,22 +38,7 @@ class Origin:
 
     def git(self, *arguments: str, at: Path | None = None) -> str:
         """Run git in the clone and give what it prints."""
-        identity = {
-            "GIT_AUTHOR_NAME": "A",
-            "GIT_AUTHOR_EMAIL": "a@contoso.example",
-            "GIT_COMMITTER_NAME": "A",
-            "GIT_COMMITTER_EMAIL": "a@contoso.example",
-            "GIT_CONFIG_GLOBAL": "/dev/null",
-            "GIT_CONFIG_SYSTEM": "/dev/null",
-        }
-        return subprocess.run(
-            ["git", *arguments],
-            cwd=at or self.clone,
-            env=clean_environment(identity),
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
+        return git(at or self.clone, *arguments)
 
     def commit(self, message: str) -> str:
         """Commit all there is and give the commit."""

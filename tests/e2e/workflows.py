@@ -17,6 +17,7 @@ import yaml
 from tests.e2e.expressions import holds, interpolate
 from tests.e2e.github_stand_in import REPOSITORY, GitHub, Run
 from tests.e2e.shell import clean_environment
+from tests.samples.repository import git
 
 _STEP_SECONDS = 120
 
@@ -83,7 +84,7 @@ class Runner:
         run = self.github.start(
             workflow, event=event.name, branch=event.branch, head=event.head, repository=event.repository
         )
-        source = _git(self.github.bare, "show", f"{event.commit}:.github/workflows/{workflow}")
+        source = git(self.github.bare, "show", f"{event.commit}:.github/workflows/{workflow}")
         content: Mapping[Any, Any] = yaml.safe_load(source)
         # YAML 1.1 reads the key `on` as true.
         assert event.name in content[True], f"{workflow} does not run on {event.name}"
@@ -235,11 +236,11 @@ class _Runner:
         assert options.keys() <= {"persist-credentials", "fetch-depth"}
         assert options["persist-credentials"] is False
         depth = options.get("fetch-depth", 1)
-        _git(workspace, "init", "--quiet", "--initial-branch=main")
-        _git(workspace, "remote", "add", "origin", f"file://{self.machine.github.bare}")
+        git(workspace, "init", "--quiet", "--initial-branch=main")
+        git(workspace, "remote", "add", "origin", f"file://{self.machine.github.bare}")
         shallow = ["--depth=1"] if depth else ["+refs/heads/*:refs/remotes/origin/*"]
-        _git(workspace, "fetch", "--quiet", "origin", *shallow, self.event.commit)
-        _git(workspace, "checkout", "--quiet", "--detach", self.event.commit)
+        git(workspace, "fetch", "--quiet", "origin", *shallow, self.event.commit)
+        git(workspace, "checkout", "--quiet", "--detach", self.event.commit)
 
     def set_up_python(self, workspace: Path, options: Mapping[str, Any]) -> None:
         """Play actions/setup-python: this test's own Python is the one."""
@@ -277,12 +278,6 @@ def _unpack(archive: bytes, folder: Path) -> None:
     (folder / "archive.zip").write_bytes(archive)
     shutil.unpack_archive(folder / "archive.zip", folder)
     (folder / "archive.zip").unlink()
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", folder, *arguments], check=True, capture_output=True, text=True
-    ).stdout
 
 
 _ACTIONS: Mapping[str, Callable[[_Runner, Path, Mapping[str, Any]], None]] = {

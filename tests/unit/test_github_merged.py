@@ -1,6 +1,5 @@
 """Which pull requests a run answers for, and which plan each was reviewed with."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from reconciler.github.context import Run
 from reconciler.github.merged import MergedPull, merged_pulls, reviewed
 from tests.e2e import github_stand_in
 from tests.e2e.github_stand_in import FORK, REPOSITORY, Pull, Reply
+from tests.samples.repository import git
 
 TOKEN = "ghs_a-secret"
 HEAD = "d" * 40
@@ -31,12 +31,6 @@ def github(hosting: github_stand_in.GitHub) -> Iterator[GitHub]:
     """Open a session that can only read."""
     with GitHub(api=hosting.root, token=TOKEN, trust_env=False) as github:
         yield github
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@contoso.example"]
-    command = ["git", "-C", str(folder), *identity, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def commit(hosting: github_stand_in.GitHub) -> str:
