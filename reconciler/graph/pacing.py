@@ -42,8 +42,8 @@ _UNITS_BY_USERS = ((501, 8_000), (50, 5_000))
 
 _REASONS = {"WriteLimitExceeded": Quota.WRITES, "ResourceUnitLimitExceeded": Quota.UNITS}
 
-_RESERVE = 0.05
-"""Part of a bucket that is never used: requests do not take equally long to arrive."""
+_RESERVE = 0.5
+"""Seconds' worth of tokens that are never used: requests do not take equally long to arrive."""
 
 _SLOW_FROM = 0.8
 _UNTOLD_PAUSE = 5.0
@@ -111,6 +111,11 @@ class Pace:
             if quota in cost:
                 await self._buckets[quota].take(cost[quota])
 
+    def ended(self, cost: Cost) -> None:
+        """Learn that a request of this cost has been answered, or never will be."""
+        for quota in cost:
+            self._buckets[quota].start_filling()
+
     def heed(self, cost: Cost, answer: Answer) -> None:
         """Learn from an answer to a request of this cost how busy Graph is."""
         first = next(iter(cost))
@@ -145,6 +150,7 @@ class _Bucket:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._speed = 1.0
+        self._filling = False
         self._filled_at = clock.monotonic()
         self._rate = self._capacity = self._tokens = 0.0
         self.queued = 0
@@ -154,7 +160,7 @@ class _Bucket:
         """Allow so many tokens in the period; what is more than before can be used at once."""
         before = self._capacity
         self._rate = self._share * limit / self._per
-        self._capacity = limit * min(self._share, 1 - _RESERVE)
+        self._capacity = min(self._share * limit, limit - _RESERVE * limit / self._per)
         self._tokens += self._capacity - before
 
     async def take(self, tokens: int) -> None:
@@ -165,13 +171,22 @@ class _Bucket:
                 while (pause := self.pause(tokens)) > 0:
                     # Look again soon: what is heard meanwhile may change the pause.
                     await self._clock.sleep(min(pause, _LONGEST_NAP))
+                self._filling = self._filling and self._tokens < self._capacity
                 self._tokens -= tokens
         finally:
             self.queued -= 1
 
+    def start_filling(self) -> None:
+        """Fill from now on, if not before.
+
+        Graph's bucket has been full until the first request arrived, and gained nothing meanwhile.
+        """
+        self._fill()
+        self._filling = True
+
     def hold(self, seconds: float) -> None:
         """Let nothing go for so long, at most ten minutes, and begin with an empty bucket then."""
-        self._fill()
+        self.start_filling()
         self._tokens = min(self._tokens, 0.0)
         self._filled_at = max(self._filled_at, self._clock.monotonic() + min(seconds, _LONGEST_PAUSE))
 
@@ -200,10 +215,12 @@ class _Bucket:
 
     def _fill(self) -> None:
         now = self._clock.monotonic()
-        if now > self._filled_at:
+        if now <= self._filled_at:
+            return
+        if self._filling:
             filled = self._tokens + (now - self._filled_at) * self._rate * self._speed
             self._tokens = min(self._capacity, filled)
-            self._filled_at = now
+        self._filled_at = now
 
 
 def read_cost(urls: Iterable[str]) -> Cost:

@@ -79,13 +79,16 @@ class Wire:
         Raises httpx's transport errors and `TimeoutError` as they are, and what the token source
         raises; in the latter case nothing was sent.
         """
-        await self.pace.admit(cost)
-        async with self._connections:
-            self._latest = token = await self._tokens.token()
-            response = await self._attempt(build, token, client_request_id)
-            if response.status_code == 401:
-                self._latest = token = await self._renewed(token, response)
+        try:
+            await self.pace.admit(cost)
+            async with self._connections:
+                self._latest = token = await self._tokens.token()
                 response = await self._attempt(build, token, client_request_id)
+                if response.status_code == 401:
+                    self._latest = token = await self._renewed(token, response)
+                    response = await self._attempt(build, token, client_request_id)
+        finally:
+            self.pace.ended(cost)
         answer = Answer.of(response)
         self.pace.heed(cost, answer)
         return answer
