@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock clean
+.PHONY: help setup demo test crashlab bench lint lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -22,14 +22,24 @@ setup: $(READY)  ## create .venv with everything the project needs, pinned and h
 demo: $(READY)  ## the whole story against the embedded emulator
 	$(BIN)/reconciler demo
 
-test: $(READY)  ## all tests that need no browser
-	$(BIN)/python -m pytest
+test: $(READY)  ## all tests that need no browser, with the branch coverage of reconciler/
+	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report term-missing:skip-covered
+
+crashlab: $(READY)  ## kill apply at every request boundary, and judge what the next run makes of it
+	$(BIN)/python -m tests.crashlab
+
+bench: $(READY)  ## measure, as ratios in one run
+	for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
 
 lint: $(READY)  ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lock:  ## pin and hash the requirements anew, with uv
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --extra emulator -o requirements/runtime.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --extra emulator --group dev -o requirements/dev.txt pyproject.toml
 
 clean:  ## remove what the targets above made
 	rm -rf $(VENV) .reconciler .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist htmlcov
