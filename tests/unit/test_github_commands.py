@@ -330,7 +330,7 @@ def test_what_is_neither_is_refused(step: Step, content: bytes) -> None:
 def test_a_tree_beside_the_repository_is_annotated_where_it_is(
     step: Step, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A tree outside of what was checked out is annotated by its own path.
+    """A tree outside of what was checked out is annotated by its own path."""
     tree = tmp_path / "elsewhere"
     tree.mkdir()
     assert run(["--desired", str(tree), "validate", "--format", "github"]) == 3
