@@ -228,14 +228,19 @@ class Course:
 
     async def _read_back(self) -> Ending:
         run, traveller = self._run, self._traveller
-        started, tries = run.clock.monotonic(), 0
+        started, looks = run.clock.monotonic(), 0
+        if run.lag.first_pause:
+            await run.wait(self.id, WaitReason.READ_BACK, run.lag.first_pause)
         while not run.hurried.is_set():
-            left = started + run.settings.see_within - run.clock.monotonic()
+            looks += 1
+            waited = run.clock.monotonic() - started
+            left = run.settings.see_within - waited
             try:
                 guest = await traveller.read()
             except DirectoryError:
                 guest = None
             if guest and shows_result(self._recorded, guest, since=traveller.since):
+                run.lag.learn(waited, looks=looks)
                 return Ending(outcome=Outcome.APPLIED, message=_applied(guest), seen=guest)
             if left <= 0:
                 return Ending(
@@ -244,8 +249,7 @@ class Course:
                     message=f"everything was written, but the directory did not show it within "
                     f"{run.settings.see_within:.0f} s: run `reconciler plan` later to see what is left",
                 )
-            tries += 1
-            await run.wait(self.id, WaitReason.READ_BACK, min(LOOKING.after(tries), left))
+            await run.wait(self.id, WaitReason.READ_BACK, min(LOOKING.after(looks), left))
         return self._not_read_back()
 
     def _not_read_back(self) -> Ending:

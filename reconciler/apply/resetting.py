@@ -105,10 +105,14 @@ class Resetting:
         traveller = self._traveller
         if traveller.prepared is None and not traveller.found_long_ago:
             return _Ready.SEND
-        deadline = self._run.clock.monotonic() + self._run.settings.see_within
-        tries = 0
+        run, after_our_write = self._run, traveller.prepared is not None
+        started, looks = run.clock.monotonic(), 0
+        if after_our_write and run.lag.first_pause:
+            await run.wait(traveller.id, WaitReason.REPLICATION, run.lag.first_pause)
         while True:
-            left = deadline - self._run.clock.monotonic()
+            looks += 1
+            waited = run.clock.monotonic() - started
+            left = run.settings.see_within - waited
             try:
                 guest = await traveller.read()
             except DirectoryError as error:
@@ -117,12 +121,11 @@ class Resetting:
             else:
                 ready = self._judge(guest, last=left <= 0)
                 if ready is not None:
+                    if after_our_write:
+                        run.lag.learn(waited, looks=looks)
                     traveller.prepared = None
                     return ready
-            tries += 1
-            await self._run.wait(
-                traveller.id, WaitReason.REPLICATION, min(LOOKING.after(tries), max(left, 0.0))
-            )
+            await run.wait(traveller.id, WaitReason.REPLICATION, min(LOOKING.after(looks), max(left, 0.0)))
 
     def _judge(self, guest: Guest | None, *, last: bool) -> Ending | _Ready | None:
         traveller = self._traveller

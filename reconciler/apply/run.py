@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from reconciler.apply.budget import FailureBudget
+from reconciler.apply.lag import Lag
 from reconciler.apply.policy import HURRIED, Blame
 from reconciler.apply.progress import Progress, WaitReason
 from reconciler.apply.settings import Clock, Settings
@@ -73,7 +74,7 @@ class Run:
         self.closed: Note | None = None
         """Why no other guest starts; `None` while the run is open."""
         self.closing = asyncio.Event()
-        self.wants_links = links is not None
+        self.lag = Lag()
         self._journal = journal
         self._links = links
         self._budget = FailureBudget()

@@ -318,6 +318,18 @@ def test_many_guests_wait_at_the_same_time() -> None:
     assert tenant.clock.monotonic() - started < 2 * 60
 
 
+def test_guests_learn_from_each_other_how_long_writes_take_to_show() -> None:
+    """With a lag of five seconds, most guests are looked for once or twice and not all the time."""
+    tenant = new_tenant()
+    for number in range(1, 81):
+        tenant.add(guest(number, f"g{number}@old.example"))
+    tenant.read_lag = tenant.invitation_lag = 5.0
+    entries = desired(*(declared(number, f"g{number}@newco.example") for number in range(1, 81)))
+    finished = apply(tenant, work_for(tenant, entries), settings=Settings(half_done=8))
+    assert {each.outcome for each in outcomes(finished).values()} == {Outcome.APPLIED}
+    assert sum(1 for call in tenant.calls if call.kind is Kind.READ) < 80 * 5
+
+
 def test_the_guest_is_read_again_before_a_late_reset() -> None:
     """A minute after the last look, the guest is read and judged once more before the POST."""
     tenant = tenant_of_one()

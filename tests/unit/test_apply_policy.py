@@ -4,8 +4,12 @@ from datetime import UTC
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from reconciler.apply.lag import Lag
 from reconciler.apply.policy import (
+    LOOKING,
     TREATMENTS,
     Blame,
     Patience,
@@ -80,3 +84,27 @@ async def test_the_system_clock_goes_on() -> None:
     await clock.sleep(0)
     assert clock.monotonic() >= before
     assert clock.now().tzinfo is UTC
+
+
+def test_without_lag_nobody_waits_for_a_first_look() -> None:
+    """As long as writes show at once, the first look is at once."""
+    lag = Lag()
+    for _ in range(5):
+        lag.learn(0.0, looks=1)
+    assert lag.first_pause == 0.0
+
+
+@given(st.floats(min_value=1.0, max_value=9.0))
+def test_what_writes_take_to_show_is_learned(seconds: float) -> None:
+    """After a few guests the first look comes about when the write shows."""
+    lag = Lag()
+    for _ in range(30):
+        lag.learn(max(seconds, lag.first_pause), looks=1 if lag.first_pause >= seconds else 2)
+    assert 0.8 * seconds <= lag.first_pause <= 1.2 * seconds
+
+
+def test_one_guest_who_is_late_does_not_hold_up_the_others() -> None:
+    """The first pause is never longer than the longest between two looks."""
+    lag = Lag()
+    lag.learn(60.0, looks=20)
+    assert lag.first_pause == LOOKING.longest
