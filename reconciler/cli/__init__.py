@@ -20,6 +20,7 @@ _COMMANDS = {
     "validate": "Check the desired tree offline.",
     "plan": "Show what would change; cannot write to the directory.",
     "apply": "Carry a plan out.",
+    "compare": "Show what approved plans allow of a fresh one.",
     "render": "Show a saved plan or report in another form.",
     "github": "What the workflows do on GitHub: comments, approvals, the drift issue.",
     "emulator": "Serve the embedded Graph emulator on loopback.",

@@ -67,7 +67,8 @@ class Folder:
 
     def plans(self) -> tuple[Plan, ...]:
         """Read what was approved, sorted by name. Raises `UnusablePlan`."""
-        return tuple(saved_plan(path) for path in plan_files(self._root / PLANS))
+        tenant = self.fresh().tenant_id
+        return tuple(saved_plan(path, tenant=tenant) for path in plan_files(self._root / PLANS))
 
     def reviews(self) -> tuple[Reviewed, ...]:
         """Read which pull requests the run answers for. Raises `UnusablePlan`."""

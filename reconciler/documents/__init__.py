@@ -7,6 +7,7 @@ from reconciler.documents.reading import plan_from_json
 from reconciler.documents.reports import report_from_json
 from reconciler.documents.writing import (
     FORMAT_VERSION,
+    approval_to_json,
     dump,
     plan_to_json,
     problems_to_json,
@@ -15,6 +16,7 @@ from reconciler.documents.writing import (
 
 __all__ = [
     "FORMAT_VERSION",
+    "approval_to_json",
     "dump",
     "plan_from_json",
     "plan_to_json",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reconciler import __version__
+from reconciler.guard.approval import Approval
 from reconciler.model import (
     Blocked,
     Change,
@@ -84,6 +85,40 @@ def report_to_json(report: Report) -> dict[str, Any]:
     }
 
 
+def approval_to_json(plan: Plan, approval: Approval) -> dict[str, Any]:
+    """Give what approved plans allow of `plan`: what would run, what apply would only look at, what waits.
+
+    `toCheck` are guests who were approved and for whom nothing is planned now.
+    """
+    would_run = [work.planned for work in approval.work if work.planned is not None]
+    to_check = [work.recorded for work in approval.work if work.planned is None]
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "tool": f"reconciler {__version__}",
+        "tenantId": plan.tenant_id,
+        "cloud": plan.cloud.value,
+        "digest": plan.digest,
+        "summary": {
+            "planned": len(plan.changes),
+            "wouldRun": len(would_run),
+            "toCheck": len(to_check),
+            "wouldNotRun": len(approval.outcomes),
+        },
+        "wouldRun": [_row(change) for change in would_run],
+        "toCheck": [_row(change) for change in to_check],
+        "wouldNotRun": [
+            {
+                "id": one.id,
+                "displayName": one.display_name,
+                "outcome": one.outcome.value,
+                "rule": one.rule,
+                "message": one.message,
+            }
+            for one in approval.outcomes
+        ],
+    }
+
+
 def problems_to_json(problems: Iterable[Problem]) -> dict[str, Any]:
     """Give what is wrong in a desired tree; `file` is relative to the tree, line and column count from 1."""
     return {
@@ -119,6 +154,15 @@ def _change(change: Change) -> dict[str, Any]:
     if change.origin is not None:
         document["origin"] = change.origin.value
     return document
+
+
+def _row(change: Change) -> dict[str, Any]:
+    return {
+        "id": change.id,
+        "displayName": change.display_name,
+        "kind": change.kind.value,
+        "digest": change.digest,
+    }
 
 
 def _precondition(precondition: Precondition) -> dict[str, Any]:

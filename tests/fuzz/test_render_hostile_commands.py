@@ -71,3 +71,11 @@ def test_a_log_is_ascii_and_keeps_its_shape(found: list[Problem]) -> None:
     assert log.isascii()
     assert log.replace("\n", "").isprintable()
     assert len(json.loads(log)["runs"][0]["results"]) == len(found)
+
+
+@given(hostile.compared_plans())
+def test_drift_is_no_error_and_none_of_its_lines_is_under_review(plan: Plan) -> None:
+    """Whatever strangers wrote: partial, why it is refused, who is blocked elsewhere, and our warnings."""
+    lines = github.plan(plan, folder="desired").split("\n")
+    assert lines.pop() == ""
+    assert [obeyed(line)[0] for line in lines] == ["notice", "error", "notice", "warning", "warning"]

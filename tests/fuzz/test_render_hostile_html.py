@@ -1,10 +1,21 @@
+from dataclasses import replace
+
 from hypothesis import given
 
-from reconciler.model import Note, Plan, Report
+from reconciler.model import Note, Origin, Plan, Report
 from reconciler.render import escape, html
 from tests.samples import hostile
 from tests.samples.elements import Element, elements_of
-from tests.samples.plans import LINGERS, blocked_of, change_of, others_of, outcome_of, plan_of, report_of
+from tests.samples.plans import (
+    LINGERS,
+    blocked_of,
+    change_of,
+    gone_of,
+    others_of,
+    outcome_of,
+    plan_of,
+    report_of,
+)
 
 
 def outline(found: list[Element]) -> list[tuple[str, dict[str, str | None]]]:
@@ -36,3 +47,23 @@ def test_a_report_page_has_the_elements_of_a_tame_one(report: Report) -> None:
     tame = report_of(*outcomes, refusals=[Note(rule="r", message="m")], exit_code=7)
     assert outline(wild) == outline(elements_of(html.report(tame)))
     assert names(wild) == [escape.visible(one.display_name or "") for one in report.outcomes]
+
+
+@given(hostile.compared_plans())
+def test_a_compared_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None:
+    """Revisions, drift and guests who were let go add no element and no attribute."""
+    odd = plan.warnings[0]
+    here, drift = Origin.THIS_CHANGE, Origin.ELSEWHERE
+    changes = [
+        replace(change_of(1, others=["x@y.example"], warnings=[LINGERS, odd]), origin=here),
+        replace(others_of(2), origin=drift),
+    ]
+    blocked = replace(blocked_of(), origin=drift)
+    tame = replace(
+        plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[odd]),
+        since="main",
+        no_longer_declared=(gone_of(),),
+    )
+    wild = elements_of(html.plan(plan))
+    assert outline(wild) == outline(elements_of(html.plan(tame)))
+    assert names(wild)[-1] == escape.visible(plan.no_longer_declared[0].name or "")

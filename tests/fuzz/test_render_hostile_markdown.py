@@ -1,12 +1,14 @@
 import re
+from dataclasses import replace
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from reconciler.guard.approval import approve
 from reconciler.model import Plan, Report
-from reconciler.render import escape, markdown
+from reconciler.render import approval, escape, markdown
 from tests.samples import hostile
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -98,3 +100,19 @@ def test_a_plan_keeps_its_shape_whatever_strangers_wrote(plan: Plan) -> None:
 def test_a_report_keeps_its_shape_whatever_strangers_wrote(report: Report) -> None:
     """The comment of a report has the rows and cells it would have for tame names."""
     assert [len(row) for row in cells_of(markdown.report(report, marker="m", elsewhere="there"))] == [2, 2, 2]
+
+
+@given(hostile.compared_plans())
+def test_a_compared_plan_keeps_its_shape_whatever_strangers_wrote(plan: Plan) -> None:
+    """Revisions, drift and guests who were let go add no row, no cell and nothing live."""
+    rows = cells_of(markdown.plan(plan, marker="m", elsewhere="there"))
+    assert [len(row) for row in rows] == [2, 4, 4, 3, 3, 2, 5, 5]
+    assert codes(rows[4][0])[0] == shown(plan.no_longer_declared[0].name or "")
+
+
+@given(hostile.plans())
+def test_what_is_approved_keeps_its_shape_whatever_strangers_wrote(plan: Plan) -> None:
+    """What would run and what would not is a row each."""
+    found = approve(plan, [replace(plan, changes=plan.changes[:1])])
+    rows = cells_of(approval.markdown(plan, found, elsewhere="there"))
+    assert [len(row) for row in rows] == [2, 2, 4]

@@ -1,7 +1,8 @@
 from hypothesis import given
 
+from reconciler.guard.approval import approve
 from reconciler.model import Outcome, Plan, Report
-from reconciler.render import text
+from reconciler.render import approval, text
 from tests.samples import hostile
 from tests.samples.plans import change_of, outcome_of, plan_of, report_of
 
@@ -36,3 +37,10 @@ def test_a_name_forges_no_line(name: str) -> None:
     tame = text.report(report_of(outcome_of(1, Outcome.FAILED, name="Ana")), width=10_000, colour=False)
     wild = text.report(report_of(outcome_of(1, Outcome.FAILED, name=name)), width=10_000, colour=False)
     assert wild.count("\n") == tame.count("\n")
+
+
+@given(hostile.compared_plans())
+def test_a_compared_plan_steers_no_terminal_and_no_runner(plan: Plan) -> None:
+    """Revisions, drift and guests who were let go are printable text, and so is what they approve."""
+    check(text.plan(plan, width=80, colour=False))
+    check(approval.text(plan, approve(plan, [plan]), width=80, colour=False))

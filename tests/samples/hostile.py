@@ -1,9 +1,20 @@
 """Text as a stranger might choose it for a display name or an address."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
-from reconciler.model import Blocked, GuestOutcome, Note, Outcome, Plan, Report, Source
-from tests.samples.plans import LINGERS, change_of, guest_id, others_of, outcome_of, plan_of, report_of
+from reconciler.model import Blocked, GuestOutcome, Note, Origin, Outcome, Plan, Report, Source
+from tests.samples.plans import (
+    LINGERS,
+    change_of,
+    gone_of,
+    guest_id,
+    others_of,
+    outcome_of,
+    plan_of,
+    report_of,
+)
 
 FRAGMENTS = (
     "|",
@@ -112,6 +123,20 @@ def plans(draw: st.DrawFn) -> Plan:
         source=Source(file=draw(text), line=1),
     )
     return plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[odd])
+
+
+@st.composite
+def compared_plans(draw: st.DrawFn) -> Plan:
+    """Make a partial plan with drift and a guest who was let go, from such texts."""
+    plan = draw(plans())
+    ours, drift = plan.changes
+    return replace(
+        plan,
+        since=draw(text),
+        changes=(replace(ours, origin=Origin.THIS_CHANGE), replace(drift, origin=Origin.ELSEWHERE)),
+        blocked=tuple(replace(row, origin=Origin.ELSEWHERE) for row in plan.blocked),
+        no_longer_declared=(gone_of(name=draw(text), email=draw(text), mail=draw(text)),),
+    )
 
 
 @st.composite

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from reconciler.model import (
@@ -15,8 +16,10 @@ from reconciler.model import (
     EmailAddress,
     FieldChange,
     GuestOutcome,
+    NoLongerDeclared,
     Note,
     ObjectId,
+    Origin,
     Outcome,
     Plan,
     Precondition,
@@ -28,6 +31,7 @@ from reconciler.model import (
     Source,
     Summary,
     TenantId,
+    Whereabouts,
 )
 
 NOW = datetime(2026, 10, 1, 8, 0, tzinfo=UTC)
@@ -158,6 +162,42 @@ def blocked_of(number: int = 9, *, name: str | None = "Max Admin", rule: str = "
         message="holds the role User Administrator; remove the role assignment, apply, and assign it again",
         source=Source(file="guests/fabrikam.yaml", line=9),
     )
+
+
+def gone_of(
+    number: int = 20,
+    *,
+    name: str | None = "Gil Gone",
+    email: str = "gil@old.example",
+    mail: str | None = "gil@old.example",
+    found: Whereabouts = Whereabouts.LIVE,
+) -> NoLongerDeclared:
+    return NoLongerDeclared(
+        id=guest_id(number),
+        name=name,
+        email=EmailAddress(email),
+        found=found,
+        mail=None if mail is None else EmailAddress(mail),
+        state=RedemptionState.ACCEPTED if found is Whereabouts.LIVE else None,
+    )
+
+
+def compared_plan() -> Plan:
+    """Make a plan held against a base: rows of both origins, and guests who were let go."""
+    here, elsewhere = Origin.THIS_CHANGE, Origin.ELSEWHERE
+    gone = (gone_of(20), gone_of(21, name=None, mail=None, found=Whereabouts.DELETED))
+    note = Note(rule="no-longer-declared", message=f"{guest_id(20)}: the entry is gone")
+    plan = plan_of(
+        replace(change_of(1, name="Ana Souza"), origin=here),
+        replace(change_of(2, name="Di Drift"), origin=elsewhere),
+        replace(again_of(3), origin=elsewhere),
+        blocked=[
+            replace(blocked_of(8, name="Bea Blocked"), origin=here),
+            replace(blocked_of(9, name="Max Admin"), origin=elsewhere),
+        ],
+        warnings=[note],
+    )
+    return replace(plan, no_longer_declared=gone)
 
 
 def plan_of(

@@ -1,0 +1,69 @@
+"""`reconciler compare`: what approved plans allow of a fresh one, without asking the directory."""
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli import screen
+from reconciler.cli.approvals import plan_files
+from reconciler.cli.saved import saved_plan
+from reconciler.documents import approval_to_json, dump
+from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE
+from reconciler.guard.approval import Approval, approve
+from reconciler.model import Outcome, Plan
+from reconciler.render import approval as rendering
+
+
+@click.command(
+    "compare",
+    short_help="Show what approved plans allow of a fresh one.",
+    epilog="Example: reconciler compare plan.json --plan reviewed.json",
+)
+@click.argument("fresh", metavar="PLAN", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--plan",
+    "approved",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="An approved plan document, or a folder of them. May be given several times: together they approve.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="What is printed.",
+)
+@click.option("--detailed-exitcode", is_flag=True, help="End with 4 when a planned change would not run.")
+def command(*, fresh: Path, approved: tuple[Path, ...], format_: str, detailed_exitcode: bool) -> int:
+    """Name what apply --plan would run of a fresh plan, what it would not, and why.
+
+    PLAN is the fresh plan of the whole tree. The directory is not asked, so a guest who changes
+    until apply reads them may still turn out stale.
+
+    \b
+    Exit codes: 0 compared; 2 wrong usage; 4 see the option; 5 a file is no plan, is partial, or is for
+    another tenant.
+    """
+    # Read twice: the first time for the tenant, the second as a plan that has to be whole.
+    tenant = saved_plan(fresh).tenant_id
+    plan = saved_plan(fresh, tenant=tenant)
+    files = [file for path in approved for file in plan_files(path)]
+    found = approve(plan, [saved_plan(file, tenant=tenant) for file in files])
+    screen.result(_shown(plan, found, format_))
+    waits = any(one.outcome is not Outcome.BLOCKED for one in found.outcomes)
+    return EXIT_DIFFERENT if detailed_exitcode and waits else EXIT_DONE
+
+
+def _shown(plan: Plan, found: Approval, format_: str) -> str:
+    match format_:
+        case "json":
+            screen.emulator_notice(plan.cloud)
+            return dump(approval_to_json(plan, found))
+        case "markdown":
+            return rendering.markdown(plan, found, elsewhere="the plan document")
+        case _:
+            return rendering.text(plan, found, width=screen.width(), colour=screen.colour())
