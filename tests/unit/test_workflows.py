@@ -1,5 +1,6 @@
 """The workflows are small, pinned and poor in rights, and every step is a command that a person can run."""
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -38,6 +39,11 @@ def steps(path: Path) -> Iterator[dict[str, Any]]:
     jobs = [document["runs"]] if path == ACTION else document["jobs"].values()
     for job in jobs:
         yield from job["steps"]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / "docs" / page).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 def jobs() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -122,6 +128,50 @@ def test_the_schemas_of_github_find_nothing() -> None:
     assert workflows.returncode == 0, workflows.stdout
     action = run(check, "--builtin-schema", "vendor.github-actions", ACTION)
     assert action.returncode == 0, action.stdout
+
+
+@pytest.mark.parametrize(
+    ("page", "number", "options"),
+    [
+        ("setup-github.md", 0, ["--builtin-schema", "vendor.github-workflows"]),
+        ("setup-github.md", 1, ["--builtin-schema", "vendor.github-workflows"]),
+        ("setup-github.md", 2, ["--builtin-schema", "vendor.github-workflows"]),
+        ("ci-other.md", 0, ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"]),
+        (
+            "ci-other.md",
+            1,
+            # That schema holds patterns which are none in Unicode mode.
+            ["--builtin-schema", "vendor.azure-pipelines", "--data-transform", "azure-pipelines"]
+            + ["--regex-variant", "nonunicode"],
+        ),
+    ],
+)
+def test_the_files_in_the_docs_are_whole(page: str, number: int, options: list[str], tmp_path: Path) -> None:
+    """Each file that the docs give to be copied fits the description of the system it is for."""
+    check = tool("check-jsonschema")
+    (tmp_path / "ci.yml").write_text(blocks(page, "yaml")[number])
+    done = run(check, *options, tmp_path / "ci.yml")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_commands_in_the_docs_are_safe(tmp_path: Path) -> None:
+    """The blocks to paste, one after the other, are a script that shellcheck has nothing against."""
+    check = tool("shellcheck")
+    script = tmp_path / "setup.sh"
+    script.write_text("#!/usr/bin/env bash\n" + "".join(blocks("setup-github.md", "bash")))
+    done = run(check, script)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("page", ["setup-github.md", "ci-other.md"])
+def test_the_docs_name_only_commands_that_exist(page: str) -> None:
+    """Every command and option of the product in the files to copy is one that it has."""
+    used = re.findall(r"python -m reconciler (.*)", "".join(blocks(page, "yaml")))
+    for line in used:
+        name, *words = line.split()
+        command = importlib.import_module(f"reconciler.cli.{name}").command
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line
 
 
 def test_zizmor_finds_nothing() -> None:
