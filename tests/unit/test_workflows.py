@@ -141,8 +141,10 @@ def test_the_schemas_of_github_find_nothing() -> None:
             "ci-other.md",
             1,
             # That schema holds patterns which are none in Unicode mode.
-            ["--builtin-schema", "vendor.azure-pipelines", "--data-transform", "azure-pipelines"]
-            + ["--regex-variant", "nonunicode"],
+            [
+                *("--builtin-schema", "vendor.azure-pipelines", "--data-transform", "azure-pipelines"),
+                *("--regex-variant", "nonunicode"),
+            ],
         ),
     ],
 )
