@@ -22,6 +22,7 @@ from typing import ClassVar
 from reconciler.model import Note, Problem
 
 EXIT_DONE = 0
+EXIT_BUG = 1
 EXIT_USAGE = 2
 EXIT_INVALID = 3
 EXIT_DIFFERENT = 4

@@ -4,9 +4,7 @@ Must not hold rules about guests or about Graph, and must not import a command's
 command is called: `reconciler --help` and `reconciler validate` stay quick that way.
 """
 
-import errno
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,12 +87,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except ReconcilerError as error:
         _show(error)
         return error.exit_code
-    except OSError as error:
-        if error.errno != errno.EPIPE:
-            raise
-        # The reader of our output went away (`reconciler plan | head`): nobody is left to be told.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return outcome if isinstance(outcome, int) else 0
 
 

@@ -17,12 +17,13 @@ from reconciler.apply.settings import Clock, Settings, SystemClock
 from reconciler.cli import on_github, screen
 from reconciler.cli.approvals import plan_files
 from reconciler.cli.directory import endpoint
-from reconciler.cli.files import write_whole
+from reconciler.cli.files import check_writable, write_whole
 from reconciler.cli.progress import progress_on
 from reconciler.cli.record import RunRecord
 from reconciler.cli.tree import load_tree
 from reconciler.documents import dump, plan_from_json, report_to_json
 from reconciler.errors import (
+    EXIT_BUG,
     EXIT_INTERRUPTED,
     LimitExceeded,
     ReconcilerError,
@@ -30,11 +31,13 @@ from reconciler.errors import (
     UnusablePlan,
     UsageError,
 )
+from reconciler.graph.client import Terms
+from reconciler.graph.pacing import Pace
 from reconciler.graph.perform import open_directory
 from reconciler.guard.approval import Work, approve, approve_all
 from reconciler.guard.limits import check
 from reconciler.journal import Journal, open_journal
-from reconciler.model import Desired, Plan
+from reconciler.model import Desired, Plan, Report
 from reconciler.plan import make_plan
 from reconciler.redeem_links import RedeemLinks, open_redeem_links
 from reconciler.render import markdown, text
@@ -50,6 +53,9 @@ class _Options:
     plans: tuple[Path, ...]
     auto_approve: bool
     half_done: int
+
+    quota_share: int
+    """Percent of Graph's quotas to use."""
 
     @property
     def asks(self) -> bool:
@@ -101,6 +107,14 @@ class _Options:
     metavar="N",
     help="At most this many guests stand between their first write and their last.",
 )
+@click.option(
+    "--quota-share",
+    type=click.IntRange(min=1, max=100),
+    default=80,
+    show_default=True,
+    metavar="PERCENT",
+    help="Use this much of Graph's quotas, and leave the rest to other applications.",
+)
 @click.pass_obj
 def command(
     desired: Path,
@@ -111,6 +125,7 @@ def command(
     journal_file: Path | None,
     links_file: Path | None,
     half_done: int,
+    quota_share: int,
 ) -> int:
     """Plan again from the whole tree and carry out what is approved.
 
@@ -121,39 +136,58 @@ def command(
     is invalid; 5 refused as a whole, nothing written; 6 the directory cannot be used, nothing
     written; 7 not everything was done; 130 interrupted, what was in flight was finished.
     """
-    options = _Options(tree=desired, plans=plans, auto_approve=auto_approve, half_done=half_done)
-    if options.asks and not sys.stdin.isatty():
+    options = _Options(
+        tree=desired, plans=plans, auto_approve=auto_approve, half_done=half_done, quota_share=quota_share
+    )
+    record = RunRecord(run=str(uuid.uuid4()), clock=SystemClock())
+    exit_code = EXIT_BUG
+    if report_file is not None:
+        check_writable(report_file)
+    try:
+        _require_consent(options)
+        with contextlib.ExitStack() as files:
+            journal = (
+                files.enter_context(open_journal(journal_file, run=record.run)) if journal_file else None
+            )
+            links = files.enter_context(open_redeem_links(links_file)) if links_file else None
+            exit_code = asyncio.run(_apply(options, record=record, journal=journal, links=links))
+    except ReconcilerError as error:
+        exit_code = error.exit_code
+        record.broke_off(error)
+        raise
+    except (KeyboardInterrupt, asyncio.CancelledError, click.Abort):
+        exit_code = EXIT_INTERRUPTED
+        record.interrupted()
+        raise KeyboardInterrupt from None
+    finally:
+        _leave(record.report(exit_code=exit_code), report_file)
+    return exit_code
+
+
+def _require_consent(options: _Options) -> None:
+    # A job without standard input has no terminal either.
+    if options.asks and (sys.stdin is None or not sys.stdin.isatty()):
         raise UsageError(
             "there is no terminal to ask on, and nothing was approved beforehand",
             rule="no-consent",
             hint="give --plan FILE with a reviewed plan, or --auto-approve",
         )
-    record = RunRecord(run=str(uuid.uuid4()), clock=SystemClock())
-    with contextlib.ExitStack() as files:
-        journal = files.enter_context(open_journal(journal_file, run=record.run)) if journal_file else None
-        links = files.enter_context(open_redeem_links(links_file)) if links_file else None
-        exit_code = 1
+
+
+def _leave(report: Report, file: Path | None) -> None:
+    """Leave the report in each place there is for it; one that fails hides neither the others nor the run."""
+    shown = text.report(report, width=screen.width(), colour=screen.colour())
+    summary = markdown.report(report, marker="reconciler-report", elsewhere="the artifacts of this run")
+    places: tuple[Callable[[], None], ...] = (
+        lambda: write_whole(file, dump(report_to_json(report))) if file else None,
+        lambda: screen.result(shown) if report.digest else None,
+        lambda: on_github.summarise(summary),
+    )
+    for place in places:
         try:
-            exit_code = asyncio.run(_apply(options, record=record, journal=journal, links=links))
-        except ReconcilerError as error:
-            exit_code = error.exit_code
-            record.broke_off(error)
-            raise
-        except (KeyboardInterrupt, asyncio.CancelledError, click.Abort):
-            exit_code = EXIT_INTERRUPTED
-            record.interrupted()
-            raise KeyboardInterrupt from None
-        finally:
-            report = record.report(exit_code=exit_code)
-            if report.digest is not None:
-                # Before the file: what became of each guest must not be lost to a full disk.
-                screen.result(text.report(report, width=screen.width(), colour=screen.colour()))
-            if report_file is not None:
-                write_whole(report_file, dump(report_to_json(report)))
-            on_github.summarise(
-                markdown.report(report, marker="reconciler-report", elsewhere="the artifacts of this run")
-            )
-    return exit_code
+            place()
+        except UsageError as error:
+            screen.show_error(error)
 
 
 async def _apply(
@@ -165,7 +199,8 @@ async def _apply(
     record.declared(desired)
     approved = [_read_plan(file, desired) for path in options.plans for file in plan_files(path)]
     with endpoint(desired, options.tree) as found, _signals() as from_now_on_only_set:
-        async with open_directory(found.root, found.tokens) as (reader, writer):
+        pace = Pace(share=options.quota_share / 100)
+        async with open_directory(found.root, found.tokens, terms=Terms(pace=pace)) as (reader, writer):
             live = await reader.observe(desired)
             plan = make_plan(desired, live, clock.now(), redeem_links=links is not None)
             screen.block(text.plan(plan, width=screen.width(), colour=False))
@@ -175,7 +210,7 @@ async def _apply(
             if options.asks and approval.work:
                 _ask(approval.work)
             from_now_on_only_set(stop)
-            with progress_on(approval.work, clock=clock) as progress:
+            with progress_on(approval.work, clock=clock, quotas=pace.waiting) as progress:
                 finished = await apply_plan(
                     approval.work,
                     reader=reader,

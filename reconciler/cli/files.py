@@ -1,10 +1,25 @@
 """Files a command reads or writes, besides the desired tree."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
 
 from reconciler.errors import UsageError
+
+
+def check_writable(path: Path) -> None:
+    """Find out, before anything else happens, that `write_whole` will be able to write a file.
+
+    Raises `UsageError` when it will not.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+    except OSError as error:
+        raise _unusable(path, error) from error
+    if path.is_dir():
+        raise _unusable(path, IsADirectoryError(errno.EISDIR, "Is a directory"))
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -26,8 +41,12 @@ def write_whole(path: Path, text: str) -> None:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror}",
-            rule="file-unusable",
-            hint="name a file in a folder that exists and can be written",
-        ) from error
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{path} cannot be written: {error.strerror}",
+        rule="file-unusable",
+        hint="name a file in a folder that exists and can be written",
+    )

@@ -68,6 +68,14 @@ def folder_of(tree: Path) -> str:
 
 def _append(variable: str, text: str) -> None:
     name = os.environ.get(variable)
-    if in_workflow() and name:
+    if not in_workflow() or not name:
+        return
+    try:
         with Path(name).open("a", encoding="utf-8", newline="\n") as file:
             file.write(text)
+    except OSError as error:
+        raise UsageError(
+            f"the file that {variable} names cannot be written: {error.strerror}",
+            rule="github-file",
+            hint="leave this variable to GitHub",
+        ) from error

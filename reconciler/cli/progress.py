@@ -1,17 +1,19 @@
 """How far an apply is, on stderr: a bar on a terminal, plain lines anywhere else."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from reconciler.apply.progress import Progress, WaitReason
 from reconciler.apply.settings import Clock
 from reconciler.cli import screen
+from reconciler.graph.pacing import Waiting
 from reconciler.guard.approval import Work
 from reconciler.model import ActionRecord, Change, GuestOutcome, ObjectId
 
@@ -23,6 +25,9 @@ _WAITS = {
     WaitReason.READ_BACK: "the result to show",
 }
 
+Quotas = Callable[[], Sequence[Waiting]]
+"""Tells which quotas of the directory requests wait for just now."""
+
 _LINE_EVERY = timedelta(seconds=10)
 """Plain lines about waiting come no closer than this: a log is read afterwards."""
 
@@ -30,9 +35,10 @@ _LINE_EVERY = timedelta(seconds=10)
 class Tally:
     """What is known of the run's progress, in words."""
 
-    def __init__(self, *, guests: int, clock: Clock) -> None:
+    def __init__(self, *, guests: int, clock: Clock, quotas: Quotas) -> None:
         self.guests = guests
         self.finished = 0
+        self._quotas = quotas
         self._clock = clock
         self._started = clock.now()
         self._waiting: dict[ObjectId, tuple[WaitReason, datetime | None]] = {}
@@ -62,6 +68,10 @@ class Tally:
             parts.append(
                 f"{count} {'guest waits' if count == 1 else 'guests wait'} for {_WAITS[reason]}{until}"
             )
+        parts.extend(
+            f"{queue.queued} requests wait {queue.seconds:.0f} s for the quota of {queue.quota}"
+            for queue in self._quotas()
+        )
         if 0 < self.finished < self.guests:
             pace = (now - self._started) / self.finished
             parts.append(f"expected to end at {now + pace * (self.guests - self.finished):%H:%M:%S} UTC")
@@ -100,45 +110,52 @@ class LineProgress:
         screen.notice(line.rstrip())
 
 
+class _LineColumn(ProgressColumn):
+    """What the run waits for, anew whenever the bar is drawn: quotas fill without an event."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__()
+        self._tally = tally
+
+    def render(self, task: Task) -> Text:
+        """Draw the line."""
+        del task
+        return Text(self._tally.line())
+
+
 class BarProgress:
     """A bar that says what the run waits for."""
 
     def __init__(self, tally: Tally, bar: Bar) -> None:
         self._tally = tally
         self._bar = bar
-        self._task = bar.add_task("", total=tally.guests, line="")
+        self._task = bar.add_task("", total=tally.guests)
 
     def guest_started(self, change: Change) -> None:
         """Show nothing yet."""
 
     def action_ended(self, guest: ObjectId, record: ActionRecord) -> None:
-        """Show that the guest moves."""
+        """Count the guest as moving."""
         del record
         self._tally.move(guest)
-        self._show()
 
     def waiting(self, guest: ObjectId, reason: WaitReason, until: datetime | None) -> None:
-        """Show what is waited for."""
+        """Count the guest as waiting."""
         self._tally.wait(guest, reason, until)
-        self._show()
 
     def guest_finished(self, outcome: GuestOutcome) -> None:
         """Move the bar."""
         self._tally.finish(outcome.id)
-        self._show()
-
-    def _show(self) -> None:
-        self._bar.update(self._task, completed=self._tally.finished, line=self._tally.line())
+        self._bar.update(self._task, completed=self._tally.finished)
 
 
 @contextmanager
-def progress_on(work: Sequence[Work], *, clock: Clock) -> Iterator[Progress]:
+def progress_on(work: Sequence[Work], *, clock: Clock, quotas: Quotas) -> Iterator[Progress]:
     """Show the progress of some work on stderr until the block ends."""
-    tally = Tally(guests=len(work), clock=clock)
+    tally = Tally(guests=len(work), clock=clock, quotas=quotas)
     console = Console(stderr=True)
     if not console.is_terminal:
         yield LineProgress(tally, clock=clock)
         return
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[line]}", markup=False))
-    with Bar(*columns, console=console, transient=True) as bar:
+    with Bar(BarColumn(), MofNCompleteColumn(), _LineColumn(tally), console=console, transient=True) as bar:
         yield BarProgress(tally, bar)

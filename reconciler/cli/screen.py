@@ -1,12 +1,14 @@
 """stderr: errors, notices and progress. stdout belongs to results alone."""
 
+import errno
 import os
 import shutil
 import sys
+from typing import TextIO
 
 import click
 
-from reconciler.errors import InvalidDesired, ReconcilerError
+from reconciler.errors import InvalidDesired, ReconcilerError, UsageError
 from reconciler.model import Cloud
 from reconciler.render import escape, text, wording
 
@@ -27,18 +29,44 @@ def colour() -> bool:
 
 
 def result(output: str) -> None:
-    """Write a command's result to stdout; an empty one writes nothing."""
-    click.echo(output if output.endswith("\n") or not output else output + "\n", nl=False, color=True)
+    """Write a command's result to stdout; an empty one writes nothing.
+
+    A reader that went away (`reconciler plan | head`) is nobody's fault. Raises `UsageError` when
+    stdout cannot take the result, because then it is lost.
+    """
+    try:
+        click.echo(output if output.endswith("\n") or not output else output + "\n", nl=False, color=True)
+    except OSError as error:
+        _silence(sys.stdout)
+        if error.errno != errno.EPIPE:
+            raise UsageError(
+                f"the result cannot be written to stdout: {error.strerror}",
+                rule="stdout-unusable",
+                hint="send stdout to a place that takes it, and run the command again",
+            ) from error
 
 
 def notice(message: str) -> None:
     """Tell the person one line that is not the result."""
-    click.echo(escape.terminal(message), err=True)
+    block(escape.terminal(message))
 
 
 def block(rendered: str) -> None:
-    """Show something rendered already, which is not the result."""
-    click.echo(rendered, err=True)
+    """Show something rendered already, which is not the result.
+
+    Raises nothing: that nobody listens must not stop a run that has a guest half done.
+    """
+    try:
+        click.echo(rendered, err=True)
+    except OSError:
+        _silence(sys.stderr)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what is still written to a broken stream, at exit too, go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def emulator_notice(cloud: Cloud) -> None:

@@ -27,6 +27,8 @@ def test_0_planned_whatever_it_says(shell: Shell, tenant: ControlClient) -> None
         (["plan"], {"RECONCILER_GRAPH_URL": "http://127.0.0.1:1/v1.0"}),
         (["apply"], {}),
         (["apply", "--auto-approve", "--journal", "no/such/folder/journal.jsonl"], {}),
+        (["apply", "--auto-approve", "--report", "no/such/folder/report.json"], {}),
+        (["apply", "--auto-approve", "--report", "desired"], {}),
         (["plan", "--out", "no/such/folder/plan.json"], {}),
     ],
 )
