@@ -22,6 +22,8 @@ from reconciler.github.context import pull_of, read_access, read_run
 from reconciler.graph.loopback import is_loopback
 from reconciler.guard.approval import approve
 from reconciler.model import Outcome
+from reconciler.render import escape
+from reconciler.render.approval import running
 
 _PLAN = click.option(
     "--plan",
@@ -121,12 +123,13 @@ def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
                     merged.reviewed(github, repository, pull, workflow=workflow), tenant=plan.tenant_id
                 )
     folder.close(plan_file)
-    approval = approve(plan, folder.plans())
-    for one in folder.reviews():
-        screen.result(f"#{one.pull.number}: {one.missing or 'approved by its plan'}")
-    screen.notice(f"Approved to run: {len(approval.work)} of {len(plan.changes)} changes.")
-    on_github.summarise(bodies.approvals(plan, approval, folder.reviews()))
-    on_github.give("work", "true" if approval.work else "false")
+    reviews, would_run = folder.reviews(), running(approve(plan, folder.plans()))
+    for one in reviews:
+        screen.result(f"#{one.pull.number}: {escape.terminal(one.missing or 'approved by its plan')}")
+    screen.notice(f"Approved to run: {len(would_run)} of {len(plan.changes)} changes.")
+    if reviews:
+        on_github.summarise(bodies.approvals(reviews))
+    on_github.give("work", "true" if would_run else "false")
     return 0
 
 

@@ -70,37 +70,20 @@ def unapplied(plan: Plan, approval: Approval, *, run: Run, at: datetime) -> Repo
     )
 
 
-def approvals(plan: Plan, approval: Approval, reviews: Sequence[Reviewed]) -> str:
-    """Write for the step summary who approved what, what would run, and what would not and why."""
-    would = wording.of(len(approval.work), "guest")
-    emulated = [f"**{wording.EMULATOR}**"] if wording.emulated(plan.cloud) else []
+def approvals(reviews: Sequence[Reviewed]) -> str:
+    """Write for the step summary which pull requests the run answers for, and what each approves."""
     return page(
-        head=[*emulated, f"**Approved: {would}.**"],
+        head=[f"**Merged since the last successful run: {wording.of(len(reviews), 'pull request')}.**"],
         tables=[
             Table(
-                title="Merged since the last successful run",
+                title="What each of them approves",
                 columns=("Pull request", "Its plan"),
                 rows=((f"#{one.pull.number}", _plan_of(one)) for one in reviews),
                 count=len(reviews),
-                share=0.3,
-            ),
-            Table(
-                title="Will not run",
-                columns=("Who", "Why"),
-                rows=(_reason(one) for one in approval.outcomes),
-                count=len(approval.outcomes),
             ),
         ],
         tail=[],
         elsewhere="the artifacts of this run",
-    )
-
-
-def _reason(one: GuestOutcome) -> tuple[str, str]:
-    name = markdown_cell(one.display_name) if one.display_name else wording.NO_NAME
-    return (
-        f"{name}<br>{markdown_cell(one.id)}",
-        f"{markdown_cell(one.outcome.value)}: {markdown_sentence(one.message)}",
     )
 
 

@@ -23,15 +23,22 @@ class Origin:
     clone: Path
 
     @classmethod
-    def create(cls, github: GitHub, folder: Path) -> "Origin":
-        """Make the remote with a first commit on main, and a clone of it."""
+    def create(cls, github: GitHub, folder: Path, *, workflows: Mapping[str, str] | None = None) -> "Origin":
+        """Make the remote with a first commit on main, and a clone of it.
+
+        With `workflows`, the repository holds these and the desired tree, and nothing of the product.
+        """
         origin = cls(github=github, clone=folder / "clone")
         bare = github.bare
         origin.git("init", "--quiet", "--bare", "--initial-branch=main", str(bare), at=folder)
         origin.git("config", "uploadpack.allowAnySHA1InWant", "true", at=bare)
         origin.git("clone", "--quiet", str(bare), str(origin.clone), at=folder)
-        for part in _PARTS:
+        for part in _PARTS if workflows is None else ["desired"]:
             shutil.copytree(CHECKOUT / part, origin.clone / part)
+        for name, content in (workflows or {}).items():
+            path = origin.clone / ".github" / "workflows" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
         origin.commit("Begin")
         origin.git("push", "--quiet", "origin", "HEAD:main")
         return origin

@@ -2,12 +2,14 @@
 
 import io
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,12 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """Give the sample tree on the main branch, and the sample tenant, which outlives every job."""
+    with _world(tmp_path) as world:
+        yield world
+
+
+@contextmanager
+def _world(tmp_path: Path, *, workflows: Mapping[str, str] | None = None) -> Iterator[World]:
     bare = tmp_path / "bare"
     bare.mkdir()
     with (
@@ -71,7 +79,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     ):
         yield World(
             hosting=hosting,
-            origin=Origin.create(hosting, tmp_path),
+            origin=Origin.create(hosting, tmp_path, workflows=workflows),
             tenant=tenant,
             runner=Runner(
                 github=hosting, folder=tmp_path, environment={"RECONCILER_GRAPH_URL": emulator.root}
@@ -173,6 +181,27 @@ def test_a_fork_gets_validation_and_a_kind_word(world: World) -> None:
     assert world.newest("problems", "problems.sarif")["runs"][0]["results"]
     assert world.hosting.comments == []
     assert world.tenant.requests() == []
+
+
+def test_another_repository_uses_the_action(tmp_path: Path) -> None:
+    """The workflows of the docs need nothing beside them but a desired tree."""
+    page = (REPOSITORY / "docs" / "setup-github.md").read_text()
+    files = dict(re.findall(r"```yaml\n# \.github/workflows/(\w+\.yml)\n(.*?)```", page, re.DOTALL))
+    assert set(files) == {"plan.yml", "apply.yml", "drift.yml"}
+    with _world(tmp_path, workflows=files) as world:
+        origin, runner, hosting = world.origin, world.runner, world.hosting
+        pull = origin.propose(2, MOVE_CHIARA)
+        planned = runner.run("plan.yml", origin.proposed(pull))
+        assert results(planned) == {"plan": "success"}, said(planned)
+        merged = runner.run("apply.yml", origin.merge(pull))
+        assert results(merged) == {"apply": "success"}, said(merged)
+        assert world.tenant.truth()[CHIARA].mail == "chiara@adatum.example"
+        comment, told = hosting.comments_on(2)
+        assert "`chiara@adatum.example`" in comment
+        assert "1 applied" in told
+        drifted = runner.run("drift.yml", origin.on_main("schedule"))
+        assert results(drifted) == {"drift": "failure"}, said(drifted)
+        assert len(hosting.issues) == 1
 
 
 def test_a_cancelled_run_finishes_what_is_half_done(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,12 @@ import yaml
 
 from tests.e2e.expressions import holds, interpolate
 from tests.e2e.github_stand_in import REPOSITORY, GitHub, Run
+from tests.e2e.shell import REPOSITORY as CHECKOUT
 from tests.e2e.shell import clean_environment
 from tests.samples.repository import git
+
+PRODUCT = "OWNER/reconciler"
+"""How the docs call this repository where another one uses its action."""
 
 _STEP_SECONDS = 120
 
@@ -104,6 +108,8 @@ class _Runner:
     workflow: str
     event: Event
     jobs: dict[str, Job]
+    room: Path = field(init=False)
+    permissions: Mapping[str, str] = field(init=False)
 
     def job(self, key: str, described: Mapping[str, Any]) -> Job:
         needs = described.get("needs", [])
@@ -126,32 +132,44 @@ class _Runner:
         return self._steps(key, described, contexts)
 
     def _steps(self, key: str, described: Mapping[str, Any], contexts: dict[str, Any]) -> Job:
-        room = self.machine.folder / f"run-{self.run.id}-{key}"
-        workspace = room / "workspace"
-        workspace.mkdir(parents=True)
-        permissions = described["permissions"]
+        self.room = self.machine.folder / f"run-{self.run.id}-{key}"
+        self.workspace.mkdir(parents=True)
+        self.permissions = described["permissions"]
         if self.event.repository != REPOSITORY:
-            permissions = {name: "read" for name in permissions if name != "id-token"}
+            self.permissions = {name: "read" for name in self.permissions if name != "id-token"}
         token = f"token-{self.run.id}-{key}"
-        self.machine.github.tokens[token] = permissions
+        self.machine.github.tokens[token] = self.permissions
         contexts["github"]["token"] = token
         contexts["steps"] = {}
         job = Job(result="success")
-        for number, step in enumerate(described["steps"]):
+        self._run_steps(job, described["steps"], contexts, described.get("env", {}))
+        job.outputs = {
+            name: interpolate(value, contexts) for name, value in described.get("outputs", {}).items()
+        }
+        return job
+
+    @property
+    def workspace(self) -> Path:
+        return self.room / "workspace"
+
+    def _run_steps(
+        self, job: Job, steps: Sequence[Mapping[str, Any]], contexts: dict[str, Any], env: Mapping[str, Any]
+    ) -> None:
+        for step in steps:
             contexts["success"], contexts["failure"] = job.result == "success", job.result == "failure"
             if not holds(step.get("if"), contexts):
                 continue
+            if "uses" in step:
+                self._use(job, step, contexts, env)
+                continue
             own = {
                 name: interpolate(str(value), contexts)
-                for name, value in {**described.get("env", {}), **step.get("env", {})}.items()
+                for name, value in {**env, **step.get("env", {})}.items()
             }
-            if "uses" in step:
-                options = {name: _option(value, contexts) for name, value in step.get("with", {}).items()}
-                _ACTIONS[step["uses"].partition("@")[0]](self, workspace, options)
-                continue
-            output, summary = room / f"output-{number}", room / f"summary-{number}"
-            environment = self._environment(room, own, permissions, output=output, summary=summary)
-            done = self._script(step["run"], room / f"step-{number}.sh", workspace, environment)
+            number = len(job.steps)
+            output, summary = self.room / f"output-{number}", self.room / f"summary-{number}"
+            environment = self._environment(own, output=output, summary=summary)
+            done = self._script(step["run"], self.room / f"step-{number}.sh", environment)
             job.steps.append(
                 Step(name=step["name"], code=done.returncode, stdout=done.stdout, stderr=done.stderr)
             )
@@ -161,27 +179,37 @@ class _Runner:
                 contexts["steps"][step["id"]] = {"outputs": given}
             if done.returncode:
                 job.result = "failure"
-        job.outputs = {
-            name: interpolate(value, contexts) for name, value in described.get("outputs", {}).items()
-        }
-        return job
 
-    def _environment(
-        self,
-        room: Path,
-        own: Mapping[str, str],
-        permissions: Mapping[str, str],
-        *,
-        output: Path,
-        summary: Path,
-    ) -> dict[str, str]:
-        event = room / "event.json"
+    def _use(
+        self, job: Job, step: Mapping[str, Any], contexts: dict[str, Any], env: Mapping[str, Any]
+    ) -> None:
+        action = step["uses"].partition("@")[0]
+        options = {name: _option(value, contexts) for name, value in step.get("with", {}).items()}
+        if action != PRODUCT:
+            _ACTIONS[action](self, self.workspace, options)
+            return
+        described = yaml.safe_load((CHECKOUT / "action.yml").read_text())
+        given = {
+            name: options.get(name, _option(one.get("default"), contexts))
+            for name, one in described["inputs"].items()
+        }
+        assert options.keys() <= given.keys()
+        inner = {
+            **contexts,
+            "inputs": given,
+            "github": {**contexts["github"], "action_path": str(CHECKOUT)},
+        }
+        assert all(one.get("shell") == "bash" for one in described["runs"]["steps"] if "run" in one)
+        self._run_steps(job, described["runs"]["steps"], inner, {**env, "GITHUB_ACTION_PATH": str(CHECKOUT)})
+
+    def _environment(self, own: Mapping[str, str], *, output: Path, summary: Path) -> dict[str, str]:
+        event = self.room / "event.json"
         event.write_text(json.dumps(self.event.payload))
         output.touch()
         summary.touch()
         signing_in = (
             {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://oidc.invalid", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "x"}
-            if permissions.get("id-token") == "write"
+            if self.permissions.get("id-token") == "write"
             else {}
         )
         environment = clean_environment(
@@ -202,7 +230,7 @@ class _Runner:
                 "GITHUB_SHA": self.event.commit,
                 "GITHUB_STEP_SUMMARY": str(summary),
                 "GITHUB_WORKFLOW_REF": f"{REPOSITORY}/.github/workflows/{self.workflow}@{self.event.ref}",
-                "GITHUB_WORKSPACE": str(room / "workspace"),
+                "GITHUB_WORKSPACE": str(self.workspace),
                 # What there is to install is there, in this test's own environment: pip only looks.
                 "PIP_DISABLE_PIP_VERSION_CHECK": "1",
                 "PIP_DRY_RUN": "1",
@@ -216,13 +244,13 @@ class _Runner:
         return environment
 
     def _script(
-        self, script: str, file: Path, workspace: Path, environment: Mapping[str, str]
+        self, script: str, file: Path, environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
         assert "${{" not in script, "an expression in a script lets data become code"
         file.write_text(script)
         return subprocess.run(
             ["bash", "-e", file],
-            cwd=workspace,
+            cwd=self.workspace,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -181,7 +181,7 @@ def test_a_merge_approves_what_was_reviewed(step: Step, capsys: pytest.CaptureFi
     assert told[2].startswith("#6: the plan file cannot be used")
     assert [path.name for path in (step.folder / "approved" / "plans").iterdir()] == ["pull-4.json"]
     assert step.output() == "work=true\n"
-    assert "**Approved: 2 guests.**" in step.summary()
+    assert "3 pull requests" in step.summary()
     assert "| #5 | none: " in step.summary()
 
 
@@ -191,8 +191,6 @@ def test_a_merge_without_a_plan_approves_nothing(step: Step) -> None:
     step.write(plan_of_two(cloud=Cloud.EMULATOR))
     assert run(["github", "approved-plans"]) == 0
     assert step.output() == "work=false\n"
-    assert "EMULATOR" in step.summary()
-    assert "not-approved" in step.summary()
 
     assert run(["github", "report"]) == 0
     [body] = step.hosting.comments_on(5)
