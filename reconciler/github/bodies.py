@@ -28,20 +28,21 @@ def plan_comment(plan: Plan | None, *, mark: str, run: Run, commit: str) -> str:
     made = f"Made of commit {markdown_cell(commit)} by {_link(run)}."
     if plan is None:
         return "\n\n".join([opening(mark), "**No plan could be made: see the checks below.**", made])
-    return _closed(markdown.plan(plan, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
+    return _before_digest(markdown.plan(plan, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
 
 
 def drift_issue(plan: Plan, *, mark: str, run: Run) -> str:
     """Write the issue about a plan of what is merged already."""
     made = f"Last looked at by {_link(run)}."
-    return _closed(markdown.drift(plan, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
+    return _before_digest(markdown.drift(plan, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
 
 
 def report_comment(report: Report, *, mark: str, run: Run, reviewed: Reviewed) -> str:
     """Write what became of the merge of one pull request."""
     body = markdown.report(report, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM)
     first, _, rest = body.partition("\n")
-    return _closed("\n".join([first, "", _standing(reviewed), rest]), f"Applied by {_link(run)}.")
+    told = "\n".join([first, "", _standing(reviewed), rest]).rstrip()
+    return f"{told}\n\nApplied by {_link(run)}.\n"
 
 
 def unapplied(plan: Plan, approval: Approval, *, run: Run, at: datetime) -> Report:
@@ -107,5 +108,7 @@ def _kept(run: Run) -> str:
     return f"the artifacts of {_link(run)}"
 
 
-def _closed(body: str, line: str) -> str:
-    return f"{body.rstrip()}\n\n{line}\n"
+def _before_digest(body: str, line: str) -> str:
+    """Put a paragraph before the last one, which is the plan's digest."""
+    told, _, digest = body.rstrip().rpartition("\n\n")
+    return f"{told}\n\n{line}\n\n{digest}\n"

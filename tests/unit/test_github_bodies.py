@@ -1,0 +1,61 @@
+"""What is written on GitHub fits there, says where it comes from, and ends with the digest."""
+
+import pytest
+
+from reconciler.github.bodies import approvals, drift_issue, plan_comment, report_comment
+from reconciler.github.context import Run
+from reconciler.github.merged import MergedPull, Reviewed
+from reconciler.github.threads import marker, opening
+from reconciler.model import Outcome
+from reconciler.render.page import LIMIT
+from tests.samples.plans import large_plan, outcome_of, report_of, small_plan
+
+MARK = marker("plan", "desired")
+RUN = Run(
+    event="push",
+    commit="c" * 40,
+    branch="main",
+    id=7,
+    workflow="apply.yml",
+    url="https://github.example/contoso/guests/actions/runs/7",
+)
+REVIEWED = Reviewed(pull=MergedPull(number=3, head="d" * 40), plan=b"{}", missing="")
+
+
+def test_a_plan_ends_with_its_digest() -> None:
+    """The commit and the run stand before the last paragraph, which is the digest."""
+    plan = small_plan()
+    for body in (
+        plan_comment(plan, mark=MARK, run=RUN, commit="d" * 40),
+        drift_issue(plan, mark=MARK, run=RUN),
+    ):
+        *_, line, last = body.rstrip().split("\n\n")
+        assert RUN.url in line
+        assert last == f"Plan `{plan.digest}`"
+        assert body.startswith(opening(MARK))
+
+
+@pytest.mark.parametrize("count", [2_000, 5_000])
+def test_any_number_of_guests_fits(count: int) -> None:
+    """However many guests there are, GitHub takes the text, and it says where the rest is."""
+    plan = large_plan(count)
+    report = report_of(*(outcome_of(number, Outcome.FAILED, message="x" * 300) for number in range(count)))
+    for body in (
+        plan_comment(plan, mark=MARK, run=RUN, commit="d" * 40),
+        drift_issue(plan, mark=MARK, run=RUN),
+        report_comment(report, mark=MARK, run=RUN, reviewed=REVIEWED),
+    ):
+        assert len(body) <= LIMIT
+        assert f"the artifacts of [this run]({RUN.url})" in body
+
+
+def test_a_reason_cannot_write_markdown() -> None:
+    """Why a plan cannot be used may quote the plan, which anybody may have made."""
+    reviewed = Reviewed(
+        pull=MergedPull(number=3, head="d" * 40), plan=None, missing="at /a: '@team #12 <b>|[x](y)' | is none"
+    )
+    report = report_comment(report_of(), mark=MARK, run=RUN, reviewed=reviewed)
+    for body in (approvals([reviewed]), report):
+        assert "`'@team`" in body
+        assert "`#12`" in body
+        assert "`<b>\\|[x](y)'`" in body
