@@ -27,7 +27,12 @@ MAX_PROBLEMS = 10_000
 
 # What an unquoted scalar means besides itself. Everything else stays text: `no` is Norwegian, `012`
 # and `2026-11-20` are what they look like, and the schema says where a number is meant.
-_CONSTANTS = {"true": True, "false": False, "null": None, "~": None, "": None}
+# Source: https://yaml.org/spec/1.2.2/#1032-tag-resolution
+_CONSTANTS = {
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys(("null", "Null", "NULL", "~", "")),
+}
 
 
 def read(data: bytes) -> Document:

@@ -24,7 +24,7 @@ Source: https://learn.microsoft.com/graph/api/user-update
 
 # The characters an invitation refuses anywhere in the address, `@` aside.
 # Source: https://learn.microsoft.com/graph/api/resources/invitation
-_REFUSED = re.compile(r"""[~!#$%^&*()+=\[\]{}\\/|;:"<>?,'`\s\x00-\x1f\x7f]""")
+_REFUSED = re.compile(r"""[~!#$%^&*()+=\[\]{}\\/|;:"<>?,\s\x00-\x1f\x7f]""")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
 
 
@@ -62,8 +62,6 @@ def address_flaw(text: str) -> str | None:
 
     The rules are those of https://learn.microsoft.com/graph/api/resources/invitation (characters,
     ends of the local part), https://learn.microsoft.com/graph/api/user-update (length, no accents).
-    Apostrophe and backtick are refused too: neither source allows them, and a refusal after the
-    first write would leave a change half done.
     """
     if len(text) > MAX_ADDRESS_LENGTH:
         return f"it has {len(text)} characters, {MAX_ADDRESS_LENGTH} are allowed"

@@ -26,8 +26,10 @@ def rules(data: bytes) -> list[str]:
         ("=", "="),
         ("true", True),
         ("false", False),
-        ("True", "True"),
+        ("True", True),
+        ("FALSE", False),
         ("null", None),
+        ("Null", None),
         ("~", None),
         ("", None),
         ("'true'", "true"),
@@ -37,7 +39,7 @@ def rules(data: bytes) -> list[str]:
     ],
 )
 def test_scalars_are_text(text: str, value: object) -> None:
-    """An unquoted scalar is text unless it is exactly true, false or null."""
+    """An unquoted scalar is text unless it is true, false or null as YAML spells them."""
     document = read(f"key: {text}\n".encode())
     assert document.value == {"key": value}
     assert type(document.value["key"]) in {str, bool, type(None), Digits}
