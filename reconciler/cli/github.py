@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
-import httpx
 
 from reconciler.cli import on_github, screen
 from reconciler.cli.approvals import Folder
@@ -207,16 +207,22 @@ def drift(desired: Path, *, plan_file: Path) -> int:
 
 @contextmanager
 def _session() -> Iterator[tuple[GitHub, str]]:
-    """Open the API that the environment names. The token goes to https, or to this machine."""
+    """Open the API that the environment names."""
     access = read_access(os.environ)
+    with GitHub(api=access.api, token=access.token, trust_env=not _on_this_machine(access.api)) as github:
+        yield github, access.repository
+
+
+def _on_this_machine(api: str) -> bool:
+    """Tell whether an API is on this machine. Raises `UsageError` where the token must not go."""
     try:
-        root = httpx.URL(access.api)
-    except httpx.InvalidURL:
-        root = httpx.URL()
-    here = is_loopback(root.host)
-    if root.userinfo or not root.host or (root.scheme != "https" and not (here and root.scheme == "http")):
+        root = urlsplit(api)
+        host, signed, _ = root.hostname or "", root.username is not None, root.port
+    except ValueError:
+        root, host, signed = urlsplit(""), "", False
+    here = is_loopback(host)
+    if signed or not host or (root.scheme != "https" and not (here and root.scheme == "http")):
         raise UsageError(
             "GITHUB_API_URL is no https address", rule="github-variable", hint="leave it to GitHub"
         )
-    with GitHub(api=access.api, token=access.token, trust_env=not here) as github:
-        yield github, access.repository
+    return here
