@@ -3,13 +3,14 @@
 A listing that broke is never used in part: it is begun again, or the run ends.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from reconciler.errors import AccessDenied
 from reconciler.graph import requests
-from reconciler.graph.answers import Answer, unexpected
+from reconciler.graph.answers import Answer, Row, unexpected
 from reconciler.graph.batching import BATCH_SIZE
 from reconciler.graph.client import ReadSession
 from reconciler.graph.rows import guest, is_b2b, next_link, object_id, rows
@@ -36,6 +37,9 @@ class FoundGuests:
 
     listed_all: bool = True
     not_checked: tuple[NotChecked, ...] = ()
+
+    domains: Counter[str] = field(default_factory=Counter)
+    """How many listed B2B users have a `mail` in each domain, in lower case."""
 
 
 async def find_guests(
@@ -78,6 +82,13 @@ async def _listed(
     raise unexpected("guests", f"expired before its last page, {_LISTINGS} times")
 
 
+def _domain(row: Row) -> str:
+    """Give the domain of `mail`, empty where there is none; rows nobody declared may be odd."""
+    mail = row.get("mail")
+    _, at, domain = mail.rpartition("@") if isinstance(mail, str) else ("", "", "")
+    return domain.lower() if at else ""
+
+
 async def _list(
     session: ReadSession, wanted: frozenset[ObjectId], *, declared: frozenset[ObjectId]
 ) -> FoundGuests | None:
@@ -88,7 +99,7 @@ async def _list(
     """
     batches = -(-len(wanted) // BATCH_SIZE)
     found = FoundGuests()
-    others: set[ObjectId] = set()
+    listed: dict[ObjectId, str] = {}
     links: set[str] = set()
     answer = await session.get(requests.guest_listing, what=_USERS)
     while True:
@@ -100,17 +111,17 @@ async def _list(
             key = object_id(row.get("id"), what=_USERS)
             if key in wanted:
                 found.guests[key] = guest(row)
-            if key not in declared and is_b2b(row):
-                others.add(key)
+            if is_b2b(row):
+                listed[key] = _domain(row)
         link = next_link(page, what=_USERS)
-        found.listed_all = link is None
-        found.unmanaged = len(others)
-        if link is None:
-            return found
         if link in links:
             raise unexpected(_USERS, "leads in a circle")
-        links.add(link)
-        if len(links) >= batches:
+        if link is not None:
+            links.add(link)
+        if link is None or len(links) >= batches:
+            found.listed_all = link is None
+            found.unmanaged = len(listed.keys() - declared)
+            found.domains = Counter(domain for domain in listed.values() if domain)
             return found
         answer = await session.get_url(link, what=_USERS)
 

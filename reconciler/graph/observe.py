@@ -63,6 +63,7 @@ class GraphReader:
             unmanaged=found.unmanaged,
             listed_all=found.listed_all,
             not_checked=tuple(sorted(not_checked, key=lambda unread: (unread.check, unread.reason))),
+            domains=found.domains,
         )
 
     async def read_guest(self, guest: ObjectId) -> Guest | None:

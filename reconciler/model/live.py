@@ -1,7 +1,7 @@
 """What the directory reports now, reduced to what planning needs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -189,3 +189,6 @@ class Live:
 
     not_checked: tuple[NotChecked, ...]
     """Sorted."""
+
+    domains: Mapping[str, int] = field(default_factory=dict)
+    """Domain in lower case to the number of B2B users with a `mail` in it, as far as the listing showed."""

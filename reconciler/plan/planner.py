@@ -26,6 +26,7 @@ from reconciler.plan import blocking, chains, notices, ownership
 from reconciler.plan.compare import changed_fields, project
 from reconciler.plan.content import change_digest, plan_digest
 from reconciler.plan.departures import about_departure, departures
+from reconciler.plan.domains import KnownDomains
 from reconciler.plan.needs import Need, find_need, in_order
 from reconciler.plan.origin import Baseline
 from reconciler.plan.ownership import Standing
@@ -83,6 +84,7 @@ def make_plan(
             warnings += notices.about_unchanged(entry, guest, now=now)
 
     judgement = _judge(needs, desired=desired, live=live, now=now)
+    known = KnownDomains(live)
     for guest_id, obstacles in judgement.obstacles.items():
         if guest_id in shown:
             entry = entries[guest_id]
@@ -93,7 +95,10 @@ def make_plan(
             needs[guest_id],
             standing=judgement.standings[guest_id],
             tenant=desired.tenant_id,
-            warnings=notices.about_change(needs[guest_id], live=live, now=now, redeem_links=redeem_links),
+            warnings=(
+                *notices.about_change(needs[guest_id], live=live, now=now, redeem_links=redeem_links),
+                *known.about(needs[guest_id]),
+            ),
             origin=origins.get(guest_id),
         )
         for guest_id in judgement.order

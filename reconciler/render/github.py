@@ -39,7 +39,7 @@ def plan(shown: Plan, *, folder: str) -> str:
     That is: why apply would refuse, who is blocked, and the warnings; of drift only who is blocked,
     because its lines are not under review. `folder` as for `problems`.
     """
-    partial = groups.partial(shown)
+    partial, many = groups.partial(shown), groups.many(shown)
     lines = [] if partial is None else [_command("notice", command_data(partial), title="partial")]
     lines += [_note("error", note) for note in shown.refusals]
     for one in sorted(shown.blocked, key=_is_no_error):
@@ -50,9 +50,9 @@ def plan(shown: Plan, *, folder: str) -> str:
         who = f"{change.display_name or wording.NO_NAME} ({change.id})"
         lines.extend(
             _at(change.source, folder, "warning", title=note.rule, text=command_data(who, note.message))
-            for note in wording.special_warnings(change)
+            for note in wording.special_warnings(change, unusual_only=many)
         )
-    lines.extend(_note("warning", note) for note in shown.warnings)
+    lines.extend(_note("warning", note) for note in (*shown.warnings, *groups.shared(shown)))
     return "".join(lines)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.model import Blocked, Change, NoLongerDeclared, Note, Origin, Plan
-from reconciler.render.wording import locks_out, of
+from reconciler.render.wording import MANY, ROUTINE, locks_out, of
 
 HERE: Final = "Of this change"
 
@@ -66,6 +66,11 @@ def headline(plan: Plan) -> str:
     return f"{said}; elsewhere {drift.counted}." if drift else f"{said}."
 
 
+def many(plan: Plan) -> bool:
+    """Tell whether what most rows share is said once instead of in each."""
+    return len(plan.changes) >= MANY
+
+
 def partial(plan: Plan) -> str | None:
     """Say that the plan looked at a part only, or `None`."""
     if plan.since is None:
@@ -87,8 +92,16 @@ def left(departed: NoLongerDeclared) -> str:
 
 
 def warnings(plan: Plan) -> tuple[Note, ...]:
-    """Give the warnings that have no section of their own."""
-    return tuple(note for note in plan.warnings if note.rule != _GONE_RULE)
+    """Give the warnings that belong to no row and have no section of their own."""
+    return (*(note for note in plan.warnings if note.rule != _GONE_RULE), *shared(plan))
+
+
+def shared(plan: Plan) -> tuple[Note, ...]:
+    """Give, once each, the warnings that the rows of a long plan do not repeat."""
+    if not many(plan):
+        return ()
+    notes = {note for change in plan.changes for note in change.warnings if note.rule in ROUTINE}
+    return tuple(sorted(notes))
 
 
 def _rows(plan: Plan, *, elsewhere: bool) -> Rows:

@@ -22,7 +22,7 @@ BLOCKED: Final = ("blocked", "blocked")
 
 def plan(shown: Plan) -> str:
     """Write a plan as a page: the riskiest changes first, then what is blocked; sortable and filterable."""
-    ours, drift = groups.here(shown), groups.elsewhere(shown)
+    ours, drift, many = groups.here(shown), groups.elsewhere(shown), groups.many(shown)
     kinds = [(kind.value, words) for kind, words in wording.KINDS.items()]
     return _page(
         "plan.html",
@@ -33,13 +33,13 @@ def plan(shown: Plan) -> str:
         kinds=[*kinds, BLOCKED, WARNED],
         plan=shown,
         counts=wording.counts(shown),
-        usual=wording.USUAL if len(shown.changes) >= wording.MANY else None,
+        usual=wording.USUAL if many else None,
         incomplete=wording.incomplete(shown),
         made=wording.moment(shown.created_at),
         names=wording.KINDS,
         groups=[
-            ("here", groups.HERE if drift else None, _rows(ours), ours.blocked),
-            ("elsewhere", groups.drift_title(drift), _rows(drift), drift.blocked),
+            ("here", groups.HERE if drift else None, _rows(ours, unusual_only=many), ours.blocked),
+            ("elsewhere", groups.drift_title(drift), _rows(drift, unusual_only=many), drift.blocked),
         ],
         gone_title=groups.GONE,
         gone=[(one, groups.left(one)) for one in shown.no_longer_declared],
@@ -66,14 +66,14 @@ def report(shown: Report) -> str:
     )
 
 
-def _rows(rows: Rows) -> list[tuple[object, ...]]:
+def _rows(rows: Rows, *, unusual_only: bool) -> list[tuple[object, ...]]:
     """Prepare what a template shows of each change, the riskiest first."""
     return [
         (
             change,
             *wording.from_to(change),
             wording.effects(change),
-            wording.special_warnings(change),
+            wording.special_warnings(change, unusual_only=unusual_only),
             [wording.action(one) for one in change.actions],
         )
         for change in sorted(rows.changes, key=wording.risk)

@@ -66,7 +66,7 @@ def report(shown: Report, *, marker: str, elsewhere: str, limit: int = LIMIT) ->
 
 def _plan(shown: Plan, intro: Sequence[str], *, marker: str, elsewhere: str, limit: int) -> str:
     quiet = not shown.changes and not shown.blocked
-    many = len(shown.changes) >= wording.MANY
+    many = groups.many(shown)
     head = _opening(marker, shown.cloud)
     if (partial := groups.partial(shown)) is not None:
         head.append(f"**{_sentence(partial)}**")
@@ -119,7 +119,7 @@ def _change(change: Change, *, unusual_only: bool) -> tuple[str, ...]:
     said = [_sentence(one.text) for one in wording.effects(change) if not (unusual_only and one.usual)]
     said += [
         f"**Warning** {markdown_cell(note.rule)}: {_sentence(note.message)}"
-        for note in wording.special_warnings(change)
+        for note in wording.special_warnings(change, unusual_only=unusual_only)
     ]
     return _who(change.id, change.display_name), _sentence(before), _sentence(after), "<br>".join(said)
 

@@ -47,7 +47,7 @@ def plan(shown: Plan, *, width: int, colour: bool) -> str:
     if (partial := groups.partial(shown)) is not None:
         page.write(partial, style=CAUTION)
     page.write(f"Plan for tenant {shown.tenant_id}, made {wording.moment(shown.created_at)}", style=HEADING)
-    many = len(shown.changes) >= wording.MANY
+    many = groups.many(shown)
     if many:
         page.write(wording.USUAL)
     ours, drift = groups.here(shown), groups.elsewhere(shown)
@@ -131,7 +131,7 @@ def _change(page: Page, change: Change, *, unusual_only: bool) -> None:
     for effect in wording.effects(change):
         if not (unusual_only and effect.usual):
             page.write(effect.text, indent=4)
-    for note in wording.special_warnings(change):
+    for note in wording.special_warnings(change, unusual_only=unusual_only):
         page.write(f"warning: {note.rule}: {note.message}", indent=4, style=CAUTION)
 
 

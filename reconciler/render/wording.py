@@ -61,6 +61,9 @@ OUTCOMES: Final = {
 NO_CARE: Final = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED})
 """Outcomes that ask nothing of anybody."""
 
+ROUTINE: Final = frozenset({"unseen-domain"})
+"""Warnings that many changes share word by word, when a company gets another name."""
+
 _SAID_BY_EFFECTS: Final = frozenset({"old-address-remains", "nobody-told", "kept-address"})
 
 
@@ -95,9 +98,10 @@ def effects(change: Change) -> tuple[Effect, ...]:
     return tuple(found)
 
 
-def special_warnings(change: Change) -> tuple[Note, ...]:
-    """Pick the warnings of a change that `effects` does not say already."""
-    return tuple(note for note in change.warnings if note.rule not in _SAID_BY_EFFECTS)
+def special_warnings(change: Change, *, unusual_only: bool = False) -> tuple[Note, ...]:
+    """Pick the warnings of a change that `effects` does not say already, if asked to without `ROUTINE`."""
+    said = _SAID_BY_EFFECTS | ROUTINE if unusual_only else _SAID_BY_EFFECTS
+    return tuple(note for note in change.warnings if note.rule not in said)
 
 
 def from_to(change: Change) -> tuple[str, str]:
@@ -132,11 +136,13 @@ def record(one: ActionRecord) -> str:
 
 def risk(change: Change) -> int:
     """Rank a change for a reviewer, lowest first: odd ones, those nobody tells, other resets, the rest."""
-    if special_warnings(change):
+    if special_warnings(change, unusual_only=True):
         return 0
-    if any(note.rule == "nobody-told" for note in change.warnings):
+    if special_warnings(change):
         return 1
-    return 2 if change.resets else 3
+    if any(note.rule == "nobody-told" for note in change.warnings):
+        return 2
+    return 3 if change.resets else 4
 
 
 def counts(plan: Plan) -> str:

@@ -133,6 +133,8 @@ def directories(draw: st.DrawFn, *, calm: bool = False) -> Live:
         deleted=draw(st.frozensets(ids, max_size=2)),
         role_holders=dict.fromkeys(draw(st.lists(ids, max_size=1)), "direct"),
         not_checked=draw(st.lists(_missed, max_size=2).map(tuple)),
+        domains=draw(st.dictionaries(st.sampled_from(DOMAINS), st.integers(1, 3))),
+        listed_all=draw(st.booleans()),
     )
 
 

@@ -203,6 +203,37 @@ async def test_rows_nobody_declared_are_counted_once_and_not_looked_into() -> No
     assert (live.unmanaged, live.listed_all) == (1, True)
 
 
+async def test_domains_of_the_listed_guests_are_counted() -> None:
+    """Each B2B user counts once for the domain of mail, declared or not; an odd mail counts for none."""
+    people = (
+        user(1, mail="Guest1@Old.example"),
+        user(2, mail="b@old.example"),
+        user(2, mail="b@old.example"),
+        user(3, mail="c@new.example"),
+        user(4, mail=None),
+        user(5, mail="nowhere"),
+        user(6, mail=7),
+        user(7, mail="d@own.example", creationType=None, externalUserState=None),
+    )
+    live = await observe(quiet(_users=rows(*people)), 1)
+    assert dict(live.domains) == {"old.example": 2, "new.example": 1}
+
+
+async def test_only_the_guests_of_interest_are_read() -> None:
+    """A part of the tree costs a page and a batch; ids that are not declared may be asked for too."""
+    graph = quiet()
+    graph.answers["/users"] = lambda _: graph.page("/users/page2", user(1), user(7), user(8))
+    graph.answers[f"/users/{guest_id(2)}"] = Reply(body=user(2))
+    graph.answers[f"/directory/deletedItems/{guest_id(60)}"] = Reply(body={"id": guest_id(60)})
+    tree = desired(*(declared(number, f"guest{number}@old.example") for number in range(1, 60)))
+    async with reading(graph) as reader:
+        live = await reader.observe(tree, only=[guest_id(2)], also=[guest_id(8), guest_id(60), guest_id(61)])
+    assert set(live.guests) == {guest_id(2), guest_id(8)}
+    assert live.deleted == {guest_id(60)}
+    assert graph.asked("/users/page2") == 0
+    assert live.unmanaged == 0
+
+
 async def test_doubled_declared_row_is_one_guest() -> None:
     """Pages are no snapshot: a guest shown twice is one guest."""
     live = await observe(quiet(_users=rows(user(1), user(1))), 1)

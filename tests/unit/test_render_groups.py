@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 
 import pytest
 
-from reconciler.model import Plan
+from reconciler.model import Note, Plan
 from reconciler.render import github, html, markdown, text
 from tests.samples.elements import elements_of
 from tests.samples.plans import blocked_of, change_of, compared_plan, gone_of, plan_of, small_plan
@@ -23,7 +24,8 @@ def as_markdown(plan: Plan) -> str:
 
 
 def as_page(plan: Plan) -> str:
-    return " ".join(one.text for one in elements_of(html.plan(plan)))
+    markup = re.sub(r"<(style|script)>.*?</\1>", "", html.plan(plan), flags=re.DOTALL)
+    return unescape(re.sub("<[^>]*>", "", markup))
 
 
 RENDERINGS = pytest.mark.parametrize("render", [as_text, as_markdown, as_page])
@@ -106,3 +108,36 @@ def test_annotations_leave_drift_alone_but_for_a_notice_of_who_is_blocked() -> N
     assert "Di Drift" not in shown
     assert "no-longer-declared" in shown
     assert blocked_of().rule in shown
+
+
+@RENDERINGS
+def test_what_a_whole_company_shares_is_told_once(render: Callable[[Plan], str]) -> None:
+    """When a partner changes its name, the odd rows still stand out; a single guest is told in the row."""
+    unseen = Note(rule="unseen-domain", message="no guest has an address in newco.example")
+    odd = Note(rule="guest-disabled", message="the account is disabled")
+    rows = [change_of(n, name=f"Guest {n}", warnings=[unseen]) for n in range(40)]
+    rows[30] = change_of(30, name="Oda Odd", warnings=[unseen, odd])
+    shown = render(plan_of(*rows))
+    assert shown.count("unseen-domain") == 1
+    assert shown.count("guest-disabled") == 1
+    assert render(plan_of(*rows[:3])).count("unseen-domain") == 3
+
+
+def test_rows_with_a_warning_of_their_own_come_before_those_with_a_shared_one() -> None:
+    """Among changes of address: odd ones, those to an unseen domain, the others."""
+    unseen = Note(rule="unseen-domain", message="nobody has it")
+    odd = Note(rule="guest-disabled", message="it is disabled")
+    plan = plan_of(
+        change_of(1, name="Pia Plain"),
+        change_of(2, name="Una Unseen", warnings=[unseen]),
+        change_of(3, name="Oda Odd", warnings=[odd]),
+    )
+    shown = as_markdown(plan)
+    assert shown.index("Oda Odd") < shown.index("Una Unseen") < shown.index("Pia Plain")
+
+
+def test_annotations_tell_once_what_a_whole_company_shares() -> None:
+    """GitHub shows ten warnings, which must not all be the same one."""
+    unseen = Note(rule="unseen-domain", message="no guest has an address in newco.example")
+    shown = github.plan(plan_of(*(change_of(n, warnings=[unseen]) for n in range(40))), folder="desired")
+    assert shown.count("unseen-domain") == 1

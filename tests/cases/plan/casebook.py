@@ -7,7 +7,9 @@ A new case is a new folder with `tree` and `live.json`; the command writes its `
 
 `live.json` holds `now`, the `users` as Graph would report them, and, where they differ from a directory in
 which nothing stands in the way: `deleted` (ids), `roleHolders` (id to how), `owners` (address to objects),
-`verifiedDomains`, `allowInvitesFrom`, `caller`, `unmanaged`, `listedAll`, `notChecked`, `redeemLinks`.
+`verifiedDomains`, `allowInvitesFrom`, `caller`, `unmanaged`, `listedAll`, `notChecked`, `redeemLinks`,
+`domains` (to how many guests each has). A folder `base`, a desired tree, makes rows say whose change
+they are.
 """
 
 import json
@@ -30,7 +32,7 @@ from reconciler.model import (
     OwnerKind,
     parse_instant,
 )
-from reconciler.plan import make_plan
+from reconciler.plan import Baseline, make_plan
 
 HERE = Path(__file__).parent
 CASES = sorted(folder.name for folder in HERE.iterdir() if (folder / "tree").is_dir())
@@ -41,8 +43,10 @@ def planned(case: str) -> dict[str, Any]:
     world = json.loads((HERE / case / "live.json").read_text(encoding="utf-8"))
     now = parse_instant(world["now"])
     desired = load(read_tree(HERE / case / "tree"), now=now)
-    plan = make_plan(desired, _live(world, desired), now, redeem_links=world.get("redeemLinks", False))
-    return plan_to_json(plan)
+    before = HERE / case / "base"
+    base = Baseline.of(load(read_tree(before), now=now), desired=desired) if before.is_dir() else None
+    links = world.get("redeemLinks", False)
+    return plan_to_json(make_plan(desired, _live(world, desired), now, redeem_links=links, base=base))
 
 
 def as_text(document: dict[str, Any]) -> str:
@@ -67,6 +71,7 @@ def _live(world: dict[str, Any], desired: Desired) -> Live:
         unmanaged=world.get("unmanaged", 0),
         listed_all=world.get("listedAll", True),
         not_checked=tuple(NotChecked(**missed) for missed in world.get("notChecked", [])),
+        domains=world.get("domains", {}),
     )
 
 

@@ -1,0 +1,174 @@
+"""What a reviewer should know about the domain of a new address: unseen, easily mistaken, anybody's.
+
+Reading an address is how a review fails: a domain that looks like the right one passes. So each new
+one is held against those that this tenant's guests have, its own, and the providers everybody knows.
+"""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Final
+
+from reconciler.model import Live, Note
+from reconciler.plan.needs import Need
+
+CONSUMER: Final = frozenset(
+    {
+        *("gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com"),
+        *("yahoo.com", "ymail.com", "aol.com", "icloud.com", "me.com", "mac.com", "mail.com"),
+        *("gmx.com", "gmx.net", "gmx.de", "web.de", "t-online.de", "proton.me", "protonmail.com"),
+        *("fastmail.com", "zoho.com", "yandex.com", "yandex.ru", "mail.ru", "qq.com", "163.com"),
+    }
+)
+"""Providers that hand out addresses to anybody: a short list of the well-known ones."""
+
+_PUNYCODE = "xn--"
+
+# Pairs that many typefaces hardly tell apart, each mapped to one of them.
+_TWINS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
+_LOOKS = str.maketrans("01i528", "ollszb")
+
+# Letters of other alphabets that look like one of ours.
+# Source: https://www.unicode.org/reports/tr39/#Confusable_Detection
+_CYRILLIC = (
+    "\u0430\u0441\u0501\u0435\u04bb\u0456\u0458\u04cf\u043e\u0440\u051b\u0455\u0443\u0445",
+    "acdehijlopqsyx",
+)
+_GREEK = ("\u03b1\u03b5\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5", "aeikvoptu")
+_FOREIGN = str.maketrans(*_CYRILLIC) | str.maketrans(*_GREEK)
+
+
+class KnownDomains:
+    """The domains a new one is held against; made once for a plan, and costing nothing until one is new."""
+
+    def __init__(self, live: Live) -> None:
+        self._guests = live.domains
+        self._verified = live.verified_domains or frozenset()
+        self._can_miss = live.listed_all and bool(live.domains)
+        self._known = frozenset({*self._guests, *self._verified, *CONSUMER})
+        self._twins: dict[str, tuple[str, ...]] = {}
+
+    @cached_property
+    def _looks(self) -> Mapping[str, list[str]]:
+        """What a domain looks like, to the domains that look so."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for domain in self._known:
+            found[_look(domain)].append(domain)
+        return dict(found)
+
+    @cached_property
+    def _shorter(self) -> Mapping[str, list[str]]:
+        """What is left of a domain without one character, to the domains of which it is left."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for domain in self._known:
+            for shorter in _shortened(domain):
+                found[shorter].append(domain)
+        return dict(found)
+
+    def about(self, need: Need) -> Iterable[Note]:
+        """Warn about the domains of the addresses that a guest gains."""
+        mail = need.guest.mail
+        # A typing error in the guest's own domain is what is being corrected.
+        own = mail.domain if mail is not None and self._guests.get(mail.domain, 0) < 2 else None
+        for domain in sorted({address.domain for address in need.added}):
+            yield from self._about(domain, own)
+
+    def _about(self, domain: str, own: str | None) -> Iterable[Note]:
+        if domain not in self._twins:
+            self._twins[domain] = self._find_twins(domain)
+        twins = [twin for twin in self._twins[domain] if twin != own]
+        if _decoded(domain) != domain or twins:
+            yield Note(rule="look-alike-domain", message=self._mistaken(domain, twins))
+        elif domain in CONSUMER:
+            yield Note(
+                rule="consumer-domain",
+                message=f"{domain} gives an address to anybody: make sure that it is this person's, and that "
+                "a private address will do",
+            )
+        elif self._can_miss and domain not in self._guests:
+            yield Note(
+                rule="unseen-domain",
+                message=f"no guest of this tenant has an address in {domain} yet: make sure that it is "
+                "spelled right, and whose it is",
+            )
+
+    def _find_twins(self, domain: str) -> tuple[str, ...]:
+        """Find the known domains that look like this one, those of most guests first."""
+        if domain in self._known:
+            return ()
+        plain = _plain(domain)
+        found = {*self._looks.get(_look(plain), ())}
+        if plain == domain:
+            near = (known for shorter in _shortened(domain) for known in self._shorter.get(shorter, ()))
+            found |= {known for known in near if _one_edit_apart(domain, known)}
+        return tuple(sorted(found, key=lambda known: (-self._guests.get(known, 0), known)))
+
+    def _mistaken(self, domain: str, twins: list[str]) -> str:
+        shown = _decoded(domain)
+        spelled = f", which is shown as {shown}" if shown != domain else ""
+        if not twins:
+            return (
+                f"{domain} holds letters outside of ASCII{spelled}, and they may look like others: compare "
+                "it letter by letter with what the person gave"
+            )
+        known = self._known_as(twins[0])
+        return f"{domain}{spelled} looks like {twins[0]}, {known}: compare it letter by letter"
+
+    def _known_as(self, domain: str) -> str:
+        count = self._guests.get(domain, 0)
+        if count:
+            return "which 1 guest has" if count == 1 else f"which {count} guests have"
+        return "which is this tenant's own" if domain in self._verified else "a well-known provider"
+
+
+def _decoded(domain: str) -> str:
+    """Give a domain as programs show it to people; a label that cannot be decoded becomes U+FFFD.
+
+    Source: https://www.rfc-editor.org/rfc/rfc3492
+    """
+    return ".".join(_decoded_label(label) for label in domain.split("."))
+
+
+def _decoded_label(label: str) -> str:
+    if not label.startswith(_PUNYCODE):
+        return label
+    try:
+        return label.removeprefix(_PUNYCODE).encode().decode("punycode")
+    except UnicodeError:
+        return "\ufffd"
+
+
+def _plain(domain: str) -> str:
+    """Replace letters outside of ASCII by those they look like, and drop accents."""
+    apart = unicodedata.normalize("NFKD", _decoded(domain).lower())
+    return "".join(char for char in apart if not unicodedata.combining(char)).translate(_FOREIGN)
+
+
+def _look(domain: str) -> str:
+    """Make two domains equal that a reader could take for each other."""
+    for pair, single in _TWINS:
+        domain = domain.replace(pair, single)
+    return domain.translate(_LOOKS)
+
+
+def _shortened(domain: str) -> Iterable[str]:
+    """Give the domain and what is left of it without each of its characters.
+
+    Two domains that are one edit apart have one of these in common.
+    """
+    yield domain
+    yield from {domain[:at] + domain[at + 1 :] for at in range(len(domain))}
+
+
+def _one_edit_apart(one: str, other: str) -> bool:
+    """Tell whether one character too many, too few or wrong, or two swapped, is all that differs."""
+    at = next((place for place, pair in enumerate(zip(one, other, strict=False)) if len(set(pair)) > 1), None)
+    if at is None:
+        at = min(len(one), len(other))
+    rest, others = one[at:], other[at:]
+    return (
+        rest[1:] in {others, others[1:]}
+        or rest == others[1:]
+        or (rest[1::-1] == others[:2] and rest[2:] == others[2:])
+    )

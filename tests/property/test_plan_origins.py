@@ -1,0 +1,75 @@
+"""Laws of origins: what a merge approves, and what a partial plan says."""
+
+from dataclasses import replace
+
+from hypothesis import given
+
+from reconciler.guard.approval import approve
+from reconciler.model import Desired, Live, Origin, Outcome
+from reconciler.plan import Baseline, make_plan
+from tests.samples.plans import NOW
+from tests.samples.worlds import LAW, directories, trees
+
+
+@LAW
+@given(trees(), trees(), directories())
+def test_a_base_changes_nothing_but_origins_and_who_is_named_gone(
+    tree: Desired, before: Desired, found: Live
+) -> None:
+    """The work, its digests and its order are the same with a base as without."""
+    bare, compared = make_plan(tree, found, NOW), make_plan(tree, found, NOW, base=against(before, tree))
+    assert all(row.origin is not None for row in compared.changes)
+    assert all(row.origin is not None for row in compared.blocked)
+    assert tuple(replace(row, origin=None) for row in compared.changes) == bare.changes
+    assert tuple(replace(row, origin=None) for row in compared.blocked) == bare.blocked
+    assert (compared.digest, compared.summary) == (bare.digest, bare.summary)
+    gone = [one.id for one in compared.no_longer_declared]
+    assert gone == sorted({entry.id for entry in before.guests} - {entry.id for entry in tree.guests})
+
+
+@LAW
+@given(trees(), directories())
+def test_a_merge_that_declares_nothing_new_approves_nothing(tree: Desired, found: Live) -> None:
+    """Whatever drifted, a pull request that left the entries alone resets nobody."""
+    plan = make_plan(tree, found, NOW)
+    for base in (against(tree, tree), Baseline.unknown()):
+        approval = approve(plan, [make_plan(tree, found, NOW, base=base)])
+        assert approval.work == ()
+        told = {outcome.outcome for outcome in approval.outcomes}
+        assert told <= {Outcome.NOT_APPROVED, Outcome.BLOCKED}
+
+
+@LAW
+@given(trees(), trees(), directories())
+def test_what_a_merge_approves_is_what_its_change_declared(
+    tree: Desired, before: Desired, found: Live
+) -> None:
+    """Everybody who would run is of this change, and everybody of this change runs or waits for drift."""
+    file = make_plan(tree, found, NOW, base=against(before, tree))
+    approval = approve(make_plan(tree, found, NOW), [file])
+    ours = {row.id for row in file.changes if row.origin is Origin.THIS_CHANGE}
+    running = {work.recorded.id for work in approval.work}
+    assert running <= ours
+    waiting = {one.id for one in approval.outcomes if one.outcome is Outcome.NOT_ATTEMPTED}
+    assert ours == running | waiting
+
+
+@LAW
+@given(trees(), trees(), directories())
+def test_a_partial_plan_says_of_its_rows_what_the_whole_one_says(
+    tree: Desired, before: Desired, found: Live
+) -> None:
+    """A quick look leaves rows out; it never tells another story."""
+    base = against(before, tree)
+    whole, partial = (make_plan(tree, found, NOW, base=base, since=since) for since in (None, "main"))
+    changed = base.changed(tree)
+    assert partial.changes == tuple(row for row in whole.changes if row.id in changed)
+    assert partial.blocked == tuple(row for row in whole.blocked if row.id in changed)
+    assert partial.no_longer_declared == whole.no_longer_declared
+    assert set(partial.warnings) <= set(whole.warnings)
+    counts = partial.summary
+    assert counts.declared == len(changed) == counts.changes + counts.blocked + counts.unchanged
+
+
+def against(before: Desired, tree: Desired) -> Baseline:
+    return Baseline.of(before, desired=tree)
