@@ -4,6 +4,7 @@ Each step either goes on or ends the guest with an `Ending`. A course is broken 
 is lost by it; `may_be_left` says when that is.
 """
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import assert_never
 
@@ -148,8 +149,7 @@ class Course:
                 return Ending(outcome=Outcome.ALREADY_APPLIED, message=standing.message, seen=guest)
             case Verdict.RUN:
                 # The approval is not the source of work: what the new plan does not ask for is not done.
-                resets = any(isinstance(action, ResetRedemption) for action in standing.remaining)
-                if self._planned is None or (resets and not reset_of(self._planned)):
+                if not {type(action) for action in standing.remaining} <= self._asked_for.keys():
                     return Ending(
                         outcome=Outcome.STALE,
                         rule="stale",
@@ -160,9 +160,13 @@ class Course:
                 assert_never(unknown)
 
     def _spelled(self, remaining: tuple[Action, ...]) -> tuple[Action, ...]:
-        """Take the actions that are left as the new plan spells them: it has the live spelling."""
-        planned = {type(action): action for action in self._planned.actions} if self._planned else {}
-        return tuple(planned.get(type(action), action) for action in remaining)
+        """Take the actions that are left from the new plan: no address is ever taken from a file."""
+        return tuple(self._asked_for[type(action)] for action in remaining)
+
+    @property
+    def _asked_for(self) -> Mapping[type[Action], Action]:
+        """What the new plan asks for, by kind of action: no plan holds two of one kind for a guest."""
+        return {type(action): action for action in self._planned.actions} if self._planned else {}
 
     def _skip_what_is_done(self, remaining: tuple[Action, ...]) -> None:
         for action in self._recorded.actions:
