@@ -83,6 +83,9 @@ class Runner:
     environment: dict[str, str]
     """What the test adds for every step, such as where the tenant is."""
 
+    installed: set[str] = field(default_factory=set)
+    """What was installed: every job of a test has the same machine, so once is enough."""
+
     def run(self, workflow: str, event: Event) -> dict[str, Job]:
         """Run a workflow to its end; give its jobs by their keys."""
         run = self.github.start(
@@ -169,7 +172,10 @@ class _Runner:
             number = len(job.steps)
             output, summary = self.room / f"output-{number}", self.room / f"summary-{number}"
             environment = self._environment(own, output=output, summary=summary)
-            done = self._script(step["run"], self.room / f"step-{number}.sh", environment)
+            script = step["run"]
+            if script in self.machine.installed:
+                continue
+            done = self._script(script, self.room / f"step-{number}.sh", environment)
             job.steps.append(
                 Step(name=step["name"], code=done.returncode, stdout=done.stdout, stderr=done.stderr)
             )
@@ -179,6 +185,8 @@ class _Runner:
                 contexts["steps"][step["id"]] = {"outputs": given}
             if done.returncode:
                 job.result = "failure"
+            elif script.startswith("python -m pip install "):
+                self.machine.installed.add(script)
 
     def _use(
         self, job: Job, step: Mapping[str, Any], contexts: dict[str, Any], env: Mapping[str, Any]
