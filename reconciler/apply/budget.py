@@ -31,7 +31,7 @@ class FailureBudget:
                 return Note(
                     rule="all-refused",
                     message=f"the first {_FIRST} guests were all refused, so the cause is hardly theirs: "
-                    "the run stopped; run `reconciler doctor` and look at their outcomes",
+                    "the run stopped; look at their outcomes in the report, and put the cause right",
                 )
         failed = self._last.count(Blame.DIRECTORY)
         if failed >= _STOPPING:
