@@ -48,7 +48,7 @@ class _Stage:
     epilog="Example: reconciler demo",
 )
 def command() -> int:
-    r"""Run the whole story in a temporary folder: validate, plan, apply, redeem, plan again.
+    """Run the whole story in a temporary folder: validate, plan, apply, redeem, plan again.
 
     A sample tenant with four guests whose sign-in has to change, served by the embedded emulator;
     nothing outside that folder is read or written.

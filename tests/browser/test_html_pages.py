@@ -43,10 +43,10 @@ def open_page(page: Page, text: str, folder: Path) -> None:
 
 def test_clicking_a_heading_sorts_up_and_down_and_says_so(load: Page) -> None:
     """A heading sorts its table by its column, numbers by value, and tells people and screen readers."""
-    load.click("#changes + table th:nth-child(4) button")
+    load.click("#changes-here + table th:nth-child(4) button")
     assert load.evaluate(NAMES)[:3] == ["Eve Moneypenny", "Bo Hansen", "Ana Souza"]
     assert load.evaluate("document.querySelector('th:nth-child(4)').getAttribute('aria-sort')") == "ascending"
-    load.click("#changes + table th:nth-child(4) button")
+    load.click("#changes-here + table th:nth-child(4) button")
     assert load.evaluate(NAMES)[:3] == ["Ana Souza", "Bo Hansen", "Eve Moneypenny"]
     assert load.evaluate("document.querySelectorAll('[aria-sort]').length") == 1
     assert load.evaluate(SAID) == "4 of 4 rows, sorted by To, descending"
@@ -58,7 +58,7 @@ def test_typing_filters_all_tables(load: Page) -> None:
     load.type("FABRIKAM.example redeem")
     assert load.evaluate(NAMES) == ["Bo Hansen"]
     assert load.evaluate(SAID) == "1 of 4 rows"
-    assert load.evaluate("document.querySelector('#blocked').getClientRects().length") == 0
+    assert load.evaluate("document.querySelector('#blocked-here').getClientRects().length") == 0
 
 
 def test_choosing_a_kind_filters(load: Page) -> None:
@@ -83,7 +83,7 @@ def test_a_page_without_javascript_shows_all_rows_and_no_dead_controls(load: Pag
 def test_two_thousand_changes_can_be_sorted_and_filtered(load: Page, tmp_path: Path) -> None:
     """A long plan answers to the same clicks and keys, and sorts numbers by value."""
     open_page(load, html.plan(large_plan(2_000)), tmp_path)
-    load.click("#changes + table th:nth-child(2) button")
+    load.click("#changes-here + table th:nth-child(2) button")
     assert load.evaluate(NAMES)[:3] == ["Guest 0 Ångström", "Guest 1 Ångström", "Guest 2 Ångström"]
     load.click("input[name=words]")
     load.type("guest1999@")
