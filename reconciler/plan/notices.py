@@ -26,7 +26,7 @@ def about_change(need: Need, *, live: Live, now: datetime, redeem_links: bool) -
                 *_about_traces(need),
                 *_about_reset(need, live, redeem_links=redeem_links),
                 *_about_account(need),
-                *(_about_identity(need.entry, need.guest) if need.kind is ChangeKind.OTHER_MAILS else ()),
+                *_about_identity(need.entry, need.guest, need=need),
             }
         )
     )
@@ -97,24 +97,33 @@ def _about_hold(entry: DesiredGuest, now: datetime) -> Iterable[Note]:
         )
 
 
-def _about_identity(entry: DesiredGuest, guest: Guest) -> Iterable[Note]:
+def _about_identity(entry: DesiredGuest, guest: Guest, *, need: Need | None = None) -> Iterable[Note]:
     """Compare who redeemed with who should, where that can be seen: one-time passcodes only.
 
+    That a guest whose address is to change redeemed with the old one is no news.
     Source: https://learn.microsoft.com/graph/api/resources/objectidentity
     """
     if guest.state is not RedemptionState.ACCEPTED:
         return
+    expected = {entry.email.key}
+    if need is not None and need.kind is ChangeKind.CHANGE_EMAIL and guest.mail is not None:
+        expected.add(guest.mail.key)
+    resets = need is not None and need.resets
+    remedy = (
+        "whoever that is has to redeem anew after this reset"
+        if resets
+        else "if that is another person, set resetAfter to have the guest redeem anew"
+    )
     bound = {
         identity.issuer_assigned_id
         for identity in guest.identities
         if identity.issuer == "mail" and identity.issuer_assigned_id is not None
     }
     for address in sorted(bound):
-        if address.lower() != entry.email.key:
+        if address.lower() not in expected:
             yield Note(
                 rule="identity-differs",
-                message=f"redeemed as {address}, declared is {entry.email}: if that is another person, set "
-                "resetAfter to have the guest redeem anew",
+                message=f"redeemed as {address}, declared is {entry.email}: {remedy}",
             )
 
 

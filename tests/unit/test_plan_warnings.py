@@ -145,6 +145,9 @@ def test_an_identity_of_somebody_else_is_shown_where_it_can_be_seen() -> None:
     """A passcode identity tells who redeemed; where it is not the declared address, a person decides."""
     assert "x@gone.example" in noted(SAME, guest(passcode="x@gone.example"))["identity-differs"]
     assert "identity-differs" in warned(REST, guest(passcode="x@gone.example"))
+    assert "x@gone.example" in warned(DUE, guest(passcode="x@gone.example"))["identity-differs"]
+    assert "x@gone.example" in warned(MOVE, guest(passcode="x@gone.example"))["identity-differs"]
+    assert "identity-differs" not in warned(MOVE, guest(passcode=OLD))
 
 
 @pytest.mark.parametrize(
