@@ -3,7 +3,7 @@
 import asyncio
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -38,12 +38,16 @@ class _Graph:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return  # killed while it was sending: a request that never arrived whole is none
         asked = GraphRequest(
             method=request.method,
             path=scope["raw_path"].decode("ascii").partition("?")[0].removeprefix("/v1.0"),
             query=scope["query_string"].decode("ascii"),
             headers=dict(request.headers),
-            body=await request.body(),
+            body=body,
             root=f"http://{request.headers.get('host', request.url.netloc)}/v1.0",
         )
         try:
