@@ -1,0 +1,176 @@
+"""Whole storms over a real socket: every guest ends right, and nobody is reset once too often."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.apply import Finished, Settings, apply_plan
+from reconciler.emulator.control import ControlClient
+from reconciler.emulator.seed import Seed
+from reconciler.emulator.server import serve
+from reconciler.graph.client import Terms
+from reconciler.graph.pacing import Pace
+from reconciler.graph.perform import open_directory
+from reconciler.guard.approval import approve_all
+from reconciler.model import ActionResult, Outcome, Plan
+from reconciler.plan import make_plan
+from tests.samples.applying import Heard
+from tests.samples.directory import declared, desired
+from tests.samples.plans import TENANT, guest_id
+
+SPEED = 20
+"""How many times as fast as a real one both clocks run."""
+
+ACCEPTED = range(1, 7)
+PENDING = range(7, 9)
+ENTRIES = desired(*(declared(number, f"g{number}@new.example") for number in (*ACCEPTED, *PENDING)))
+
+INVITATIONS = {"on": "POST /invitations"}
+STORMS: Mapping[str, Mapping[str, Any]] = {
+    "throttled half of the time": {
+        "rules": [{"on": "writes", "do": "fail", "status": 429, "retryAfter": 5, "chance": 50}]
+    },
+    "503 after each POST": {"rules": [{**INVITATIONS, "do": "fail", "status": 503, "where": "after"}]},
+    "each POST cut after it was carried out": {"rules": [{**INVITATIONS, "do": "cut", "where": "after"}]},
+    "each answer to a POST cut in the middle": {"rules": [{**INVITATIONS, "do": "cut-body"}]},
+    "the first POSTs cut before they are carried out": {
+        "rules": [{**INVITATIONS, "do": "cut", "at": 1, "times": 8}]
+    },
+    "every write known a minute late": {"replication": {"reads": 60_000, "invitations": 60_000}},
+    "reads that go stale and come back": {
+        "replication": {"reads": 20_000, "invitations": 20_000, "current": 50}
+    },
+    "a token that expires on the way": {"rules": [{"on": "any", "do": "expire-token", "at": 40, "times": 3}]},
+}
+
+
+class FastClock:
+    """The computer's clock, as fast as the emulator's."""
+
+    def __init__(self) -> None:
+        self._started = datetime.now(UTC)
+        self._loop = asyncio.get_running_loop()
+        self._zero = self._loop.time()
+
+    def now(self) -> datetime:
+        """Give the instant."""
+        return self._started + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        """Give the seconds since the beginning."""
+        return (self._loop.time() - self._zero) * SPEED
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep less long in truth."""
+        await asyncio.sleep(seconds / SPEED)
+
+
+class Tokens:
+    """The emulator's fixed token, renewed as often as anybody asks."""
+
+    async def token(self, *, claims: str | None = None) -> str:
+        """Give it."""
+        del claims
+        return "emulator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stormy:
+    """A served tenant."""
+
+    root: str
+    control: ControlClient
+
+
+def tenant(*, pending_moves_time: bool = True) -> Iterator[Stormy]:
+    """Serve guests whose addresses are all to change."""
+    guests = [
+        {
+            "id": guest_id(number),
+            "email": f"g{number}@old.example",
+            "since": "2025-03-05T08:41:17Z",
+            **({"state": "PendingAcceptance"} if number in PENDING else {}),
+        }
+        for number in (*ACCEPTED, *PENDING)
+    ]
+    seed = {
+        "tenant": {"id": TENANT, "verifiedDomains": ["contoso.example"]},
+        "guests": guests,
+        "switches": {"pendingResetMovesTime": pending_moves_time},
+    }
+    with serve(None, seed=Seed(document=seed)) as emulator, ControlClient(emulator.root) as control:
+        yield Stormy(root=emulator.root, control=control)
+
+
+@pytest.fixture
+def served() -> Iterator[Stormy]:
+    """Serve the tenant."""
+    yield from tenant()
+
+
+@pytest.fixture
+def silent() -> Iterator[Stormy]:
+    """Serve a tenant in which nothing shows that a pending guest was reset."""
+    yield from tenant(pending_moves_time=False)
+
+
+async def weather(served: Stormy, storm: Mapping[str, Any]) -> tuple[Finished, Plan]:
+    """Plan in calm, apply in a storm, and plan again in calm."""
+    clock = FastClock()
+    terms = Terms(pace=Pace(clock=clock))
+    async with open_directory(served.root, Tokens(), terms=terms) as (reader, writer):
+        plan = make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
+        await asyncio.to_thread(served.control.go_wrong, {"speed": SPEED, **storm})
+        finished = await apply_plan(
+            approve_all(plan).work,
+            reader=reader,
+            writer=writer,
+            journal=None,
+            links=None,
+            settings=Settings(),
+            clock=clock,
+            progress=Heard(),
+            stop=asyncio.Event(),
+        )
+        await asyncio.to_thread(served.control.go_wrong, {})
+        return finished, make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
+
+
+def resets(served: Stormy) -> Counter[str]:
+    """Count how often each guest was reset."""
+    return Counter(write.id for write in served.control.history() if write.operation == "reset")
+
+
+@pytest.mark.parametrize("name", sorted(STORMS))
+async def test_a_storm_ends_converged_without_an_extra_reset(name: str, served: Stormy) -> None:
+    """Whatever goes wrong on the way, everybody is changed, and reset as often as was needed: once."""
+    finished, plan = await weather(served, STORMS[name])
+    assert {outcome.outcome for outcome in finished.outcomes} == {Outcome.APPLIED}, finished.outcomes
+    assert plan.changes == ()
+    assert set(resets(served).values()) == {1}
+    for number in (*ACCEPTED, *PENDING):
+        guest = served.control.truth()[guest_id(number)]
+        assert (guest.account, guest.invited, guest.has_live_link) == (None, f"g{number}@new.example", True)
+
+
+async def test_where_nothing_shows_there_is_one_more_reset(silent: Stormy) -> None:
+    """A pending guest whose POST's answer is lost is reset once more, and the report says so."""
+    lost = {**INVITATIONS, "do": "cut", "where": "after", "at": 1, "times": 8}
+    finished, plan = await weather(silent, {"rules": [lost]})
+    assert {outcome.outcome for outcome in finished.outcomes} == {Outcome.APPLIED}
+    assert plan.changes == ()
+    repeated = {
+        outcome.id
+        for outcome in finished.outcomes
+        for action in outcome.actions
+        if action.result is ActionResult.REPEATED
+    }
+    assert repeated == {guest_id(number) for number in PENDING}
+    assert {guest: count for guest, count in resets(silent).items() if count > 1} == dict.fromkeys(
+        repeated, 2
+    )
