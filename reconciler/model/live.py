@@ -91,7 +91,9 @@ class Guest:
     """A user object as the directory reported it. `is_b2b` tells whether it is a guest at all."""
 
     id: ObjectId
-    user_principal_name: str
+
+    user_principal_name: str | None
+    """`None` where the directory leaves it out."""
 
     display_name: str | None
     """Comes from strangers: escape it for the medium it is shown in."""

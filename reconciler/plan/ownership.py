@@ -110,7 +110,8 @@ def assess(need: Need, holders: Holders, needs: Mapping[ObjectId, Need]) -> Stan
 def _held_by(guest: Guest) -> Iterable[tuple[EmailAddress, str]]:
     if guest.mail is not None:
         yield guest.mail, AddressUse.MAIL
-    yield EmailAddress(guest.user_principal_name), AddressUse.USER_PRINCIPAL_NAME
+    if guest.user_principal_name is not None:
+        yield EmailAddress(guest.user_principal_name), AddressUse.USER_PRINCIPAL_NAME
     for proxy in guest.proxy_addresses:
         yield proxy.address, _use(AddressUse.PROXY_ADDRESSES, primary=proxy.primary)
     for address in guest.other_mails:

@@ -273,3 +273,10 @@ def test_owners_are_asked_for_in_whatever_spelling() -> None:
     """Addresses that differ in case only are the same for every rule."""
     found = live(guest(), owners=[(NEW.upper(), owner(9))])
     assert blocked(MOVE, found)[0] == "address-in-use"
+
+
+def test_guest_without_a_principal_name_is_planned_like_any_other() -> None:
+    """The directory may leave the principal name out: no rule needs it."""
+    plan = make_plan(desired(MOVE), live(guest(1, OLD, user_principal_name=None)), NOW)
+    assert [change.id for change in plan.changes] == [guest_id(1)]
+    assert plan.blocked == ()
