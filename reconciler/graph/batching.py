@@ -13,24 +13,38 @@ from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 
 from reconciler.graph.answers import Answer, unexpected
-from reconciler.graph.retrying import Setback
+from reconciler.graph.retrying import Setback, Trouble
+from reconciler.graph.unread import Unread
 from reconciler.graph.wire import Build
 
 BATCH_SIZE = 20
 """Most requests in a batch."""
 
-_LATER = frozenset({424, 429, 500, 502, 503, 504})
+_FAILING = frozenset({500, 502, 503, 504})
+_LATER = _FAILING | {424, 429}
 
 
 class Batch:
     """Up to twenty GETs that go out together, until each has an answer that is final."""
 
-    def __init__(self, urls: Sequence[str], *, what: str, heed: Callable[[Answer], None]) -> None:
-        """Ask these URLs; `heed` gets each item's answer, for what it tells about quotas."""
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        what: str,
+        heed: Callable[[Answer], None],
+        best_effort: bool = False,
+    ) -> None:
+        """Ask these URLs; `heed` gets each item's answer, for what it tells about quotas.
+
+        With `best_effort` any refusal of the whole batch is each item's answer, else only that of access.
+        """
         self._heed = heed
         self._what = what
+        self._best_effort = best_effort
         self._waiting = {str(number): url for number, url in enumerate(urls)}
         self._answers: dict[str, Answer] = {}
+        self._troubles: dict[str, Answer] = {}
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -41,31 +55,44 @@ class Batch:
         """Send what still waits for an answer; give all answers in the order of the URLs.
 
         Raises `Setback` with the longest wait any item was given while some have to be sent again,
-        `UnexpectedAnswer` when the answers do not fit the questions. A refusal of the whole batch
-        is each item's answer.
+        `UnexpectedAnswer` when the answers do not fit the questions.
         """
         answer = await send(self._request)
         # An older text of the documentation says that throttled items make the whole answer a 424.
         if answer.status in {200, 424}:
             fresh = self._opened(answer)
-        elif answer.status in {401, 403}:
+        elif answer.status == 403 or self._best_effort:
             fresh = dict.fromkeys(self._waiting, answer)
         else:
             raise unexpected(self._what, f"came with status {answer.status} for a whole batch")
         for key, item in fresh.items():
             self._heed(item)
-            if item.status not in _LATER:
+            if item.status in _LATER:
+                self._troubles[key] = item
+            else:
                 self._answers[key] = item
                 del self._waiting[key]
         if self._waiting:
             again = [fresh[key] for key in self._waiting]
             waits = [item.retry_after for item in again if item.retry_after is not None]
-            statuses = ", ".join(sorted({str(item.status) for item in again}))
+            statuses = sorted({item.status for item in again})
             raise Setback(
-                f"it answered parts of a batch with status {statuses}",
+                f"it answered parts of a batch with status {', '.join(map(str, statuses))}",
+                trouble=Trouble.FAILED if set(statuses) & _FAILING else Trouble.THROTTLED,
                 retry_after=max(waits, default=None),
             )
         return tuple(self._answers[key] for key in sorted(self._answers, key=int))
+
+    def so_far(self, otherwise: Unread) -> tuple[Answer | Unread, ...]:
+        """Give what there is when patience has ended, in the order of the URLs.
+
+        What was asked in vain is told by the last trouble with it, or `otherwise` when there was no answer.
+        """
+        told: dict[str, Answer | Unread] = dict(self._answers)
+        for key in self._waiting:
+            trouble = self._troubles.get(key)
+            told[key] = otherwise if trouble is None else Unread.of(trouble)
+        return tuple(told[key] for key in sorted(told, key=int))
 
     def _request(self) -> RequestInformation:
         items = [

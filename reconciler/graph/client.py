@@ -5,28 +5,32 @@ to send a request that is not a GET; its batches are made of GETs.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NewType
 
 import httpx
 from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 
-from reconciler.errors import AccessDenied
-from reconciler.graph.answers import Answer
+from reconciler.errors import AccessDenied, Unreachable
+from reconciler.graph.answers import Answer, Row, unexpected
 from reconciler.graph.batching import BATCH_SIZE, Batch
 from reconciler.graph.pacing import INVITATION, UPDATE, Cost, Pace, read_cost
 from reconciler.graph.requests import invitation, user_update
-from reconciler.graph.retrying import Patience, attempt, patiently
+from reconciler.graph.retrying import Patience, Setback, attempt, patiently
 from reconciler.graph.together import together
+from reconciler.graph.unread import Unread
 from reconciler.graph.wire import Build, TokenSource, Wire, foreign_link, open_wire, same_origin
 from reconciler.model import ObjectId
 
-__all__ = ["ReadSession", "Terms", "TokenSource", "WriteSession", "connect", "connect_for_writing"]
+__all__ = ["Link", "ReadSession", "Terms", "TokenSource", "WriteSession", "connect", "connect_for_writing"]
 
 _BATCHES_AT_ONCE = 4
+
+Link = NewType("Link", str)
+"""A link to a further page that stays on the session's root; only `ReadSession.next_link` makes one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,12 @@ class Terms:
 
 
 class ReadSession:
-    """Reads from one Graph root, patiently: what may pass is tried again, within bounds."""
+    """Reads from one Graph root, patiently: what may pass is tried again, within bounds.
+
+    What is read with a `try_` can be done without: there, no answer is a value rather than an error,
+    and comes soon. A refused token, an answer that makes no sense and a link that leads away are
+    errors everywhere.
+    """
 
     def __init__(self, wire: Wire, root: str, patience: Patience) -> None:
         self._wire = wire
@@ -58,37 +67,44 @@ class ReadSession:
         `what` names in errors what was to be read. Raises `AccessDenied` for a refused token,
         `Unreachable` when nothing usable came in time.
         """
+        return await self._get(build, what=what, patience=self._patience)
 
-        def checked() -> RequestInformation:
-            info = build()
-            if info.http_method is not Method.GET:
-                raise ValueError(f"a reading session does not send {info.http_method}")
-            return info
+    async def try_get(self, build: Build, *, what: str) -> Answer | Unread:
+        """Like `get`, for what can be done without: gives `Unread` for whatever is no success."""
+        try:
+            answer = await self._get(build, what=what, patience=self._patience.short())
+        except Unreachable as error:
+            return _unread(error)
+        return answer if answer.status == 200 else Unread.of(answer)
 
-        cost = read_cost((build().url,))
-        return await patiently(
-            lambda: attempt(lambda: self._sent(checked, cost)), what=what, patience=self._patience
-        )
+    def next_link(self, page: Row, *, what: str) -> Link | None:
+        """Give the link to the page after this one; `None` when this is the last.
 
-    async def get_url(self, link: str, *, what: str) -> Answer:
-        """Follow a link Graph gave, as it is, when it stays on this root; else raise `UnexpectedAnswer`.
-
+        Raises `UnexpectedAnswer` for one that is none, or that leads away from this root: whoever
+        changes links may have changed the page too, so it is not used even if the link is not followed.
         Source: https://learn.microsoft.com/graph/paging
         """
+        link = page.get("@odata.nextLink")
+        if link is None:
+            return None
+        if not isinstance(link, str):
+            raise unexpected(what, "has a link to the next page that is none")
         try:
             url = httpx.URL(link)
-        except httpx.InvalidURL:
+        except (httpx.InvalidURL, UnicodeError):
             raise foreign_link() from None
-        if not same_origin(url, self._root) or not url.path.startswith("/v1.0/"):
+        version, *below = url.path.removeprefix("/").split("/")
+        if not same_origin(url, self._root) or version != "v1.0" or not below or ".." in below:
             raise foreign_link()
+        return Link(link)
 
-        def build() -> RequestInformation:
-            info = RequestInformation(Method.GET)
-            info.url = link
-            info.headers.try_add("Accept", "application/json")
-            return info
+    async def get_url(self, link: Link, *, what: str) -> Answer:
+        """Follow a link of `next_link`, byte for byte. Raises like `get`."""
+        return await self.get(lambda: _following(link), what=what)
 
-        return await self.get(build, what=what)
+    async def try_url(self, link: Link, *, what: str) -> Answer | Unread:
+        """Like `get_url`, for what can be done without."""
+        return await self.try_get(lambda: _following(link), what=what)
 
     async def batch_get(self, urls: Sequence[str], *, what: str) -> tuple[Answer, ...]:
         """GET URLs relative to the version root, twenty in a request; give the answers in their order.
@@ -96,10 +112,28 @@ class ReadSession:
         Items that were throttled are sent again after the longest wait any of them was given.
         Raises like `get`, and `UnexpectedAnswer` when answers do not fit the questions.
         """
-        batches = (
-            self._batch(urls[start : start + BATCH_SIZE], what) for start in range(0, len(urls), BATCH_SIZE)
+        batches = [Batch(some, what=what, heed=self._heed) for some in _in_batches(urls)]
+        answers = await together(
+            self._answered(batch, what=what, patience=self._patience) for batch in batches
         )
-        return tuple(answer for answers in await together(batches) for answer in answers)
+        return tuple(answer for some in answers for answer in some)
+
+    async def try_batch(self, urls: Sequence[str], *, what: str) -> tuple[Answer | Unread, ...]:
+        """Like `batch_get`, for what can be done without: `Unread` for each item that is no success."""
+
+        async def tried(batch: Batch) -> tuple[Answer | Unread, ...]:
+            try:
+                return await self._answered(batch, what=what, patience=self._patience.short())
+            except Unreachable as error:
+                return batch.so_far(_unread(error))
+
+        batches = [Batch(some, what=what, heed=self._heed, best_effort=True) for some in _in_batches(urls)]
+        answers = await together(tried(batch) for batch in batches)
+        return tuple(
+            Unread.of(answer) if isinstance(answer, Answer) and answer.status != 200 else answer
+            for some in answers
+            for answer in some
+        )
 
     def claims(self) -> Mapping[str, Any]:
         """Give what the token of the last request says about itself; empty when it cannot be read."""
@@ -109,16 +143,30 @@ class ReadSession:
         """Tell the pace that the tenant has at least so many users."""
         self._wire.pace.size_tenant(users)
 
-    async def _batch(self, urls: Sequence[str], what: str) -> tuple[Answer, ...]:
-        batch = Batch(urls, what=what, heed=lambda item: self._wire.pace.heed(read_cost(urls), item))
+    async def _get(self, build: Build, *, what: str, patience: Patience) -> Answer:
+        def checked() -> RequestInformation:
+            info = build()
+            if info.http_method is not Method.GET:
+                raise ValueError(f"a reading session does not send {info.http_method}")
+            return info
+
+        cost = read_cost((build().url,))
+        return await patiently(
+            lambda: attempt(lambda: self._sent(checked, cost)), what=what, patience=patience
+        )
+
+    async def _answered(self, batch: Batch, *, what: str, patience: Patience) -> tuple[Answer, ...]:
         async with self._batches:
             return await patiently(
                 lambda: batch.attempt(
                     lambda build: attempt(lambda: self._sent(build, read_cost(batch.urls)))
                 ),
                 what=what,
-                patience=self._patience,
+                patience=patience,
             )
+
+    def _heed(self, item: Answer) -> None:
+        self._wire.pace.heed(read_cost(()), item)
 
     async def _sent(self, build: Build, cost: Cost) -> Answer:
         answer = await self._wire.send(build, cost=cost)
@@ -154,6 +202,24 @@ class WriteSession:
         return await self._wire.send(
             lambda: invitation(body), cost=INVITATION, client_request_id=client_request_id
         )
+
+
+def _in_batches(urls: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (urls[start : start + BATCH_SIZE] for start in range(0, len(urls), BATCH_SIZE))
+
+
+def _following(link: Link) -> RequestInformation:
+    info = RequestInformation(Method.GET)
+    info.url = link
+    info.headers.try_add("Accept", "application/json")
+    return info
+
+
+def _unread(error: Unreachable) -> Unread:
+    """Say why there is no answer: a setback, or else no token."""
+    cause = error.__cause__
+    reason = cause.reason if isinstance(cause, Setback) else "no token could be had"
+    return Unread(reason=f"the directory could not be asked: {reason}")
 
 
 @asynccontextmanager

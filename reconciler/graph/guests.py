@@ -3,8 +3,8 @@
 A listing that broke is never used in part: it is begun again, or the run ends.
 """
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -13,14 +13,24 @@ from reconciler.graph import requests
 from reconciler.graph.answers import Answer, Row, unexpected
 from reconciler.graph.batching import BATCH_SIZE
 from reconciler.graph.client import ReadSession
-from reconciler.graph.rows import guest, is_b2b, next_link, object_id, rows
-from reconciler.model import Guest, NotChecked, ObjectId
+from reconciler.graph.owners import Wanted
+from reconciler.graph.paging import Trail
+from reconciler.graph.rows import guest, is_b2b, object_id, rows
+from reconciler.graph.unread import Check, Unread
+from reconciler.model import AddressOwner, EmailAddress, Guest, NotChecked, ObjectId
 
 _LISTINGS = 4
 """How often the listing is begun before its expiring pages are taken for a fault."""
 
 _FIELDS = ",".join(requests.USER_FIELDS)
 _USERS = "users"
+
+_DELETED = Check(
+    name="deleted users",
+    permission="User.Read.All",
+    essential=False,
+    unmade="a deleted guest shows as not found",
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,16 +51,24 @@ class FoundGuests:
     domains: Counter[str] = field(default_factory=Counter)
     """How many listed B2B users have a `mail` in each domain, in lower case."""
 
+    holders: defaultdict[EmailAddress, set[AddressOwner]] = field(default_factory=lambda: defaultdict(set))
+    """Listed users who hold an address that matters, those in `guests` aside."""
+
 
 async def find_guests(
-    session: ReadSession, declared: Collection[ObjectId], *, wanted: Collection[ObjectId] | None = None
+    session: ReadSession,
+    declared: Collection[ObjectId],
+    *,
+    wanted: Collection[ObjectId] | None = None,
+    addresses: Iterable[EmailAddress] = (),
 ) -> FoundGuests:
     """Find every wanted id, which is every declared one if nothing is said, among users and deleted users.
 
-    Raises `AccessDenied` when users cannot be read.
+    Who of the others holds one of `addresses` is noticed in passing. Raises `AccessDenied` when users
+    cannot be read.
     """
     asked = frozenset(declared if wanted is None else wanted)
-    found = await _listed(session, asked, declared=frozenset(declared))
+    found = await _listed(session, asked, declared=frozenset(declared), addresses=Wanted(addresses))
     missing = sorted(asked - found.guests.keys())
     found.guests.update(await read_by_id(session, missing))
     found.guests = dict(sorted(found.guests.items()))
@@ -73,10 +91,10 @@ async def read_by_id(session: ReadSession, keys: Sequence[ObjectId]) -> dict[Obj
 
 
 async def _listed(
-    session: ReadSession, wanted: frozenset[ObjectId], *, declared: frozenset[ObjectId]
+    session: ReadSession, wanted: frozenset[ObjectId], *, declared: frozenset[ObjectId], addresses: Wanted
 ) -> FoundGuests:
     for _ in range(_LISTINGS):
-        listing = await _list(session, wanted, declared=declared)
+        listing = await _list(session, wanted, declared=declared, addresses=addresses)
         if listing is not None:
             return listing
     raise unexpected("guests", f"expired before its last page, {_LISTINGS} times")
@@ -90,7 +108,7 @@ def _domain(row: Row) -> str:
 
 
 async def _list(
-    session: ReadSession, wanted: frozenset[ObjectId], *, declared: frozenset[ObjectId]
+    session: ReadSession, wanted: frozenset[ObjectId], *, declared: frozenset[ObjectId], addresses: Wanted
 ) -> FoundGuests | None:
     """List guests page by page; `None` when the pages expired on the way.
 
@@ -100,7 +118,7 @@ async def _list(
     batches = -(-len(wanted) // BATCH_SIZE)
     found = FoundGuests()
     listed: dict[ObjectId, str] = {}
-    links: set[str] = set()
+    trail = Trail(session, what=_USERS)
     answer = await session.get(requests.guest_listing, what=_USERS)
     while True:
         if answer.error.code == "Directory_ExpiredPageToken":
@@ -111,14 +129,13 @@ async def _list(
             key = object_id(row.get("id"), what=_USERS)
             if key in wanted:
                 found.guests[key] = guest(row)
+            else:
+                for address, owner in addresses.held_in(row):
+                    found.holders[address].add(owner)
             if is_b2b(row):
                 listed[key] = _domain(row)
-        link = next_link(page, what=_USERS)
-        if link in links:
-            raise unexpected(_USERS, "leads in a circle")
-        if link is not None:
-            links.add(link)
-        if link is None or len(links) >= batches:
+        link = trail.onward(page)
+        if link is None or len(trail) >= batches:
             found.listed_all = link is None
             found.unmanaged = len(listed.keys() - declared)
             found.domains = Counter(domain for domain in listed.values() if domain)
@@ -139,22 +156,19 @@ def _guest_of(answer: Answer, key: ObjectId) -> Guest | None:
 async def _find_deleted(
     session: ReadSession, keys: Sequence[ObjectId]
 ) -> tuple[frozenset[ObjectId], tuple[NotChecked, ...]]:
-    answers = await session.batch_get(
-        [f"/directory/deletedItems/{quote(key)}?$select=id" for key in keys], what="deleted users"
+    answers = await session.try_batch(
+        [f"/directory/deletedItems/{quote(key)}?$select=id" for key in keys], what=_DELETED.name
     )
-    if any(answer.status == 403 for answer in answers):
-        return frozenset(), (
-            NotChecked(
-                check="deleted users",
-                permission="User.Read.All",
-                essential=False,
-                reason="the application may not read them, so a deleted guest shows as not found",
-            ),
-        )
-    for answer in answers:
-        if answer.status not in {200, 404}:
-            raise unexpected("deleted users", f"came with status {answer.status}")
-    return frozenset(key for key, answer in zip(keys, answers, strict=True) if answer.status == 200), ()
+    deleted: set[ObjectId] = set()
+    unread: set[Unread] = set()
+    for key, answer in zip(keys, answers, strict=True):
+        if isinstance(answer, Answer):
+            if object_id(answer.document(_DELETED.name).get("id"), what=_DELETED.name) != key:
+                raise unexpected(_DELETED.name, "is about another one")
+            deleted.add(key)
+        elif answer.status != 404:
+            unread.add(answer)
+    return frozenset(deleted), _DELETED.all_not_made(unread)
 
 
 def _must_be_readable(answer: Answer) -> None:

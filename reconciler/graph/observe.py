@@ -1,6 +1,6 @@
 """The directory as planning and apply read it. Nothing here can write: the session has no way to."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from reconciler.graph.client import ReadSession, Terms, TokenSource, connect
@@ -34,15 +34,15 @@ class GraphReader:
         tenant = await read_tenant(session, desired.tenant_id)
         declared = frozenset(wanted.id for wanted in desired.guests)
         wanted = (declared if only is None else declared & frozenset(only)) | frozenset(also)
-        found = await find_guests(session, declared, wanted=wanted)
+        found = await find_guests(session, declared, wanted=wanted, addresses=_addresses(desired))
         session.size_tenant(len(found.guests) + found.unmanaged)
         invites_from, policy_not_checked = await read_invites_from(session)
-        owners = await find_owners(session, questions(desired, found.guests))
+        owners = await find_owners(session, questions(desired, found.guests), listed=found.holders)
         while neighbours := _holders(owners.owners) & declared - wanted:
             # What they need themselves decides whether their address becomes free.
             wanted |= neighbours
             found.guests.update(await read_by_id(session, sorted(neighbours)))
-            owners = await find_owners(session, questions(desired, found.guests))
+            owners = await find_owners(session, questions(desired, found.guests), listed=found.holders)
         roles = await find_role_holders(session, declared & wanted)
         not_checked = (
             *tenant.not_checked,
@@ -75,6 +75,12 @@ class GraphReader:
     ) -> Mapping[EmailAddress, tuple[AddressOwner, ...]]:
         """Tell who holds each address; see `DirectoryReader.read_owners`."""
         return await read_owners(self._session, addresses)
+
+
+def _addresses(desired: Desired) -> Iterator[EmailAddress]:
+    for entry in desired.guests:
+        yield entry.email
+        yield from entry.alternate_emails or ()
 
 
 def _holders(owners: Mapping[EmailAddress, Sequence[AddressOwner]]) -> frozenset[ObjectId]:

@@ -4,24 +4,56 @@ Source: https://learn.microsoft.com/graph/paging
 """
 
 from reconciler.graph.answers import Answer, Row, unexpected
-from reconciler.graph.client import ReadSession
-from reconciler.graph.rows import next_link, rows
+from reconciler.graph.client import Link, ReadSession
+from reconciler.graph.rows import rows
+from reconciler.graph.unread import Unread
 
 
-async def all_rows(session: ReadSession, first: Answer, *, what: str) -> list[Row]:
-    """Give the rows of a first page and of all that follow; a page may be empty and have a next one."""
+class Trail:
+    """The links from page to page of one listing."""
+
+    def __init__(self, session: ReadSession, *, what: str) -> None:
+        self._session = session
+        self._what = what
+        self._links: set[Link] = set()
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def onward(self, page: Row) -> Link | None:
+        """Give the link to the next page; `None` at the end.
+
+        Raises `UnexpectedAnswer` for a link that is none, leads away from the directory, or to a page
+        that was there before.
+        """
+        link = self._session.next_link(page, what=self._what)
+        if link in self._links:
+            raise unexpected(self._what, "leads in a circle")
+        if link is not None:
+            self._links.add(link)
+        return link
+
+
+async def all_rows(
+    session: ReadSession, first: Answer | Unread, *, what: str, best_effort: bool = False
+) -> list[Row] | Unread:
+    """Give the rows of a first page and of all that follow; a page may be empty and have a next one.
+
+    A page that is refused makes the whole listing unread. So does one that does not come, if the listing
+    can be done without: `best_effort`; else that raises `Unreachable`.
+    """
     collected: list[Row] = []
-    links: set[str] = set()
+    trail = Trail(session, what=what)
     answer = first
     while True:
+        if isinstance(answer, Unread):
+            return answer
         if answer.status != 200:
-            raise unexpected(what, f"came with status {answer.status}")
+            return Unread.of(answer)
         page = answer.document(what)
         collected += rows(page, what=what)
-        link = next_link(page, what=what)
+        link = trail.onward(page)
         if link is None:
             return collected
-        if link in links:
-            raise unexpected(what, "leads in a circle")
-        links.add(link)
-        answer = await session.get_url(link, what=what)
+        follow = session.try_url if best_effort else session.get_url
+        answer = await follow(link, what=what)

@@ -1,9 +1,12 @@
 """How patient reads are. Writes are never repeated from here: who writes decides that himself."""
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TypeVar, cast
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from math import inf
+from typing import TypeVar, assert_never, cast
 
 import httpx
 from tenacity import AsyncRetrying, Future, RetryCallState, retry_if_exception_type
@@ -16,10 +19,22 @@ _T = TypeVar("_T")
 
 _PASSING = frozenset({500, 502, 503, 504})
 
+_SHORTEST_PAUSE = 1.0
+"""Seconds to wait at least when told how long: zero would ask again in a tight circle."""
+
+
+class Trouble(Enum):
+    """What kept a read from succeeding."""
+
+    UNCONNECTED = auto()
+    FAILED = auto()
+    SILENT = auto()
+    THROTTLED = auto()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Bounds of trying a read again."""
+    """Bounds of trying a read again; each kind of trouble is counted on its own."""
 
     connects: int = 3
     """Tries when no connection can be made; the pauses between them stay below two seconds."""
@@ -27,20 +42,51 @@ class Patience:
     tries: int = 6
     """Tries when the directory fails or the connection breaks."""
 
+    silences: int = 6
+    """Tries when there is no answer in time: each takes as long as a call may."""
+
     seconds: float = 240.0
-    """Longest time spent waiting for one read, whatever `Retry-After` says."""
+    """Longest time of pauses for a read that fails, whatever `Retry-After` says."""
+
+    throttled_seconds: float = 600.0
+    """Longest time of pauses for a read that is throttled: as long as a write waits."""
 
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     """Waits that many seconds."""
+
+    def bounds(self, trouble: Trouble) -> tuple[float, float]:
+        """Give most tries and longest time of pauses for one kind of trouble."""
+        match trouble:
+            case Trouble.UNCONNECTED:
+                return self.connects, self.seconds
+            case Trouble.FAILED:
+                return self.tries, self.seconds
+            case Trouble.SILENT:
+                return self.silences, self.seconds
+            case Trouble.THROTTLED:
+                return inf, self.throttled_seconds
+            case _ as unknown:
+                assert_never(unknown)
+
+    def short(self) -> "Patience":
+        """Give the patience for what can be done without: a failure holds nothing up for long.
+
+        Throttling is no failure: it says when to come again, and is waited out like any other.
+        """
+        return replace(
+            self, tries=min(self.tries, 3), silences=min(self.silences, 1), seconds=min(self.seconds, 5.0)
+        )
 
 
 class Setback(Exception):
     """A read did not succeed, and may succeed later."""
 
-    def __init__(self, reason: str, *, connected: bool = True, retry_after: float | None = None) -> None:
+    def __init__(
+        self, reason: str, *, trouble: Trouble = Trouble.FAILED, retry_after: float | None = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.connected = connected
+        self.trouble = trouble
         self.retry_after = retry_after
 
 
@@ -49,20 +95,23 @@ async def attempt(send: Callable[[], Awaitable[Answer]]) -> Answer:
     try:
         answer = await send()
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise Setback("no connection could be made", connected=False) from error
-    except TimeoutError as error:
-        raise Setback("there was no answer in time") from error
+        raise Setback("no connection could be made", trouble=Trouble.UNCONNECTED) from error
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise Setback("there was no answer in time", trouble=Trouble.SILENT) from error
     except httpx.RequestError as error:
         raise Setback("the connection broke") from error
     if answer.status == 429:
-        raise Setback("it is throttling requests", retry_after=answer.retry_after)
+        raise Setback("it is throttling requests", trouble=Trouble.THROTTLED, retry_after=answer.retry_after)
     if answer.status in _PASSING:
         raise Setback(f"it answered with status {answer.status}", retry_after=answer.retry_after)
     return answer
 
 
 async def patiently(read: Callable[[], Awaitable[_T]], *, what: str, patience: Patience) -> _T:
-    """Call `read` until it raises no `Setback`; raise `Unreachable` when patience ends."""
+    """Call `read` until it raises no `Setback`; raise `Unreachable` when patience ends.
+
+    The setback is the error's cause.
+    """
 
     async def once() -> _T:  # tenacity awaits only what is declared `async`
         return await read()
@@ -71,7 +120,7 @@ async def patiently(read: Callable[[], Awaitable[_T]], *, what: str, patience: P
         sleep=patience.sleep,
         retry=retry_if_exception_type(Setback),
         wait=_pause,
-        stop=lambda state: _enough(state, patience),
+        stop=_Enough(patience),
         reraise=True,
     )
     try:
@@ -97,14 +146,22 @@ def _setback(state: RetryCallState) -> Setback:
 def _pause(state: RetryCallState) -> float:
     setback = _setback(state)
     if setback.retry_after is not None:
-        return setback.retry_after + _JITTER(state)
-    return _GROWING(state) if setback.connected else _SOON(state)
+        return max(setback.retry_after, _SHORTEST_PAUSE) + _JITTER(state)
+    return _SOON(state) if setback.trouble is Trouble.UNCONNECTED else _GROWING(state)
 
 
-def _enough(state: RetryCallState, patience: Patience) -> bool:
-    setback = _setback(state)
-    if state.idle_for + state.upcoming_sleep > patience.seconds:
-        return True
-    if setback.retry_after is not None:
-        return False
-    return state.attempt_number >= (patience.tries if setback.connected else patience.connects)
+class _Enough:
+    """Tells of one read when patience with it ends."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._met: Counter[Trouble] = Counter()
+        self._paused: defaultdict[Trouble, float] = defaultdict(float)
+
+    def __call__(self, state: RetryCallState) -> bool:
+        """Count a setback and the pause that would follow it; true when another try is not worth it."""
+        trouble = _setback(state).trouble
+        self._met[trouble] += 1
+        self._paused[trouble] += state.upcoming_sleep
+        tries, seconds = self._patience.bounds(trouble)
+        return self._met[trouble] >= tries or self._paused[trouble] > seconds

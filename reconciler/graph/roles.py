@@ -4,7 +4,7 @@ Graph refuses an application the reset of a role holder, and protects their `oth
 Source: https://learn.microsoft.com/entra/external-id/reset-redemption-status
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.graph import requests
@@ -13,11 +13,33 @@ from reconciler.graph.client import ReadSession
 from reconciler.graph.paging import all_rows
 from reconciler.graph.rows import object_id
 from reconciler.graph.together import together
+from reconciler.graph.unread import Check, Unread
 from reconciler.model import NotChecked, ObjectId
 
-_ASSIGNED = "role assignments"
-_ELIGIBLE = "eligible role assignments"
-_MEMBERS = "members of groups that hold a role"
+_ASSIGNED = Check(
+    name="role assignments",
+    permission="RoleManagement.Read.Directory",
+    essential=True,
+    unmade="Microsoft refuses to reset whoever holds a role",
+)
+_ELIGIBLE = Check(
+    name="eligible role assignments",
+    permission="RoleEligibilitySchedule.Read.Directory",
+    essential=False,
+    unmade="many tenants have no licence for them",
+)
+_MEMBERS = Check(
+    name="members of groups that hold a role",
+    permission="GroupMember.Read.All",
+    essential=True,
+    unmade="Microsoft refuses to reset whoever holds a role",
+)
+_ELIGIBLE_MEMBERS = Check(
+    name="members of groups that are eligible for a role",
+    permission="GroupMember.Read.All",
+    essential=False,
+    unmade="Microsoft may refuse to reset them",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +67,7 @@ async def find_role_holders(session: ReadSession, declared: Collection[ObjectId]
     assigned, eligible = await together((_assigned(session), _eligible(session)))
     direct, direct_not_checked = assigned
     could, could_not_checked = eligible
-    members, groups_not_checked = await _members(session, direct | could, declared, essential=direct.keys())
+    members, groups_not_checked = await _members(session, could | direct, declared, essential=direct.keys())
     holders: dict[ObjectId, str] = {}
     # Later ones win: who holds a role now is told so, although they are eligible for another one.
     for principals, alone, through in (
@@ -65,36 +87,23 @@ async def find_role_holders(session: ReadSession, declared: Collection[ObjectId]
 async def _assigned(
     session: ReadSession,
 ) -> tuple[dict[ObjectId, _Principal], tuple[NotChecked, ...]]:
-    answer = await session.get(requests.role_assignments, what=_ASSIGNED)
-    if answer.status == 403:
-        return {}, (
-            NotChecked(
-                check=_ASSIGNED,
-                permission="RoleManagement.Read.Directory",
-                essential=True,
-                reason="the application may not read them; Microsoft refuses to reset whoever holds a role",
-            ),
-        )
-    return _principals(await all_rows(session, answer, what=_ASSIGNED), what=_ASSIGNED), ()
+    answer = await session.get(requests.role_assignments, what=_ASSIGNED.name)
+    listing = await all_rows(session, answer, what=_ASSIGNED.name)
+    if isinstance(listing, Unread):
+        return {}, (_ASSIGNED.not_made(listing),)
+    return _principals(listing, what=_ASSIGNED.name), ()
 
 
 async def _eligible(
     session: ReadSession,
 ) -> tuple[dict[ObjectId, _Principal], tuple[NotChecked, ...]]:
-    answer = await session.get(requests.role_eligibilities, what=_ELIGIBLE)
-    if answer.status == 200:
-        return _principals(await all_rows(session, answer, what=_ELIGIBLE), what=_ELIGIBLE), ()
-    licence = "licen" in answer.error.code.lower()
-    return {}, (
-        NotChecked(
-            check=_ELIGIBLE,
-            permission=None if licence or answer.status != 403 else "RoleEligibilitySchedule.Read.Directory",
-            essential=False,
-            reason="the tenant has no licence for them"
-            if licence
-            else f"the directory answered with status {answer.status}; many tenants have no licence for them",
-        ),
-    )
+    answer = await session.try_get(requests.role_eligibilities, what=_ELIGIBLE.name)
+    listing = await all_rows(session, answer, what=_ELIGIBLE.name, best_effort=True)
+    if not isinstance(listing, Unread):
+        return _principals(listing, what=_ELIGIBLE.name), ()
+    if "licen" in listing.code.lower():
+        listing = Unread(reason="the tenant has no licence for them")
+    return {}, (_ELIGIBLE.not_made(listing),)
 
 
 def _principals(assignments: Iterable[Row], *, what: str) -> dict[ObjectId, _Principal]:
@@ -130,28 +139,39 @@ async def _members(
         for key, principal in principals.items()
         if principal.is_group or (principal.is_group is None and key not in declared)
     )
-    answers = await session.batch_get(
-        [f"/groups/{key}/transitiveMembers?$select=id&$top=999" for key in groups], what=_MEMBERS
+    held = [key for key in groups if key in essential]
+    possible = [key for key in groups if key not in essential]
+    of_held, of_possible = await together(
+        (
+            _listings(session, held, best_effort=False),
+            _listings(session, possible, best_effort=True),
+        )
     )
-    asked = [(key, answer) for key, answer in zip(groups, answers, strict=True) if answer.status != 404]
-    refused = [key for key, answer in asked if answer.status == 403]
-    readable = [(key, answer) for key, answer in asked if answer.status != 403]
-    listings = await together(_member_ids(session, answer) for _, answer in readable)
-    members = {
-        key: [member for member in listing if member in declared]
-        for (key, _), listing in zip(readable, listings, strict=True)
-    }
-    if not refused:
-        return members, ()
-    return members, (
-        NotChecked(
-            check=_MEMBERS,
-            permission="GroupMember.Read.All",
-            essential=any(key in essential for key in refused),
-            reason=f"the application may not read the members of {len(refused)} of them",
-        ),
-    )
+    members: dict[ObjectId, list[ObjectId]] = {}
+    not_checked: set[NotChecked] = set()
+    for check, listings in ((_MEMBERS, of_held), (_ELIGIBLE_MEMBERS, of_possible)):
+        for key, listing in listings.items():
+            if not isinstance(listing, Unread):
+                members[key] = [member for member in _ids(listing) if member in declared]
+            elif listing.status != 404 or principals[key].is_group:
+                not_checked.add(check.not_made(listing))
+    return members, tuple(sorted(not_checked))
 
 
-async def _member_ids(session: ReadSession, first: Answer) -> list[ObjectId]:
-    return [object_id(row.get("id"), what=_MEMBERS) for row in await all_rows(session, first, what=_MEMBERS)]
+async def _listings(
+    session: ReadSession, groups: Sequence[ObjectId], *, best_effort: bool
+) -> dict[ObjectId, list[Row] | Unread]:
+    urls = [f"/groups/{key}/transitiveMembers?$select=id&$top=999" for key in groups]
+    first: Sequence[Answer | Unread]
+    if best_effort:
+        first = await session.try_batch(urls, what=_MEMBERS.name)
+    else:
+        first = await session.batch_get(urls, what=_MEMBERS.name)
+    listings = await together(
+        all_rows(session, answer, what=_MEMBERS.name, best_effort=best_effort) for answer in first
+    )
+    return dict(zip(groups, listings, strict=True))
+
+
+def _ids(listing: Iterable[Row]) -> Iterator[ObjectId]:
+    return (object_id(row.get("id"), what=_MEMBERS.name) for row in listing)

@@ -36,17 +36,6 @@ def rows(document: Row, *, what: str) -> list[Row]:
     return value
 
 
-def next_link(document: Row, *, what: str) -> str | None:
-    """Give the link to the page after this one.
-
-    Source: https://learn.microsoft.com/graph/paging
-    """
-    link = document.get("@odata.nextLink")
-    if link is not None and not isinstance(link, str):
-        raise unexpected(what, "has a link to the next page that is none")
-    return link
-
-
 def is_b2b(row: Row) -> bool:
     """Tell of a raw row what `Guest.is_b2b` tells of a parsed one."""
     return row.get("creationType") == "Invitation" or row.get("externalUserState") is not None
@@ -61,7 +50,7 @@ def guest(row: Row) -> Guest:
     try:
         return Guest(
             id=key,
-            user_principal_name=_text(row, "userPrincipalName"),
+            user_principal_name=_maybe_text(row, "userPrincipalName"),
             display_name=_maybe_text(row, "displayName"),
             user_type=_maybe_text(row, "userType"),
             account_enabled=_maybe_bool(row, "accountEnabled") is not False,
@@ -123,13 +112,6 @@ def _maybe(row: Row, name: str, read: Callable[[str], _T]) -> _T | None:
 def _maybe_text(row: Row, name: str) -> str | None:
     value = row.get(name)
     if value is not None and not isinstance(value, str):
-        raise _Misshapen(name)
-    return value
-
-
-def _text(row: Row, name: str) -> str:
-    value = row.get(name)
-    if not isinstance(value, str):
         raise _Misshapen(name)
     return value
 

@@ -7,10 +7,18 @@ from reconciler.graph import requests
 from reconciler.graph.answers import unexpected
 from reconciler.graph.client import ReadSession
 from reconciler.graph.rows import rows
+from reconciler.graph.unread import Check, Unread
 from reconciler.model import Caller, InvitesFrom, NotChecked, TenantId
 
 _WHAT = "the tenant"
 _POLICY = "the invitation policy"
+
+_INVITES = Check(
+    name="invitation policy",
+    permission="Policy.Read.All",
+    essential=False,
+    unmade="if invitations are closed, apply finds out",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +44,9 @@ async def read_tenant(session: ReadSession, declared: TenantId) -> Tenant:
         return _tenant_of_token(session, declared)
     if answer.status != 200:
         raise unexpected(_WHAT, f"came with status {answer.status}")
-    match rows(answer.document(_WHAT), what=_WHAT):
+    page = answer.document(_WHAT)
+    session.next_link(page, what=_WHAT)  # there is one tenant: only to refuse a page with a foreign link
+    match rows(page, what=_WHAT):
         case [{"id": str(key), "verifiedDomains": [*domains]} as row]:
             name = row.get("displayName")
         case _:
@@ -53,22 +63,15 @@ async def read_invites_from(session: ReadSession) -> tuple[InvitesFrom | None, t
 
     Source: https://learn.microsoft.com/graph/api/authorizationpolicy-get
     """
-    answer = await session.get(requests.authorization_policy, what=_POLICY)
-    if answer.status == 403:
-        return None, (
-            NotChecked(
-                check="invitation policy",
-                permission="Policy.Read.All",
-                essential=False,
-                reason="the application may not read it; if invitations are closed, apply finds out",
-            ),
-        )
-    if answer.status != 200:
-        raise unexpected(_POLICY, f"came with status {answer.status}")
+    answer = await session.try_get(requests.authorization_policy, what=_POLICY)
+    if isinstance(answer, Unread):
+        return None, (_INVITES.not_made(answer),)
+    said = answer.document(_POLICY).get("allowInvitesFrom")
     try:
-        return InvitesFrom(str(answer.document(_POLICY).get("allowInvitesFrom"))), ()
+        return InvitesFrom(str(said)), ()
     except ValueError:
-        raise unexpected(_POLICY, "names nobody known who may invite") from None
+        # Graph may add to its enumerations, and does so without notice.
+        return None, (_INVITES.not_made(Unread(reason="the directory names nobody known who may invite")),)
 
 
 def caller_of(session: ReadSession) -> Caller:

@@ -1,8 +1,6 @@
 """Observing a tenant whose answers a test writes by hand: pages, odd rows, missing permissions."""
 
-import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,15 +8,12 @@ import jwt
 import pytest
 
 from reconciler.errors import AccessDenied, UnexpectedAnswer, WrongTenant
-from reconciler.graph.client import Terms
-from reconciler.graph.observe import GraphReader, open_reader
 from reconciler.model import (
     AddressUse,
     Caller,
     EmailAddress,
     Identity,
     InvitesFrom,
-    Live,
     ObjectId,
     OwnerKind,
     ProxyAddress,
@@ -26,111 +21,23 @@ from reconciler.model import (
 )
 from tests.samples.directory import declared, desired
 from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import TOKEN, Reply, Request, StandIn, Tokens, stand_in
-
-GROUP, OTHER_GROUP, PERSON = guest_id(70), guest_id(71), guest_id(80)
-FORBIDDEN = Reply(status=403, body={"error": {"code": "Authorization_RequestDenied", "message": ""}})
-NOT_FOUND = Reply(status=404, body={"error": {"code": "Request_ResourceNotFound", "message": ""}})
-EXPIRED = Reply(status=400, body={"error": {"code": "Directory_ExpiredPageToken", "message": ""}})
-
-Answer = Reply | Callable[[Request], Reply]
-
-
-def user(number: int, **fields: Any) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "id": guest_id(number),
-        "userPrincipalName": f"guest{number}_old.example#EXT#@contoso.onmicrosoft.com",
-        "displayName": f"Guest {number}",
-        "userType": "Guest",
-        "accountEnabled": True,
-        "creationType": "Invitation",
-        "externalUserState": "Accepted",
-        "externalUserStateChangeDateTime": "2026-01-15T09:30:00Z",
-        "mail": f"guest{number}@old.example",
-        "otherMails": [f"guest{number}@old.example"],
-        "proxyAddresses": [f"SMTP:guest{number}@old.example"],
-        "identities": [],
-        "onPremisesSyncEnabled": None,
-    }
-    return {**row, **fields}
-
-
-def rows(*values: object) -> Reply:
-    return Reply(body={"value": list(values)})
-
-
-@dataclass(slots=True)
-class Graph:
-    """A directory made of answers by path; batches are taken apart. What is missing is not found."""
-
-    answers: dict[str, Answer] = field(default_factory=dict)
-    directory: StandIn | None = None
-
-    def __call__(self, request: Request) -> Reply:
-        """Answer a request or, one by one, the items of a batch."""
-        if request.path != "/$batch":
-            return self._one(request)
-        items = [
-            (item["id"], self._one(Request(method="GET", target=item["url"], headers={}, body=b"")))
-            for item in request.json["requests"]
-        ]
-        return Reply(
-            body={
-                "responses": [{"id": key, "status": reply.status, "body": reply.body} for key, reply in items]
-            }
-        )
-
-    def _one(self, request: Request) -> Reply:
-        answer = self.answers.get(request.path, NOT_FOUND)
-        return answer if isinstance(answer, Reply) else answer(request)
-
-    def link(self, path: str) -> str:
-        """Give an absolute link to a path."""
-        assert self.directory is not None
-        return f"{self.directory.root}/v1.0{path}"
-
-    def page(self, path: str, *values: object) -> Reply:
-        """Give a page that is followed by another."""
-        return Reply(body={"value": list(values), "@odata.nextLink": self.link(path)})
-
-    def asked(self, path: str) -> int:
-        """Count the requests to a path, outside batches."""
-        assert self.directory is not None
-        return sum(request.path == path for request in self.directory.requests)
-
-
-def quiet(**answers: Answer) -> Graph:
-    """Make a tenant where nothing stands in the way, with these answers instead; `_` is a slash."""
-    plain: dict[str, Answer] = {
-        "/organization": rows({"id": TENANT, "displayName": "Contoso", "verifiedDomains": []}),
-        "/policies/authorizationPolicy": Reply(body={"allowInvitesFrom": "everyone"}),
-        "/roleManagement/directory/roleAssignments": rows(),
-        "/roleManagement/directory/roleEligibilityScheduleInstances": rows(),
-        "/users": rows(),
-        "/groups": rows(),
-        "/contacts": rows(),
-    }
-    return Graph(answers={**plain, **{name.replace("_", "/"): answer for name, answer in answers.items()}})
-
-
-ASSIGNMENTS = "/roleManagement/directory/roleAssignments"
-ELIGIBILITIES = "/roleManagement/directory/roleEligibilityScheduleInstances"
-POLICY = "/policies/authorizationPolicy"
-
-
-@contextlib.asynccontextmanager
-async def reading(graph: Graph, token: str = TOKEN) -> AsyncIterator[GraphReader]:
-    async with stand_in(graph) as directory:
-        graph.directory = directory
-        async with open_reader(directory.root, Tokens(token), terms=Terms(call_seconds=5)) as reader:
-            yield reader
-
-
-async def observe(graph: Graph, *numbers: int, token: str = TOKEN) -> Live:
-    """Observe a tree that declares these guests as they are."""
-    tree = desired(*(declared(number, f"guest{number}@old.example") for number in numbers))
-    async with reading(graph, token) as reader:
-        return await reader.observe(tree)
+from tests.stand_in import Reply, Request
+from tests.stand_in.tenant import (
+    ASSIGNMENTS,
+    ELIGIBILITIES,
+    EXPIRED,
+    FORBIDDEN,
+    GROUP,
+    OTHER_GROUP,
+    PERSON,
+    POLICY,
+    Graph,
+    observe,
+    quiet,
+    reading,
+    rows,
+    user,
+)
 
 
 async def test_row_becomes_a_guest() -> None:
@@ -161,9 +68,10 @@ async def test_row_becomes_a_guest() -> None:
 
 async def test_row_of_nulls_becomes_a_guest_who_is_none() -> None:
     """Graph leaves out what has no value; what is left is a user who was not invited."""
-    row = {"id": guest_id(1), "userPrincipalName": "mara@contoso.example"}
+    row = {"id": guest_id(1)}
     guest = (await observe(quiet(_users=rows(row)), 1)).guests[guest_id(1)]
     assert (guest.mail, guest.other_mails, guest.state, guest.state_changed_at) == (None, (), None, None)
+    assert guest.user_principal_name is None
     assert guest.account_enabled
     assert not guest.is_b2b
 
@@ -173,7 +81,7 @@ async def test_row_of_nulls_becomes_a_guest_who_is_none() -> None:
     [
         ({"id": "17"}, "without an id"),
         ({"id": None}, "without an id"),
-        ({"userPrincipalName": None}, "userPrincipalName"),
+        ({"userPrincipalName": 7}, "userPrincipalName"),
         ({"displayName": 7}, "displayName"),
         ({"accountEnabled": "yes"}, "accountEnabled"),
         ({"externalUserState": "Hesitating"}, "externalUserState"),
@@ -312,6 +220,15 @@ async def test_user_by_id_must_be_the_one_asked_for() -> None:
         await observe(graph, 1)
 
 
+@pytest.mark.parametrize("path", ["/users", f"/users/{guest_id(1)}"])
+async def test_users_that_may_not_be_read_deny_access(path: str) -> None:
+    """Neither listing nor single users can be done without."""
+    graph = quiet()
+    graph.answers[path] = FORBIDDEN
+    with pytest.raises(AccessDenied, match="may not read users"):
+        await observe(graph, 1)
+
+
 async def test_missing_ids_are_looked_for_among_deleted_users() -> None:
     """An id that is no user may be a deleted one, or none at all."""
     graph = quiet()
@@ -321,10 +238,11 @@ async def test_missing_ids_are_looked_for_among_deleted_users() -> None:
     assert live.guests == {}
 
 
-async def test_unexpected_answer_about_deleted_users_is_an_error() -> None:
-    """What is neither found nor missing nor forbidden is an error."""
+@pytest.mark.parametrize("answer", [Reply(body={"id": guest_id(2)}), Reply(body={}), Reply(body=None)])
+async def test_deleted_user_must_be_the_one_asked_for(answer: Reply) -> None:
+    """An answer about somebody else or nobody is an error."""
     graph = quiet()
-    graph.answers[f"/directory/deletedItems/{guest_id(1)}"] = Reply(status=400)
+    graph.answers[f"/directory/deletedItems/{guest_id(1)}"] = answer
     with pytest.raises(UnexpectedAnswer, match="deleted users"):
         await observe(graph, 1)
 
@@ -380,7 +298,7 @@ async def test_token_with_scopes_speaks_for_a_person() -> None:
 
 
 async def test_invitation_policy_is_read_or_told_to_be_missing() -> None:
-    """The policy is known, forbidden, or of a shape that is an error."""
+    """The policy is known, forbidden, or says what nobody knows; what is no policy at all is an error."""
     closed = quiet()
     closed.answers[POLICY] = Reply(body={"allowInvitesFrom": "none"})
     assert (await observe(closed)).invites_from is InvitesFrom.NONE
@@ -388,10 +306,14 @@ async def test_invitation_policy_is_read_or_told_to_be_missing() -> None:
     live = await observe(closed)
     assert live.invites_from is None
     assert [unread.permission for unread in live.not_checked] == ["Policy.Read.All"]
-    for strange in (Reply(body={"allowInvitesFrom": "friends"}), Reply(body={}), Reply(status=400)):
+    for strange in (Reply(body={"allowInvitesFrom": "friends"}), Reply(body={})):
         closed.answers[POLICY] = strange
-        with pytest.raises(UnexpectedAnswer, match="invitation policy"):
-            await observe(closed)
+        (unread,) = (await observe(closed)).not_checked
+        assert (unread.permission, unread.essential) == (None, False)
+        assert "nobody known" in unread.reason
+    closed.answers[POLICY] = Reply(body=b"<html>")
+    with pytest.raises(UnexpectedAnswer, match="invitation policy"):
+        await observe(closed)
 
 
 def principal(key: ObjectId, kind: str, name: str | None = None) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -12,30 +11,11 @@ from reconciler.errors import AccessDenied, UnexpectedAnswer, Unreachable
 from reconciler.graph import requests
 from reconciler.graph.answers import Answer
 from reconciler.graph.client import ReadSession, Terms, connect
-from reconciler.graph.pacing import Pace
 from reconciler.graph.paging import all_rows
 from reconciler.graph.retrying import Patience
+from reconciler.graph.unread import Unread
 from tests.stand_in import Reply, Request, StandIn, Tokens, stand_in
-
-
-@dataclass(slots=True)
-class Clock:
-    """Time that passes only when somebody waits."""
-
-    waits: list[float] = field(default_factory=list)
-
-    def monotonic(self) -> float:
-        """Give the time that was waited."""
-        return sum(self.waits)
-
-    async def sleep(self, seconds: float) -> None:
-        """Note the pause and go on at once."""
-        self.waits.append(seconds)
-
-    @property
-    def terms(self) -> Terms:
-        """Terms under which retries wait on this clock, and the pace on one of its own."""
-        return Terms(call_seconds=5, patience=Patience(sleep=self.sleep), pace=Pace(clock=Clock()))
+from tests.stand_in.clock import Clock
 
 
 @contextlib.asynccontextmanager
@@ -115,7 +95,53 @@ async def test_endless_throttling_ends_in_an_error() -> None:
     async with reading(lambda _: Reply(status=429, headers={"retry-after": "50"}), clock) as (_, session):
         with pytest.raises(Unreachable, match="about the tenant: it is throttling"):
             await get(session)
-    assert sum(clock.waits) <= Patience().seconds
+    assert 550 <= sum(clock.waits) <= Patience().throttled_seconds
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_failure_is_counted_although_it_says_when_to_come_again(status: int) -> None:
+    """A failing server's Retry-After is heeded, its tries are counted, and it is not waited for for long."""
+    clock = Clock()
+    failing = Reply(status=status, headers={"retry-after": "20"})
+    async with reading(lambda _: failing, clock) as (directory, session):
+        with pytest.raises(Unreachable, match=str(status)):
+            await get(session)
+    assert len(directory.requests) == Patience().tries
+    assert all(20 <= waited < 21 for waited in clock.waits)
+    clock = Clock()
+    failing = Reply(status=status, headers={"retry-after": "500"})
+    async with reading(lambda _: failing, clock) as (directory, session):
+        with pytest.raises(Unreachable):
+            await get(session)
+    assert (len(directory.requests), clock.waits) == (1, [])
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_pause_of_nothing_is_a_second(status: int) -> None:
+    """Retry-After of zero does not make reads come again at once."""
+    clock = Clock()
+    async with reading(
+        in_turn(Reply(status=status, headers={"retry-after": "0"}), Reply(body={})), clock
+    ) as (_, session):
+        await get(session)
+    (waited,) = clock.waits
+    assert 1 <= waited < 2
+
+
+async def test_troubles_are_counted_apart() -> None:
+    """Being throttled for long leaves as many tries for failures as there were."""
+    throttled, failing = Reply(status=429, headers={"retry-after": "100"}), Reply(status=500)
+    most = Patience().tries - 1
+    answers = in_turn(*[throttled] * 4, *[failing] * most, throttled, Reply(body={"a": 1}))
+    async with reading(answers) as (_, session):
+        assert (await get(session)).body == {"a": 1}
+
+
+async def test_throttling_that_tells_no_time_is_waited_out_too() -> None:
+    """A 429 without Retry-After is tried again more often than a failure is."""
+    answers = in_turn(*[Reply(status=429)] * (Patience().tries + 2), Reply(body={"a": 1}))
+    async with reading(answers) as (_, session):
+        assert (await get(session)).body == {"a": 1}
 
 
 async def test_endless_failure_ends_in_an_error_without_the_body() -> None:
@@ -141,7 +167,7 @@ async def test_refused_connection_is_given_up_quickly() -> None:
 
 async def test_silence_is_waited_out_and_then_given_up() -> None:
     """A server that never answers ends in an error that says so."""
-    terms = Terms(call_seconds=0.05, patience=Patience(sleep=Clock().sleep, tries=2))
+    terms = Terms(call_seconds=0.05, patience=Patience(sleep=Clock().sleep, silences=2))
     async with (
         stand_in(lambda _: Reply(broken="silent")) as directory,
         connect(directory.root, Tokens(), terms=terms) as session,
@@ -161,12 +187,26 @@ async def test_refusals_are_answers(status: int) -> None:
     assert len(directory.requests) == 1
 
 
+def page(link: object) -> dict[str, object]:
+    return {"value": [], "@odata.nextLink": link}
+
+
 async def test_link_to_the_next_page_is_followed_as_it_is() -> None:
     """A nextLink is sent byte for byte, whatever it is encoded like."""
     link = "/v1.0/users?$skiptoken=a%2Bb'c&$top=999"
     async with reading(lambda _: Reply(body={"value": []})) as (directory, session):
-        await session.get_url(directory.root + link, what="users")
-    assert directory.requests[0].target == link
+        checked = session.next_link(page(directory.root + link), what="users")
+        assert checked is not None
+        await session.get_url(checked, what="users")
+        assert isinstance(await session.try_url(checked, what="users"), Answer)
+    assert [request.target for request in directory.requests] == [link, link]
+
+
+async def test_last_page_has_no_link() -> None:
+    """Without a link, and with one that is null, a listing has ended."""
+    async with reading(lambda _: Reply()) as (_, session):
+        assert session.next_link({"value": []}, what="users") is None
+        assert session.next_link(page(None), what="users") is None
 
 
 @pytest.mark.parametrize(
@@ -178,16 +218,21 @@ async def test_link_to_the_next_page_is_followed_as_it_is() -> None:
         "//127.0.0.1/v1.0/users",
         "{root}/beta/users",
         "{root}/v1.0/../beta/users",
+        "{root}/v1.0/%2e%2e/beta/users",
+        "{root}/v1.0",
+        "{root}/v1.0users",
+        "{root}/v1.0/users\ud800",
+        "{root}/v1.0/users\n",
         "/v1.0/users",
         "http://[::1/v1.0/users",
         "",
     ],
 )
-async def test_link_that_leads_away_is_refused_before_it_is_followed(link: str) -> None:
-    """A nextLink to another scheme, host, port, user or version is an error; nothing is sent."""
+async def test_link_that_leads_away_is_refused_where_it_stands(link: str) -> None:
+    """A nextLink to another scheme, host, port, user or version is an error, followed or not."""
     async with reading(lambda _: Reply(body={"value": []})) as (directory, session):
         with pytest.raises(UnexpectedAnswer, match="another place"):
-            await session.get_url(link.format(root=directory.root), what="users")
+            session.next_link(page(link.format(root=directory.root)), what="users")
     assert directory.requests == []
 
 
@@ -206,7 +251,6 @@ async def test_pages_are_read_to_the_last_one() -> None:
 @pytest.mark.parametrize(
     ("page", "flaw"),
     [
-        (Reply(status=404), "came with status 404"),
         (Reply(body=[]), "is not a JSON object"),
         (Reply(body=b"{"), "is not a JSON object"),
         (Reply(body={}), "has no list of objects"),
@@ -308,6 +352,111 @@ async def test_batch_that_does_not_fit_its_questions_is_an_error(reply: Reply, f
     async with reading(lambda _: reply) as (_, session):
         with pytest.raises(UnexpectedAnswer, match=flaw):
             await session.batch_get(["/a", "/b"], what="users")
+
+
+async def test_batch_that_can_be_done_without_tells_of_each_item() -> None:
+    """What answered is kept, what was refused or went on failing says so, within a few seconds."""
+    statuses = {"/a": 200, "/b": 404, "/c": 503, "/d": 200}
+    clock = Clock()
+    async with reading(batched(lambda url: {"status": statuses[url], "body": {}}), clock) as (
+        directory,
+        session,
+    ):
+        answers = await session.try_batch(list(statuses), what="users")
+    assert [answer.status for answer in answers] == [200, 404, 503, 200]
+    assert [isinstance(answer, Unread) for answer in answers] == [False, True, True, False]
+    assert len(directory.requests) == 3
+    assert sum(clock.waits) < 5
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "told"),
+    [
+        (Reply(status=400, body=b"<html>"), 400, "answered with status 400"),
+        (Reply(status=404), 404, "answered with status 404"),
+        (Reply(status=500), None, "could not be asked: it answered with status 500"),
+        (Reply(status=503, headers={"retry-after": "30"}), None, "status 503"),
+        (Reply(broken="dropped"), None, "could not be asked: the connection broke"),
+    ],
+)
+async def test_refusal_of_what_can_be_done_without_is_a_value(
+    reply: Reply, status: int | None, told: str
+) -> None:
+    """A whole batch, a GET and a further page that do not succeed are told of, and soon."""
+    clock = Clock()
+    async with reading(lambda _: reply, clock) as (directory, session):
+        link = session.next_link(page(f"{directory.root}/v1.0/next"), what="things")
+        assert link is not None
+        batch = await session.try_batch(["/a", "/b"], what="things")
+        assert [(type(answer), answer.status) for answer in batch] == [(Unread, status)] * 2
+        for answer in (
+            *batch,
+            await session.try_get(requests.organization, what="things"),
+            await session.try_url(link, what="things"),
+        ):
+            assert isinstance(answer, Unread)
+            assert told in answer.reason
+    assert sum(clock.waits) < 15
+
+
+async def test_silence_about_what_can_be_done_without_is_waited_for_once() -> None:
+    """A server that does not answer costs one call, not many."""
+    terms = Terms(call_seconds=0.05, patience=Patience(sleep=Clock().sleep))
+    async with (
+        stand_in(lambda _: Reply(broken="silent")) as directory,
+        connect(directory.root, Tokens(), terms=terms) as session,
+    ):
+        answer = await session.try_get(requests.organization, what="things")
+    assert isinstance(answer, Unread)
+    assert "no answer in time" in answer.reason
+    assert len(directory.requests) == 1
+
+
+class NoTokens:
+    """An authority that does not answer."""
+
+    async def token(self, *, claims: str | None = None) -> str:
+        """Give none."""
+        raise Unreachable("no authority", rule="unreachable")
+
+
+async def test_missing_token_is_told_of_what_can_be_done_without() -> None:
+    """When the authority does not answer, that is the reason."""
+    async with (
+        stand_in(lambda _: Reply()) as directory,
+        connect(directory.root, NoTokens(), terms=Clock().terms) as session,
+    ):
+        answer = await session.try_get(requests.organization, what="things")
+    assert isinstance(answer, Unread)
+    assert "no token" in answer.reason
+
+
+async def test_throttling_is_waited_out_for_what_can_be_done_without_too() -> None:
+    """A 429 is no failure: it says when to come again."""
+    throttled = Reply(status=429, headers={"retry-after": "60"})
+    async with reading(in_turn(throttled, throttled, throttled, Reply(body={"a": 1}))) as (_, session):
+        assert isinstance(await session.try_get(requests.organization, what="things"), Answer)
+
+
+async def test_nonsense_is_an_error_about_what_can_be_done_without_too() -> None:
+    """A batch that does not fit its questions and a refused token end the reading, whatever it is about."""
+    async with reading(lambda _: Reply(body={})) as (_, session):
+        with pytest.raises(UnexpectedAnswer):
+            await session.try_batch(["/a"], what="things")
+    async with reading(lambda _: Reply(status=401)) as (_, session):
+        with pytest.raises(AccessDenied):
+            await session.try_batch(["/a"], what="things")
+
+
+@pytest.mark.parametrize("best_effort", [False, True])
+async def test_listing_with_a_page_that_is_refused_is_unread(*, best_effort: bool) -> None:
+    """A part of a listing is never used: one refused page leaves the whole of it unread."""
+    async with reading(lambda _: Reply()) as (directory, session):
+        first = Reply(body={"value": [{"id": 1}], "@odata.nextLink": f"{directory.root}/v1.0/next"})
+        directory.answer = in_turn(first, Reply(status=400))
+        listing = await all_rows(session, await get(session), what="things", best_effort=best_effort)
+        assert isinstance(listing, Unread)
+        assert listing.status == 400
 
 
 async def test_first_error_of_several_batches_is_raised_as_it_is() -> None:

@@ -196,7 +196,8 @@ async def test_real_root_can_be_opened_without_speaking() -> None:
 def test_reading_session_has_no_way_to_write() -> None:
     """The public surface of a reading session is made of reads, that of a writing one of two writes."""
     public = {name for name in vars(ReadSession) if not name.startswith("_")}
-    assert public == {"get", "get_url", "batch_get", "claims", "size_tenant"}
+    reads = {"get", "get_url", "batch_get", "try_get", "try_url", "try_batch"}
+    assert public == reads | {"next_link", "claims", "size_tenant"}
     assert {name for name in vars(WriteSession) if not name.startswith("_")} == {"update_user", "invite"}
 
 

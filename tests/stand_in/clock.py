@@ -1,0 +1,27 @@
+"""Time that a test lets pass."""
+
+from dataclasses import dataclass, field
+
+from reconciler.graph.client import Terms
+from reconciler.graph.pacing import Pace
+from reconciler.graph.retrying import Patience
+
+
+@dataclass(slots=True)
+class Clock:
+    """Time that passes only when somebody waits."""
+
+    waits: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        """Give the time that was waited."""
+        return sum(self.waits)
+
+    async def sleep(self, seconds: float) -> None:
+        """Note the pause and go on at once."""
+        self.waits.append(seconds)
+
+    @property
+    def terms(self) -> Terms:
+        """Terms under which retries wait on this clock, and the pace on one of its own."""
+        return Terms(call_seconds=5, patience=Patience(sleep=self.sleep), pace=Pace(clock=Clock()))

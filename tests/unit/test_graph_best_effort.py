@@ -1,0 +1,259 @@
+"""What happens to a plan when a check cannot be made: it is told, and nothing else stops."""
+
+from collections.abc import Callable
+
+import pytest
+
+from reconciler.errors import AccessDenied, UnexpectedAnswer, Unreachable
+from reconciler.model import AddressUse, EmailAddress, Live, ObjectId, OwnerKind
+from tests.samples.directory import declared, desired
+from tests.samples.plans import guest_id
+from tests.stand_in import Reply, Request
+from tests.stand_in.clock import Clock
+from tests.stand_in.tenant import (
+    ASSIGNMENTS,
+    ELIGIBILITIES,
+    FORBIDDEN,
+    GROUP,
+    NOT_FOUND,
+    PERSON,
+    POLICY,
+    Graph,
+    observe,
+    quiet,
+    reading,
+    rows,
+    user,
+)
+
+NEW = "ana@new.example"
+LICENCE = Reply(status=400, body={"error": {"code": "AadPremiumLicenseRequired", "message": ""}})
+
+HOPELESS = [
+    Reply(status=400),
+    NOT_FOUND,
+    Reply(status=404, body=b"<html>not here</html>"),
+    Reply(status=405),
+    Reply(status=500),
+    Reply(status=501),
+    Reply(status=503, headers={"Retry-After": "0"}),
+]
+"""Answers, other than for a missing permission, that another try will not make better."""
+
+
+def in_parts(answer: Reply) -> Reply:
+    """Give an answer as an item of a batch can hold it: as JSON."""
+    return Reply(status=answer.status, headers=answer.headers, body=None) if answer.body else answer
+
+
+async def moving(graph: Graph, *, clock: Clock | None = None) -> Live:
+    """Observe a tree in which the first guest gets a new address."""
+    async with reading(graph, clock=clock) as reader:
+        return await reader.observe(desired(declared(1, NEW)))
+
+
+def not_checked(live: Live) -> list[tuple[str, str | None, bool]]:
+    return [(unread.check, unread.permission, unread.essential) for unread in live.not_checked]
+
+
+@pytest.mark.parametrize("answer", HOPELESS)
+async def test_endpoints_nobody_serves_are_remarked(answer: Reply) -> None:
+    """A tenant that answers nothing but the essential still gives a plan, without long waits."""
+    clock = Clock()
+    graph = quiet(_users=rows(user(1)), _groups=in_parts(answer), _contacts=in_parts(answer))
+    graph.answers[POLICY] = graph.answers[ELIGIBILITIES] = answer
+    live = await moving(graph, clock=clock)
+    assert not_checked(live) == [
+        ("addresses of contacts", None, False),
+        ("addresses of groups", None, False),
+        ("eligible role assignments", None, False),
+        ("invitation policy", None, False),
+    ]
+    assert all(str(answer.status) in unread.reason for unread in live.not_checked)
+    assert set(live.owners) == {EmailAddress(NEW)}
+    assert sum(clock.waits) < 15
+
+
+@pytest.mark.parametrize("answer", HOPELESS)
+async def test_check_before_an_invitation_does_without_contacts_and_groups(answer: Reply) -> None:
+    """Who holds an address is told by users, when groups and contacts do not answer."""
+    graph = quiet(_users=rows(user(2, mail=NEW)), _groups=in_parts(answer), _contacts=in_parts(answer))
+    async with reading(graph) as reader:
+        (owner,) = (await reader.read_owners([EmailAddress(NEW)]))[EmailAddress(NEW)]
+    assert (owner.id, owner.kind, owner.use) == (guest_id(2), OwnerKind.GUEST, AddressUse.MAIL)
+
+
+async def test_users_that_do_not_answer_are_not_done_without() -> None:
+    """Users' addresses that fail end the reading; refused ones leave a plan incomplete, never a re-check."""
+    graph = quiet()
+    graph.answers["/users"] = failing_filters(Reply(status=503))
+    with pytest.raises(Unreachable):
+        await moving(graph)
+    for status, error in ((400, UnexpectedAnswer), (501, UnexpectedAnswer), (403, AccessDenied)):
+        graph.answers["/users"] = failing_filters(Reply(status=status))
+        live = await moving(graph)
+        permission = "User.Read.All" if status == 403 else None
+        assert not_checked(live) == [("addresses of users", permission, True)]
+        async with reading(graph) as reader:
+            with pytest.raises(error):
+                await reader.read_owners([EmailAddress(NEW)])
+
+
+def failing_filters(reply: Reply) -> Callable[[Request], Reply]:
+    """List guests, and answer every other question about users with this."""
+    return lambda request: rows(user(1)) if "userType" in request.query["$filter"] else reply
+
+
+async def test_places_that_answer_nothing_are_not_asked_again_and_again() -> None:
+    """Of many addresses a first few show that contacts cannot be read; groups are asked about all."""
+    asked: dict[str, int] = {"/groups": 0, "/contacts": 0}
+
+    def counted(reply: Reply) -> Callable[[Request], Reply]:
+        def answer(request: Request) -> Reply:
+            asked[request.path] += 1
+            return reply
+
+        return answer
+
+    numbers = range(1, 31)
+    graph = quiet(_users=rows(*map(user, numbers)), _groups=counted(rows()), _contacts=counted(FORBIDDEN))
+    async with reading(graph) as reader:
+        live = await reader.observe(
+            desired(*(declared(number, f"new{number}@new.example") for number in numbers))
+        )
+    assert asked["/groups"] == 3 * 30
+    assert asked["/contacts"] < 20
+    assert not_checked(live) == [("addresses of contacts", "OrgContact.Read.All", False)]
+
+
+async def test_contact_that_cannot_be_looked_up_does_not_hide_the_others() -> None:
+    """One refused question is remarked; the others are answered."""
+    graph = quiet(_users=rows(user(1)))
+    graph.answers["/contacts"] = lambda request: (
+        rows({"id": PERSON, "mail": NEW})
+        if request.query["$filter"].startswith("mail")
+        else Reply(status=400)
+    )
+    live = await moving(graph)
+    assert [owner.id for owner in live.owners[EmailAddress(NEW)]] == [PERSON]
+    assert not_checked(live) == [("addresses of contacts", None, False)]
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 500, 501])
+async def test_deleted_users_that_cannot_be_looked_at_are_just_not_found(status: int) -> None:
+    """An id that is no user is not found, with a remark, when deleted users do not answer."""
+    graph = quiet(_users=rows(user(1)))
+    graph.answers[f"/directory/deletedItems/{guest_id(2)}"] = Reply(status=status)
+    graph.answers[f"/directory/deletedItems/{guest_id(3)}"] = Reply(body={"id": guest_id(3)})
+    live = await observe(graph, 1, 2, 3)
+    assert set(live.guests) == {guest_id(1)}
+    assert live.deleted == {guest_id(3)}
+    permission = "User.Read.All" if status == 403 else None
+    assert not_checked(live) == [("deleted users", permission, False)]
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 501])
+async def test_roles_that_are_not_served_make_a_plan_incomplete(status: int) -> None:
+    """A plan without knowledge of roles is of use: it says that it is incomplete."""
+    graph = quiet(_users=rows(user(1)))
+    graph.answers[ASSIGNMENTS] = Reply(status=status)
+    assert not_checked(await observe(graph, 1)) == [("role assignments", None, True)]
+
+
+async def test_roles_that_fail_are_no_plan() -> None:
+    """What is essential and may pass is worth another run."""
+    graph = quiet(_users=rows(user(1)))
+    graph.answers[ASSIGNMENTS] = Reply(status=503)
+    with pytest.raises(Unreachable):
+        await observe(graph, 1)
+
+
+async def test_licence_is_named_where_it_is_missing() -> None:
+    """Eligibility that needs a licence says so rather than a status."""
+    graph = quiet(_users=rows(user(1)))
+    graph.answers[ELIGIBILITIES] = LICENCE
+    (unread,) = (await observe(graph, 1)).not_checked
+    assert "licence" in unread.reason
+    assert "400" not in unread.reason
+
+
+def holding(key: ObjectId, kind: str | None) -> dict[str, object]:
+    shown = {"id": key} if kind is None else {"id": key, "@odata.type": f"#microsoft.graph.{kind}"}
+    return {"principalId": key, "principal": shown}
+
+
+async def test_principal_without_a_type_is_asked_for_as_a_group() -> None:
+    """A principal that does not say what it is may be a group."""
+    graph = quiet(_users=rows(user(1)))
+    graph.answers[ASSIGNMENTS] = rows(holding(GROUP, None), holding(PERSON, None))
+    graph.answers[f"/groups/{GROUP}/transitiveMembers"] = rows({"id": guest_id(1)})
+    live = await observe(graph, 1)
+    assert set(live.role_holders) == {guest_id(1)}
+    assert live.not_checked == ()
+
+
+@pytest.mark.parametrize("status", [400, 404, 501])
+async def test_group_whose_members_are_not_served_makes_a_plan_incomplete(status: int) -> None:
+    """A group that holds a role and shows no members is told; one that is only eligible is a remark."""
+    graph = quiet(_users=rows(user(1)))
+    graph.answers[ASSIGNMENTS] = rows(holding(GROUP, "group"))
+    graph.answers[f"/groups/{GROUP}/transitiveMembers"] = Reply(status=status)
+    assert not_checked(await observe(graph, 1)) == [("members of groups that hold a role", None, True)]
+    graph.answers[ELIGIBILITIES], graph.answers[ASSIGNMENTS] = graph.answers[ASSIGNMENTS], rows()
+    assert not_checked(await observe(graph, 1)) == [
+        ("members of groups that are eligible for a role", None, False)
+    ]
+
+
+async def test_group_described_once_is_known_wherever_it_stands() -> None:
+    """A group that assignments describe and eligibility does not is a group."""
+    graph = quiet(_users=rows(user(1)))
+    graph.answers[ASSIGNMENTS] = rows(holding(GROUP, "group"))
+    graph.answers[ELIGIBILITIES] = rows(holding(GROUP, None))
+    (unread,) = (await observe(graph, 1)).not_checked
+    assert unread.essential
+
+
+async def test_members_of_eligible_groups_that_fail_are_a_remark() -> None:
+    """A failure on a later page of what can be done without ends no plan."""
+    graph = quiet(_users=rows(user(1)))
+    graph.answers[ELIGIBILITIES] = rows(holding(GROUP, "group"))
+    graph.answers[f"/groups/{GROUP}/transitiveMembers"] = lambda _: graph.page("/next", {"id": guest_id(1)})
+    graph.answers["/next"] = Reply(status=500)
+    live = await observe(graph, 1)
+    assert live.role_holders == {}
+    assert not_checked(live) == [("members of groups that are eligible for a role", None, False)]
+
+
+FOREIGN = Reply(body={"value": [], "@odata.nextLink": "https://evil.example/v1.0/users"})
+MALFORMED = Reply(body={"value": [], "@odata.nextLink": 7})
+
+
+@pytest.mark.parametrize("page", [FOREIGN, MALFORMED])
+@pytest.mark.parametrize(
+    "path", ["/organization", "/users", "/groups", "/contacts", ASSIGNMENTS, ELIGIBILITIES]
+)
+async def test_link_that_leads_away_is_an_error_wherever_it_stands(path: str, page: Reply) -> None:
+    """A page with such a link is not used, be it essential or not, and be the link followed or not."""
+    graph = quiet(_users=rows(user(1)))
+    graph.answers[path] = page
+    with pytest.raises(UnexpectedAnswer, match="next page"):
+        await moving(graph)
+
+
+async def test_link_that_leads_away_is_an_error_about_members() -> None:
+    """Members of a group that is merely eligible are no exception."""
+    graph = quiet(_users=rows(user(1)))
+    graph.answers[ELIGIBILITIES] = rows(holding(GROUP, "group"))
+    graph.answers[f"/groups/{GROUP}/transitiveMembers"] = FOREIGN
+    with pytest.raises(UnexpectedAnswer, match="another place"):
+        await observe(graph, 1)
+
+
+@pytest.mark.parametrize("path", [POLICY, ASSIGNMENTS, ELIGIBILITIES, "/organization", "/users"])
+async def test_success_that_is_no_json_is_an_error(path: str) -> None:
+    """A 200 that cannot be read is nonsense, whatever it is about."""
+    graph = quiet(_users=rows(user(1)))
+    graph.answers[path] = Reply(body=b'{"value": [')
+    with pytest.raises(UnexpectedAnswer):
+        await observe(graph, 1)
