@@ -118,12 +118,17 @@ def i5_one_reset_under_one_plan(evidence: Evidence) -> Iterator[str]:
 
 
 def i6_one_repetition_at_most(evidence: Evidence) -> Iterator[str]:
-    """I6: who was pending before is reset once more at most, and under a plan the report says so."""
+    """I6: who was pending before is reset once more at most, and under a plan the report says so.
+
+    Nobody can report what nothing shows: where the reset is the first write and leaves the time alone,
+    a guest after it looks like one before it.
+    """
     for case in cases():
         count = evidence.resets(case.id)
         if case.pending and count > 2:
             yield f"I6 {_name(case)}: {count} resets"
-        if case.pending and count == 2 and evidence.same_plan:
+        moved = evidence.after[case.id].state_changed_at != evidence.before[case.id].state_changed_at
+        if case.pending and count == 2 and evidence.same_plan and (moved or case.leaves_trace):
             results = {
                 action["result"]
                 for report in evidence.reports

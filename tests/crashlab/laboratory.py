@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
 from tests.crashlab.invariants import Evidence, violations
 from tests.crashlab.nursery import Nursery, RunningCommand
-from tests.crashlab.scenario import REFUSAL, seed, write_tree
+from tests.crashlab.scenario import REFUSAL, cases, seed, write_tree
 
 _ONE_RUN = 120.0
 
@@ -109,6 +110,29 @@ class Laboratory:
         self._finish_run(self._start(way))
         evidence = self._evidence(before, same_plan=False)
         return tuple(found for found in violations(evidence) if not found.startswith(("I5", "I6")))
+
+    def interrupt(self, boundary: Boundary) -> tuple[int, float]:
+        """Send SIGTERM while one request is held; gives the exit code and the seconds until the end."""
+        self._begin()
+        pause = {"on": "any", "at": boundary.request, "where": boundary.where, "do": "pause"}
+        self.control.go_wrong({"rules": [REFUSAL, pause]})
+        command = self._start(boundary.way)
+        assert self._wait_for_pause(command), "the run ended before that many requests"
+        command.interrupt()
+        sent = time.monotonic()
+        self.control.resume()
+        self._finish_run(command)
+        return self._exit_codes[-1], time.monotonic() - sent
+
+    def half_done(self) -> list[str]:
+        """Name the guests who were reset and whose `mail` was not written."""
+        declared = {case.id: case for case in cases()}
+        reset = {write.id for write in self.control.history() if write.operation == "reset"}
+        return [
+            guest.id
+            for guest in self.control.truth().values()
+            if guest.id in reset and guest.mail != declared[guest.id].email
+        ]
 
     def refused_run(self) -> int:
         """Run an apply that is expected to be refused; gives its exit code."""

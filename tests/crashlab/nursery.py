@@ -99,6 +99,10 @@ class RunningCommand:
             time.sleep(_STEP)
         return code
 
+    def interrupt(self) -> None:
+        """Ask it to end, as CI does before it kills."""
+        os.kill(self.pid, signal.SIGTERM)
+
     def kill(self) -> None:
         """Kill it as a machine that is switched off would."""
         os.kill(self.pid, signal.SIGKILL)

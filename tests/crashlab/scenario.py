@@ -43,6 +43,9 @@ class Case:
     pending: bool = False
     """Whether they were pending before, so that nothing shows a reset."""
 
+    leaves_trace: bool = True
+    """Whether something is written before the reset, so that a later run sees that one has been here."""
+
     fails: bool = False
     """Whether Graph refuses every write to them."""
 
@@ -123,6 +126,7 @@ def cases() -> Sequence[Case]:
             email=old(12),
             ends_with=(old(12),),
             pending=True,
+            leaves_trace=False,
             seed={"state": PENDING, "otherMails": [old(12), "lost@old.example"]},
             entry={"alternateEmails": []},
         ),

@@ -8,6 +8,9 @@ import pytest
 from tests.crashlab.laboratory import Boundary, Laboratory, Way, Where, laboratory
 from tests.crashlab.nursery import Nursery
 
+GRACE_OF_CI = 10.0
+"""Seconds between the signal and the kill: a promise of the product, not a measurement."""
+
 
 @pytest.fixture(scope="module")
 def nursery() -> Iterator[Nursery]:
@@ -52,6 +55,16 @@ def test_a_killed_run_is_healed_where_nothing_shows(silent_lab: Laboratory, way:
 def test_two_applies_at_the_same_time_end_in_the_desired_state(lab: Laboratory, way: Way) -> None:
     """Two jobs over the same tenant do not leave anybody half done (I10)."""
     assert lab.together(way) == ()
+
+
+@pytest.mark.parametrize(("request_number", "where"), [(33, "after"), (58, "after"), (70, "before")])
+def test_an_interrupted_run_leaves_nobody_half_done(lab: Laboratory, request_number: int, where: str) -> None:
+    """Between the signal and the kill everybody who was reset gets `mail`, and the report is written."""
+    boundary = Boundary(request=request_number, where=Where(where), way=Way.NO_PLAN)
+    code, seconds = lab.interrupt(boundary)
+    assert code == 130
+    assert seconds < GRACE_OF_CI
+    assert lab.half_done() == []
 
 
 def test_a_refused_run_writes_nothing(lab: Laboratory) -> None:
