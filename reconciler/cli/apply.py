@@ -131,7 +131,6 @@ def command(
 
     Asks on a terminal. Without one, --plan or --auto-approve is needed.
 
-    \b
     Exit codes: 0 everything done; 2 no consent, or a file that cannot be used; 3 the desired state
     is invalid; 5 refused as a whole, nothing written; 6 the directory cannot be used, nothing
     written; 7 not everything was done; 130 interrupted, what was in flight was finished.

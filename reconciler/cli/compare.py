@@ -44,7 +44,6 @@ def command(*, fresh: Path, approved: tuple[Path, ...], format_: str, detailed_e
     PLAN is the fresh plan of the whole tree. The directory is not asked, so a guest who changes
     until apply reads them may still turn out stale.
 
-    \b
     Exit codes: 0 compared; 2 wrong usage; 4 see the option; 5 a file is no plan, is partial, or is for
     another tenant.
     """

@@ -53,7 +53,6 @@ def command() -> int:
     A sample tenant with four guests whose sign-in has to change, served by the embedded emulator;
     nothing outside that folder is read or written.
 
-    \b
     Exit codes: 0 the story ended as it should, 7 it did not.
     """
     with tempfile.TemporaryDirectory(prefix="reconciler-demo-") as temporary:

@@ -66,7 +66,6 @@ def command(
     `emulator` opens everything; docs/emulator.md describes the seed, the faults
     and the control surface.
 
-    \b
     Exit codes: 0 stopped by SIGINT or SIGTERM; 2 the port or the state cannot be used; 3 the seed
     or the faults are invalid.
     """

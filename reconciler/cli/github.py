@@ -65,7 +65,6 @@ def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
 
     Without the file, the comment says that no plan could be made.
 
-    \b
     Exit codes: 0 written; 2 no pull request, or the environment is incomplete; 5 the file is no plan;
     6 GitHub cannot be used.
     """
@@ -107,7 +106,6 @@ def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
     named and approves nothing. A run by hand is approved on its own plan. The step's output `work`
     is true when anything would run.
 
-    \b
     Exit codes: 0 collected; 2 the environment is incomplete, or DIR exists; 5 the file is no plan;
     6 GitHub cannot be used.
     """
@@ -161,7 +159,6 @@ def report(desired: Path, *, approved: Path, report_file: Path) -> int:
 
     When apply has not run, only a pull request whose changes wait, or that approved nothing, is told.
 
-    \b
     Exit codes: 0 written; 2 the environment is incomplete; 5 a file cannot be used; 6 GitHub cannot
     be used.
     """
@@ -191,7 +188,6 @@ def report(desired: Path, *, approved: Path, report_file: Path) -> int:
 def drift(desired: Path, *, plan_file: Path) -> int:
     """Open the issue about drift, write it anew, or close it when the plan shows no change.
 
-    \b
     Exit codes: 0 done; 2 the environment is incomplete; 5 the file is no plan; 6 GitHub cannot be used.
     """
     run = read_run(os.environ)

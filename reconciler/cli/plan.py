@@ -76,7 +76,6 @@ def command(
 
     Sends nothing but GET requests.
 
-    \b
     Exit codes: 0 planned, whatever it says; 2 a revision that cannot be read; 3 the desired state is
     invalid; 4 see the options; 5 the live tenant is another one; 6 the directory cannot be read.
     """

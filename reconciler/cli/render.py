@@ -34,7 +34,6 @@ _ELSEWHERE = "the document this was made from"
 def command(desired: Path, *, file: Path, format_: str) -> int:
     """Show what plan --out or apply --report has written, without asking the directory.
 
-    \b
     Exit codes: 0 shown; 2 a form that this document does not have; 5 the file is neither a plan nor a
     report.
     """

@@ -36,7 +36,6 @@ on a branch here, and the plan will follow.
 def command(desired: Path, *, format_: str) -> int:
     """Check the desired tree offline: every problem with its file, line, column and remedy.
 
-    \b
     Exit codes: 0 valid, 3 invalid.
     """
     problems: tuple[Problem, ...] = ()
