@@ -73,7 +73,8 @@ def settled(approval: Approval) -> tuple[Change, ...]:
 def _line(change: Change) -> str:
     before, after = wording.from_to(change)
     name = change.display_name or wording.NO_NAME
-    return f"{change.id} {name}: {wording.KINDS[change.kind]}, from {before} to {after}"
+    moved = f"with {before}" if after == wording.SAME else f"from {before} to {after}"
+    return f"{change.id} {name}: {wording.KINDS[change.kind]}, {moved}"
 
 
 def _table(title: str, changes: Sequence[Change]) -> Table:

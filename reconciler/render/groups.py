@@ -59,7 +59,8 @@ def headline(plan: Plan) -> str:
         return f"Nothing to change: {of(plan.summary.unchanged, 'declared guest')} and the tenant agree."
     parts = [f"{of(len(ours.changes), 'guest')} to change"]
     if locked := sum(1 for change in ours.changes if locks_out(change)):
-        parts.append(f"{locked} of them cannot sign in until they redeem")
+        who = "who" if len(ours.changes) == 1 else f"{locked} of them"
+        parts.append(f"{who} cannot sign in until they redeem")
     if ours.blocked:
         parts.append(f"{len(ours.blocked)} blocked")
     said = ", ".join(parts) if ours else "Nothing to change here"

@@ -187,8 +187,7 @@ def _outcomes(outcome: Outcome, ended: Sequence[GuestOutcome]) -> Table:
 
 def _happened(one: GuestOutcome) -> str:
     parts = [f"{markdown_cell(one.rule)}: {_sentence(one.message)}" if one.rule else _sentence(one.message)]
-    if one.outcome not in wording.NO_CARE:
-        parts += [_sentence(wording.record(record)) for record in one.actions]
+    parts += [_sentence(record) for record in wording.records(one)]
     return "<br>".join(part for part in parts if part)
 
 

@@ -145,9 +145,8 @@ def _outcome(page: Page, one: GuestOutcome) -> None:
     page.write(f"{one.id} {one.display_name or wording.NO_NAME}", indent=4)
     if one.message:
         page.write(f"{one.rule}: {one.message}" if one.rule else one.message, indent=6)
-    if one.outcome not in wording.NO_CARE:
-        for record in one.actions:
-            page.write(wording.record(record), indent=6, style=QUIET)
+    for record in wording.records(one):
+        page.write(record, indent=6, style=QUIET)
 
 
 def _notes(page: Page, title: str, notes: tuple[Note, ...], *, style: Style) -> None:

@@ -12,10 +12,12 @@ from typing import Final, assert_never
 from reconciler.model import (
     Action,
     ActionRecord,
+    ActionResult,
     AddOtherMail,
     Change,
     ChangeKind,
     Cloud,
+    GuestOutcome,
     Note,
     Outcome,
     Plan,
@@ -30,6 +32,9 @@ from reconciler.model import (
 EMULATOR: Final = "EMULATOR: nothing here is about a Microsoft tenant."
 
 NO_NAME: Final = "(no name)"
+
+SAME: Final = "(the same)"
+"""What a guest gets who keeps the address and redeems it again."""
 
 MANY: Final = 20
 """From this many changes on, `USUAL` is said once instead of for each."""
@@ -50,7 +55,7 @@ OUTCOMES: Final = {
     Outcome.FAILED: "Put the cause right and run apply again; the next plan still shows this change.",
     Outcome.UNVERIFIED: "Plan again in a few minutes: an empty plan means that it arrived.",
     Outcome.STALE: "Somebody changed this guest since the plan was made: have a new plan reviewed.",
-    Outcome.NOT_ATTEMPTED: "Nothing was written: run apply again.",
+    Outcome.NOT_ATTEMPTED: "Nothing was written: run apply again, once what ended the run is put right.",
     Outcome.NOT_APPROVED: "Nothing was written: have this change reviewed in a plan of its own.",
     Outcome.BLOCKED: "Nothing was written: remove what blocks it, or the entry.",
     Outcome.ALREADY_APPLIED: "Nothing to do: an earlier run had done it.",
@@ -110,7 +115,7 @@ def from_to(change: Change) -> tuple[str, str]:
     field = next((one for one in change.fields if one.field == wanted), None)
     if field is not None:
         return _listed(field.before), _listed(field.after)
-    return _listed(None if change.precondition.mail is None else change.precondition.mail.text), "(the same)"
+    return _listed(None if change.precondition.mail is None else change.precondition.mail.text), SAME
 
 
 def action(one: Action) -> str:
@@ -128,10 +133,21 @@ def action(one: Action) -> str:
             assert_never(one)
 
 
+def records(outcome: GuestOutcome) -> tuple[str, ...]:
+    """Say how the actions of a guest ended; of one who needs nobody's care, only what was sent twice."""
+    return tuple(
+        record(one)
+        for one in outcome.actions
+        if outcome.outcome not in NO_CARE or one.result is ActionResult.REPEATED
+    )
+
+
 def record(one: ActionRecord) -> str:
     """Say how an action ended, with the number Microsoft's support asks for."""
     request = f", request {one.request_id}" if one.request_id else ""
-    return f"{one.action}: {one.result.value}{request}"
+    twice = one.result is ActionResult.REPEATED and one.action == ResetRedemption.__name__
+    ended = "repeated, so only the last link works" if twice else one.result.value
+    return f"{one.action}: {ended}{request}"
 
 
 def risk(change: Change) -> int:

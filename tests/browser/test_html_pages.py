@@ -102,7 +102,7 @@ def test_the_page_follows_the_colour_scheme(load: Page, dark: bool) -> None:  # 
     assert abs(paper - ink) > 3 * 128
 
 
-@pytest.mark.parametrize("width", [320, 800, 1280])
+@pytest.mark.parametrize("width", [320, 800, 1000, 1160, 1280])
 def test_nothing_runs_off_the_side(load: Page, tmp_path: Path, width: int) -> None:
     """No window is too narrow: long names and addresses are broken, and nobody has to scroll sideways."""
     load.show(width=width)

@@ -3,8 +3,17 @@ import re
 
 import pytest
 
-from reconciler.model import Change, Cloud, Note, Outcome, Problem, RedemptionState
-from reconciler.render import text
+from reconciler.model import (
+    ActionRecord,
+    ActionResult,
+    Change,
+    Cloud,
+    Note,
+    Outcome,
+    Problem,
+    RedemptionState,
+)
+from reconciler.render import markdown, text
 from tests.samples.plans import (
     LINGERS,
     NOW,
@@ -184,6 +193,29 @@ def test_an_outcome_without_rule_still_shows_its_message() -> None:
         report_of(outcome_of(1, Outcome.APPLIED, message="sent twice", name=None)), width=80, colour=True
     )
     assert "      sent twice" in shown
+
+
+def test_a_second_message_is_told_although_all_went_well() -> None:
+    """Who got two links must be told which one works; a reset that went out once needs no word."""
+    done, repeated = (
+        ActionRecord(action="ResetRedemption", result=result, attempts=2, request_id=None)
+        for result in (ActionResult.DONE, ActionResult.REPEATED)
+    )
+    shown = report_of(
+        outcome_of(1, Outcome.APPLIED, actions=[done]), outcome_of(2, Outcome.APPLIED, actions=[repeated])
+    )
+    said = "ResetRedemption: repeated, so only the last link works"
+    for rendered in (
+        text.report(shown, width=100, colour=False),
+        markdown.report(shown, marker="m", elsewhere=""),
+    ):
+        assert rendered.count(said) == rendered.count("ResetRedemption") == 1
+
+
+def test_one_guest_is_not_one_of_them() -> None:
+    """The headline of the commonest plan is a sentence."""
+    shown = text.plan(plan_of(change_of()), width=100, colour=False)
+    assert "1 guest to change, who cannot sign in until they redeem.\n" in shown
 
 
 def test_problems_are_one_line_each() -> None:
