@@ -6,14 +6,17 @@ is lost by it; `may_be_left` says when that is.
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
+from enum import Enum, auto
 from typing import assert_never
 
+from reconciler.apply.chain import wait_for_address
 from reconciler.apply.policy import LOOKING, Response, Write, treatment
 from reconciler.apply.progress import WaitReason
 from reconciler.apply.resetting import Resetting
 from reconciler.apply.run import Ending, Run
 from reconciler.apply.sending import Sender, with_address
-from reconciler.apply.sight import Redemption, reset_of, shows_result, still_holds
+from reconciler.apply.sight import Redemption, shows_result
 from reconciler.apply.traveller import ResetState, Traveller
 from reconciler.errors import DirectoryError
 from reconciler.guard.approval import Work
@@ -22,6 +25,7 @@ from reconciler.model import (
     Action,
     ActionResult,
     AddOtherMail,
+    ChangeKind,
     Done,
     Failed,
     FailureKind,
@@ -33,9 +37,17 @@ from reconciler.model import (
     RedemptionState,
     ResetRedemption,
     SetOtherMails,
+    action_name,
 )
 
-_CARRIED_OUT = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED})
+
+class _LookAgain(Enum):
+    """The guest was looked at too long ago to be written to."""
+
+    LOOK_AGAIN = auto()
+
+
+_LOOK_AGAIN = _LookAgain.LOOK_AGAIN
 
 
 class Course:
@@ -56,7 +68,7 @@ class Course:
 
     async def go(self) -> Ending:
         """Take the guest through the run."""
-        ending = await self._wait_for_turn()
+        ending = await wait_for_address(self._run, self._planned) if self._planned else None
         if ending is None:
             async with self._run.room():
                 ending = await self._write()
@@ -75,8 +87,8 @@ class Course:
     def broken_off(self) -> Ending:
         """Say what became of a guest whose course was broken off."""
         if self._sender.in_flight:
-            action, attempt = self._sender.in_flight
-            self._traveller.note(action, ActionResult.UNKNOWN, attempts=attempt)
+            action = self._sender.in_flight
+            self._traveller.note(action, ActionResult.UNKNOWN, attempts=self._sender.attempts(action))
         if self._all_written:
             return self._not_read_back()
         if self._traveller.reset is ResetState.NOT_SENT:
@@ -94,36 +106,19 @@ class Course:
             actions=tuple(self._traveller.records),
         )
 
-    async def _wait_for_turn(self) -> Ending | None:
-        first = self._planned.waits_for if self._planned else None
-        reset = reset_of(self._recorded)
-        if first is None or reset is None:
-            return None
-        self._run.progress.waiting(self.id, WaitReason.CHAIN, None)
-        ending = await self._run.ending_of(first)
-        if ending is None or ending.seen is None or ending.outcome not in _CARRIED_OUT:
-            return Ending(
-                outcome=Outcome.NOT_ATTEMPTED,
-                rule="address-in-use",
-                message=f"takes over an address of {first}, whose own change has not been seen carried out: "
-                "apply again when it has",
-            )
-        if still_holds(ending.seen, reset.email):
-            return Ending(
-                outcome=Outcome.NOT_ATTEMPTED,
-                rule="address-in-use",
-                message=f"the address still stands on {first}, most likely in proxyAddresses, which Graph "
-                "lets nobody write: have it removed there, then apply again",
-            )
-        return None
-
     async def _write(self) -> Ending | None:
         self._run.progress.guest_started(self._planned or self._recorded)
+        while True:
+            step = await self._judge_and_write()
+            if step is not _LOOK_AGAIN:
+                return step
+
+    async def _judge_and_write(self) -> Ending | _LookAgain | None:
         try:
             guest = await self._traveller.read()
         except DirectoryError as error:
             return self._traveller.unreadable(error)
-        standing = assess(self._recorded, guest)
+        standing = self._ending_anyway(assess(self._recorded, guest))
         ending = self._judge(standing, guest)
         if ending:
             return ending
@@ -132,18 +127,28 @@ class Course:
             if self._run.closing.is_set() and self._traveller.reset is not ResetState.HAPPENED:
                 return self._traveller.left()
             if isinstance(action, ResetRedemption):
-                ending = await self._reset(action, repeats=standing.repeats)
+                step: Ending | _LookAgain | None = await self._reset(action, repeats=standing.repeats)
             else:
-                ending = await self._patch(action)
-            if ending:
-                return ending
+                step = await self._patch(action)
+            if step:
+                return step
         self._all_written = True
         return None
+
+    def _ending_anyway(self, standing: Standing) -> Standing:
+        """Leave `SetMail` to be done when another run has finished before our own `AddOtherMail`.
+
+        That may have brought back what the other run had just removed.
+        """
+        finished = standing.verdict is Verdict.ALREADY_APPLIED and self._sender.wrote
+        if finished and self._recorded.kind is ChangeKind.CHANGE_EMAIL:
+            return replace(standing, verdict=Verdict.RUN, remaining=self._recorded.actions[-1:])
+        return standing
 
     def _judge(self, standing: Standing, guest: Guest | None) -> Ending | None:
         match standing.verdict:
             case Verdict.STALE:
-                return Ending(outcome=Outcome.STALE, rule="stale", message=standing.message)
+                return self._traveller.stale(standing)
             case Verdict.ALREADY_APPLIED:
                 self._skip_what_is_done(())
                 return Ending(outcome=Outcome.ALREADY_APPLIED, message=standing.message, seen=guest)
@@ -169,50 +174,60 @@ class Course:
         return {type(action): action for action in self._planned.actions} if self._planned else {}
 
     def _skip_what_is_done(self, remaining: tuple[Action, ...]) -> None:
+        noted = {record.action for record in self._traveller.records}
         for action in self._recorded.actions:
-            if action not in remaining:
-                self._traveller.note(action, ActionResult.SKIPPED)
-                if isinstance(action, ResetRedemption):
-                    self._traveller.reset = ResetState.HAPPENED
-                    self._traveller.since = Redemption.planned_from(self._recorded.precondition)
+            if action in remaining or action_name(action) in noted:
+                continue
+            # One of our own whose answer was lost, and which another look has shown to be done.
+            attempts = self._sender.attempts(action)
+            result = ActionResult.DONE if attempts else ActionResult.SKIPPED
+            self._traveller.note(action, result, attempts=attempts)
+            if isinstance(action, ResetRedemption):
+                self._traveller.reset = ResetState.HAPPENED
+                self._traveller.since = Redemption.planned_from(self._recorded.precondition)
 
     async def _reset(self, action: ResetRedemption, *, repeats: bool) -> Ending | None:
         takes_over = self._planned.waits_for if self._planned else None
         resetting = Resetting(self._traveller, action, takes_over=takes_over, repeats=repeats)
         return await resetting.carry_out()
 
-    async def _patch(self, action: Action) -> Ending | None:
-        traveller = self._traveller
+    async def _patch(self, action: Action) -> Ending | _LookAgain | None:
+        traveller, sender = self._traveller, self._sender
         write = Write.COMMIT if traveller.reset is ResetState.HAPPENED else Write.PREPARE
-        attempt = 0
         with ExitStack() as marks:
             while True:
-                attempt += 1
-                answer = await self._sender.send(action, write=write, attempt=attempt, found=traveller.found)
+                answer = await sender.send(
+                    action,
+                    write=write,
+                    found=traveller.found,
+                    still_fits=lambda: not traveller.found_long_ago,
+                )
                 if answer is None:
-                    return traveller.left()
+                    return traveller.left() if self._run.closing.is_set() else _LOOK_AGAIN
                 if isinstance(answer, Done):
                     break
-                if attempt == 1 and write is Write.COMMIT:
+                if sender.attempts(action) == 1 and write is Write.COMMIT:
                     marks.enter_context(self._run.stuck())
-                ending = await self._after(action, answer, write=write, attempt=attempt)
+                ending = await self._after(action, answer, write=write)
                 if ending:
                     return ending
-        traveller.note(action, ActionResult.DONE, attempts=attempt, request_id=answer.request_id)
+        traveller.note(
+            action, ActionResult.DONE, attempts=sender.attempts(action), request_id=answer.request_id
+        )
         if isinstance(action, AddOtherMail):
             traveller.prepared = with_address(traveller.found, action.email)
         if isinstance(action, SetOtherMails):
             traveller.prepared = action.other_mails
         return None
 
-    async def _after(self, action: Action, failed: Failed, *, write: Write, attempt: int) -> Ending | None:
+    async def _after(self, action: Action, failed: Failed, *, write: Write) -> Ending | None:
         rule = treatment(write, failed.kind, patched=False)
         if rule.stops_run:
             self._run.close(Note(rule=failed.rule, message=failed.message))
         elif write is Write.PREPARE and self._run.closing.is_set():
             return self._traveller.left()
         patient = rule.response is Response.SEND_AGAIN and await self._sender.be_patient(
-            rule, failed, tries=attempt
+            rule, failed, tries=self._sender.attempts(action)
         )
         if patient:
             return None
@@ -225,7 +240,7 @@ class Course:
         return self._traveller.failed(
             action,
             failed,
-            attempts=attempt,
+            attempts=self._sender.attempts(action),
             result=ActionResult.UNKNOWN if unknown else ActionResult.FAILED,
             blame=rule.blame,
         )

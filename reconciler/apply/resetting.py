@@ -10,8 +10,9 @@ from typing import assert_never
 
 from reconciler.apply.policy import LOOKING, Blame, Response, Write, treatment
 from reconciler.apply.progress import WaitReason
+from reconciler.apply.rivals import Rivals
 from reconciler.apply.run import Ending
-from reconciler.apply.sight import Redemption, proves_reset, rivals
+from reconciler.apply.sight import Redemption, proves_reset
 from reconciler.apply.traveller import ResetState, Traveller
 from reconciler.errors import DirectoryError
 from reconciler.guard.staleness import Standing, Verdict, assess
@@ -62,11 +63,9 @@ class Resetting:
         self._traveller = traveller
         self._run = traveller.run
         self._reset = reset
-        self._takes_over = takes_over
+        self._rivals = Rivals(traveller, reset.email, takes_over=takes_over)
         self._repeats = repeats
-        self._attempts = 0
         self._lost_answers = 0
-        self._owners_read_at: float | None = None
 
     async def carry_out(self) -> Ending | None:
         """Reset the guest, or find that it has been done; `None` when the change goes on from there."""
@@ -90,7 +89,7 @@ class Resetting:
             ready = await self._settle()
             if ready is not _Ready.SEND:
                 return ready
-            ending = await self._refuse_rivals()
+            ending = await self._rivals.refuse()
             if ending:
                 return ending
             if not self._traveller.found_long_ago:
@@ -143,60 +142,33 @@ class Resetting:
             case Verdict.RUN:
                 return _Ready.SKIP
             case Verdict.STALE:
-                return self._changed_meanwhile(standing) if last else None
+                return traveller.stale(standing) if last else None
             case _ as unknown:
                 assert_never(unknown)
 
     def _reset_is_missing(self, standing: Standing) -> bool:
         return any(isinstance(action, ResetRedemption) for action in standing.remaining)
 
-    async def _refuse_rivals(self) -> Ending | None:
-        """Make sure nobody else holds the new address; reads may still show who has just given it up."""
-        traveller, clock = self._traveller, self._run.clock
-        settings = self._run.settings
-        if traveller.recorded.kind is not ChangeKind.CHANGE_EMAIL:
-            return None
-        started, tries = clock.monotonic(), 0
-        if self._owners_read_at is not None and started - self._owners_read_at < settings.reread_after:
-            return None
-        while True:
-            try:
-                owners = await self._run.reader.read_owners((self._reset.email,))
-            except DirectoryError as error:
-                return traveller.unreadable(error)
-            found = rivals(traveller.id, owners.get(self._reset.email, ()))
-            left = started + settings.see_within - clock.monotonic()
-            if not found:
-                self._owners_read_at = clock.monotonic()
-                return None
-            if left <= 0 or any(rival.id != self._takes_over for rival in found):
-                holders = ", ".join(sorted({f"{rival.kind} {rival.id} ({rival.use})" for rival in found}))
-                return Ending(
-                    outcome=Outcome.FAILED if traveller.sender.wrote else Outcome.NOT_ATTEMPTED,
-                    rule="address-in-use",
-                    message=f"the new address is in use by {holders}: nobody was reset; free it there, or "
-                    "declare another address",
-                    blame=Blame.GUEST,
-                )
-            tries += 1
-            await self._run.wait(traveller.id, WaitReason.REPLICATION, min(LOOKING.after(tries), left))
-
     async def _send(self) -> Ending | None:
         traveller = self._traveller
-        if traveller.since is None:
-            traveller.since = Redemption.of(traveller.found)
-        traveller.reset = ResetState.PERHAPS
-        attempt = self._attempts + 1
         answer = await traveller.sender.send(
-            self._reset, write=Write.RESET, attempt=attempt, found=traveller.found
+            self._reset, write=Write.RESET, found=traveller.found, still_fits=self._still_fits
         )
         if answer is None:
-            return self._closed()
-        self._attempts = attempt
+            return self._withheld()
         if isinstance(answer, Done):
             self._happened(answer)
             return None
         return await self._after(answer)
+
+    def _still_fits(self) -> bool:
+        traveller = self._traveller
+        if traveller.found_long_ago:
+            return False
+        if not self._lost_answers:
+            traveller.since = Redemption.of(traveller.found)
+        traveller.reset = ResetState.PERHAPS
+        return True
 
     async def _after(self, failed: Failed) -> Ending | None:
         traveller = self._traveller
@@ -284,15 +256,13 @@ class Resetting:
             seen=traveller.found,
         )
 
-    def _changed_meanwhile(self, standing: Standing) -> Ending:
-        if not self._traveller.sender.wrote:
-            return Ending(outcome=Outcome.STALE, rule="stale", message=standing.message)
-        return Ending(
-            outcome=Outcome.FAILED,
-            rule="changed-meanwhile",
-            message=f"left before the reset: {standing.message}",
-            blame=Blame.GUEST,
-        )
+    def _withheld(self) -> Ending | None:
+        """Go on after a turn that was not taken: to the end, or to another look at the guest."""
+        if self._run.closing.is_set():
+            return self._closed()
+        if not self._lost_answers:
+            self._traveller.reset = ResetState.NOT_SENT
+        return None
 
     def _closed(self) -> Ending:
         if not self._lost_answers:
@@ -312,6 +282,10 @@ class Resetting:
             result=ActionResult.UNKNOWN if self._lost_answers else ActionResult.FAILED,
             blame=blame,
         )
+
+    @property
+    def _attempts(self) -> int:
+        return self._traveller.sender.attempts(self._reset)
 
     def _patched(self) -> bool:
         """Tell whether this change writes `otherMails` before its reset, now or in an earlier run."""

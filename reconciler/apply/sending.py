@@ -1,6 +1,8 @@
 """Sends the writes of one guest, journals them, and keeps count of the guest's patience."""
 
 import uuid
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -24,6 +26,10 @@ from reconciler.model import (
 )
 
 
+class _NotNowError(Exception):
+    """The turn of a write has come, and it must not be sent."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Sender:
     """The writes of one guest."""
@@ -31,36 +37,51 @@ class Sender:
     run: Run
     guest: ObjectId
 
-    in_flight: tuple[Action, int] | None = None
-    """What is being sent, and for the which time, while the answer is awaited."""
+    in_flight: Action | None = None
+    """What has been sent, while the answer is awaited."""
 
-    wrote: bool = False
-    """Whether anything was sent at all."""
-
+    _attempts: Counter[type[Action]] = field(default_factory=Counter)
     _waited: dict[Patience, float] = field(default_factory=dict)
     _commit_failing_since: float | None = None
 
-    async def send(self, action: Action, *, write: Write, attempt: int, found: Guest) -> WriteAnswer | None:
-        """Send one write; `None` when the run closed before it was sent. The commit is always sent.
+    async def send(
+        self, action: Action, *, write: Write, found: Guest, still_fits: Callable[[], bool]
+    ) -> WriteAnswer | None:
+        """Send one write when its turn comes; `None` when by then the run is closed or it does not fit.
 
-        `found` is the guest as last read: `AddOtherMail` keeps what stands there.
+        `found` is the guest as last read: `AddOtherMail` keeps what stands there. The commit is always
+        sent.
         """
-        run = self.run
-        if run.closing.is_set() and write is not Write.COMMIT:
-            return None
         request = str(uuid.uuid4())
-        recorded = self._journal(action, attempt, request)
-        if not recorded and write is not Write.COMMIT:
+
+        def before_sending() -> None:
+            if write is not Write.COMMIT and (self.run.closing.is_set() or not still_fits()):
+                raise _NotNowError
+            attempt = self.attempts(action) + 1
+            if not self._journal(action, attempt, request) and write is not Write.COMMIT:
+                raise _NotNowError
+            self._attempts[type(action)] = attempt
+            self.in_flight = action
+            self.run.begin(self.guest)
+
+        try:
+            answer = await self._write(action, found, request, before_sending)
+        except _NotNowError:
             return None
-        self.in_flight = (action, attempt)
-        self.wrote = True
-        run.begin(self.guest)
-        answer = await self._write(action, found, request)
         self.in_flight = None
-        self._journal(action, attempt, request, answer)
+        self._journal(action, self.attempts(action), request, answer)
         if isinstance(answer, Done):
-            run.prove()
+            self.run.prove()
         return answer
+
+    def attempts(self, action: Action) -> int:
+        """Tell how often an action has been sent."""
+        return self._attempts[type(action)]
+
+    @property
+    def wrote(self) -> bool:
+        """Whether anything was sent at all."""
+        return bool(self._attempts)
 
     async def be_patient(self, rule: Treatment, failed: Failed, *, tries: int) -> bool:
         """Wait as the rule says before the next try; False when this guest's patience is at an end."""
@@ -92,20 +113,32 @@ class Sender:
         self._waited[patience] = total
         return True
 
-    async def _write(self, action: Action, found: Guest, request: str) -> WriteAnswer:
+    async def _write(
+        self, action: Action, found: Guest, request: str, before_sending: Callable[[], None]
+    ) -> WriteAnswer:
         writer, guest = self.run.writer, self.guest
         match action:
             case AddOtherMail():
                 listed = with_address(found, action.email)
-                return await writer.set_other_mails(guest, listed, client_request_id=request)
+                return await writer.set_other_mails(
+                    guest, listed, client_request_id=request, before_sending=before_sending
+                )
             case SetOtherMails():
-                return await writer.set_other_mails(guest, action.other_mails, client_request_id=request)
+                return await writer.set_other_mails(
+                    guest, action.other_mails, client_request_id=request, before_sending=before_sending
+                )
             case SetMail():
                 return await writer.set_mail(
-                    guest, action.email, action.other_mails, client_request_id=request
+                    guest,
+                    action.email,
+                    action.other_mails,
+                    client_request_id=request,
+                    before_sending=before_sending,
                 )
             case ResetRedemption():
-                return await writer.reset_redemption(guest, action, client_request_id=request)
+                return await writer.reset_redemption(
+                    guest, action, client_request_id=request, before_sending=before_sending
+                )
             case _ as unknown:
                 assert_never(unknown)
 

@@ -8,6 +8,7 @@ from reconciler.apply.run import Ending, Run
 from reconciler.apply.sending import Sender
 from reconciler.apply.sight import Redemption
 from reconciler.errors import AccessDenied, DirectoryError
+from reconciler.guard.staleness import Standing
 from reconciler.model import (
     Action,
     ActionRecord,
@@ -102,6 +103,17 @@ class Traveller:
         if isinstance(error, AccessDenied):
             self.run.close(Note(rule=error.rule, message=error.message))
         return Ending(outcome=Outcome.FAILED, rule=error.rule, message=error.message, blame=Blame.DIRECTORY)
+
+    def stale(self, standing: Standing) -> Ending:
+        """End because the guest is not as approved; when this run has written already, that is a failure."""
+        if not self.sender.wrote:
+            return Ending(outcome=Outcome.STALE, rule="stale", message=standing.message)
+        return Ending(
+            outcome=Outcome.FAILED,
+            rule="changed-meanwhile",
+            message=f"left before the reset: {standing.message}",
+            blame=Blame.GUEST,
+        )
 
     def left(self) -> Ending:
         """End because the run closed before the reset was sent."""

@@ -5,7 +5,7 @@ to send a request that is not a GET; its batches are made of GETs.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NewType
@@ -182,25 +182,42 @@ class ReadSession:
 class WriteSession:
     """Sends the two writes there are, once each: whoever calls decides whether to send again.
 
-    Both raise httpx's transport errors and `TimeoutError` as they are, and what the token source
-    raises; in the latter case nothing was sent.
+    Both raise httpx's transport errors and `TimeoutError` as they are, and what the token source and
+    `before_sending` raise; in the latter cases nothing was sent.
     """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
     async def update_user(
-        self, guest: ObjectId, body: Mapping[str, Any], *, client_request_id: str
+        self,
+        guest: ObjectId,
+        body: Mapping[str, Any],
+        *,
+        client_request_id: str,
+        before_sending: Callable[[], None] | None = None,
     ) -> Answer:
         """PATCH a user with exactly this body."""
         return await self._wire.send(
-            lambda: user_update(guest, body), cost=UPDATE, client_request_id=client_request_id
+            lambda: user_update(guest, body),
+            cost=UPDATE,
+            client_request_id=client_request_id,
+            before_sending=before_sending,
         )
 
-    async def invite(self, body: Mapping[str, Any], *, client_request_id: str) -> Answer:
+    async def invite(
+        self,
+        body: Mapping[str, Any],
+        *,
+        client_request_id: str,
+        before_sending: Callable[[], None] | None = None,
+    ) -> Answer:
         """POST an invitation with exactly this body. Not idempotent."""
         return await self._wire.send(
-            lambda: invitation(body), cost=INVITATION, client_request_id=client_request_id
+            lambda: invitation(body),
+            cost=INVITATION,
+            client_request_id=client_request_id,
+            before_sending=before_sending,
         )
 
 

@@ -1,6 +1,6 @@
 """The three writes, each sent once and each answered by what it means; nothing is decided here."""
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -30,11 +30,16 @@ class GraphWriter:
         self._session = session
 
     async def set_other_mails(
-        self, guest: ObjectId, other_mails: Sequence[EmailAddress], *, client_request_id: str
+        self,
+        guest: ObjectId,
+        other_mails: Sequence[EmailAddress],
+        *,
+        client_request_id: str,
+        before_sending: Callable[[], None] | None = None,
     ) -> WriteAnswer:
         """Replace the whole of `otherMails`."""
         body = {"otherMails": [address.text for address in other_mails]}
-        return await self._update(guest, body, client_request_id)
+        return await self._update(guest, body, client_request_id, before_sending)
 
     async def set_mail(
         self,
@@ -43,24 +48,44 @@ class GraphWriter:
         other_mails: Sequence[EmailAddress],
         *,
         client_request_id: str,
+        before_sending: Callable[[], None] | None = None,
     ) -> WriteAnswer:
         """Replace `mail` and the whole of `otherMails` in one request."""
         body = {"mail": email.text, "otherMails": [address.text for address in other_mails]}
-        return await self._update(guest, body, client_request_id)
+        return await self._update(guest, body, client_request_id, before_sending)
 
     async def reset_redemption(
-        self, guest: ObjectId, reset: ResetRedemption, *, client_request_id: str
+        self,
+        guest: ObjectId,
+        reset: ResetRedemption,
+        *,
+        client_request_id: str,
+        before_sending: Callable[[], None] | None = None,
     ) -> WriteAnswer:
         """Invite the guest anew. Not idempotent: each success kills the link sent before."""
         answer = await _answered(
-            self._session.invite(_invitation(guest, reset), client_request_id=client_request_id)
+            self._session.invite(
+                _invitation(guest, reset),
+                client_request_id=client_request_id,
+                before_sending=before_sending,
+            )
         )
         if isinstance(answer, Failed):
             return answer
         return _reset_done(answer) if 200 <= answer.status < 300 else explain(answer, Write.INVITATION)
 
-    async def _update(self, guest: ObjectId, body: dict[str, Any], client_request_id: str) -> WriteAnswer:
-        answer = await _answered(self._session.update_user(guest, body, client_request_id=client_request_id))
+    async def _update(
+        self,
+        guest: ObjectId,
+        body: dict[str, Any],
+        client_request_id: str,
+        before_sending: Callable[[], None] | None,
+    ) -> WriteAnswer:
+        answer = await _answered(
+            self._session.update_user(
+                guest, body, client_request_id=client_request_id, before_sending=before_sending
+            )
+        )
         if isinstance(answer, Failed):
             return answer
         if answer.status == 204:

@@ -72,17 +72,27 @@ class Wire:
         self._renewal = asyncio.Lock()
         self._refused = self._fresh = self._latest = ""
 
-    async def send(self, build: Build, *, cost: Cost, client_request_id: str | None = None) -> Answer:
+    async def send(
+        self,
+        build: Build,
+        *,
+        cost: Cost,
+        client_request_id: str | None = None,
+        before_sending: Callable[[], None] | None = None,
+    ) -> Answer:
         """Send a request when the pace allows, and give the answer, whatever its status.
 
         A 401 is answered with one fresh token and one more attempt: the first was not carried out.
-        Raises httpx's transport errors and `TimeoutError` as they are, and what the token source
-        raises; in the latter case nothing was sent.
+        `before_sending` is called when quota, connection and token are there. Raises httpx's transport
+        errors and `TimeoutError` as they are, and what the token source and `before_sending` raise; in
+        the latter cases nothing was sent.
         """
         try:
             await self.pace.admit(cost)
             async with self._connections:
                 self._latest = token = await self._tokens.token()
+                if before_sending:
+                    before_sending()
                 response = await self._attempt(build, token, client_request_id)
                 if response.status_code == 401:
                     self._latest = token = await self._renewed(token, response)

@@ -4,7 +4,7 @@ Whoever implements the writer translates every answer of Graph into `Done` or `F
 calls it decides by `FailureKind` alone and never sees a status, a code or a body.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -112,7 +112,11 @@ class DirectoryReader(Protocol):
 
 
 class DirectoryWriter(Protocol):
-    """The three writes there are. None raises for an answer of the directory, whatever it is."""
+    """The three writes there are. None raises for an answer of the directory, whatever it is.
+
+    A write may wait for its turn, minutes when the directory is busy. `before_sending` is called when the
+    turn has come, just before the request goes out. What it raises passes through, and nothing is sent.
+    """
 
     async def set_other_mails(
         self,
@@ -120,6 +124,7 @@ class DirectoryWriter(Protocol):
         other_mails: Sequence[EmailAddress],
         *,
         client_request_id: str,
+        before_sending: Callable[[], None] | None = None,
     ) -> WriteAnswer:
         """Replace the whole of `otherMails`."""
         ...
@@ -131,12 +136,18 @@ class DirectoryWriter(Protocol):
         other_mails: Sequence[EmailAddress],
         *,
         client_request_id: str,
+        before_sending: Callable[[], None] | None = None,
     ) -> WriteAnswer:
         """Replace `mail` and the whole of `otherMails` in one request."""
         ...
 
     async def reset_redemption(
-        self, guest: ObjectId, reset: ResetRedemption, *, client_request_id: str
+        self,
+        guest: ObjectId,
+        reset: ResetRedemption,
+        *,
+        client_request_id: str,
+        before_sending: Callable[[], None] | None = None,
     ) -> WriteAnswer:
         """Invite the guest anew. Not idempotent: each success kills the link sent before."""
         ...

@@ -63,6 +63,8 @@ class Tenant:
         """Seconds until a write shows in who owns an address."""
         self.invitation_lag = 0.0
         """Seconds until a write is known to the invitation service."""
+        self.queues: dict[Kind, float] = {}
+        """Seconds that each write of a kind waits until it is its turn."""
         self.keeps_stale_proxies = True
         self.moves_time_of_pending = True
         self.killed = asyncio.Event()
@@ -153,10 +155,15 @@ class Tenant:
     # The writer
 
     async def set_other_mails(
-        self, guest: ObjectId, other_mails: Sequence[EmailAddress], *, client_request_id: str
+        self,
+        guest: ObjectId,
+        other_mails: Sequence[EmailAddress],
+        *,
+        client_request_id: str,
+        before_sending: Callable[[], None] | None = None,
     ) -> WriteAnswer:
         """Replace the list."""
-        fault = await self._receive(Kind.OTHER_MAILS, guest, *other_mails)
+        fault = await self._take_turn(before_sending, Kind.OTHER_MAILS, guest, *other_mails)
         return await self._write(fault, lambda: self._set_other_mails(guest, other_mails))
 
     async def set_mail(
@@ -166,16 +173,22 @@ class Tenant:
         other_mails: Sequence[EmailAddress],
         *,
         client_request_id: str,
+        before_sending: Callable[[], None] | None = None,
     ) -> WriteAnswer:
         """Replace address and list; proxies follow."""
-        fault = await self._receive(Kind.MAIL, guest, email, *other_mails)
+        fault = await self._take_turn(before_sending, Kind.MAIL, guest, email, *other_mails)
         return await self._write(fault, lambda: self._set_mail(guest, email, other_mails))
 
     async def reset_redemption(
-        self, guest: ObjectId, reset: ResetRedemption, *, client_request_id: str
+        self,
+        guest: ObjectId,
+        reset: ResetRedemption,
+        *,
+        client_request_id: str,
+        before_sending: Callable[[], None] | None = None,
     ) -> WriteAnswer:
         """Reset, if the invitation service knows the address."""
-        fault = await self._receive(Kind.RESET, guest, reset.email)
+        fault = await self._take_turn(before_sending, Kind.RESET, guest, reset.email)
         return await self._write(fault, lambda: self._reset(guest, reset))
 
     # The rules
@@ -266,6 +279,17 @@ class Tenant:
         versions = self.truth[guest].versions
         known = [found for at, found in versions if (self.clock.now() - at).total_seconds() >= lag]
         return (known or [found for _, found in versions[:1]])[-1]
+
+    async def _take_turn(
+        self, before_sending: Callable[[], None] | None, kind: Kind, guest: ObjectId, *sent: EmailAddress
+    ) -> Fault:
+        """Let a write wait for its turn, as a quota does."""
+        queue = self.queues.get(kind, 0.0)
+        if queue:
+            await self.clock.sleep(queue)
+        if before_sending:
+            before_sending()
+        return await self._receive(kind, guest, *sent)
 
     async def _receive(self, kind: Kind, guest: ObjectId | None, *addresses: EmailAddress) -> Fault:
         await self.clock.sleep(self.latency / 2)

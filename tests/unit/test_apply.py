@@ -17,7 +17,7 @@ from reconciler.model import (
 from tests.samples.applying import Heard, apply, new_tenant, outcome_of, outcomes, plan_for, work_for
 from tests.samples.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
 from tests.samples.tenant import Tenant
-from tests.samples.tenant_calls import Fault, Kind
+from tests.samples.tenant_calls import Call, Fault, Kind
 
 ONE, TWO = guest_id(1), guest_id(2)
 THREE_WRITES = (Kind.OTHER_MAILS, Kind.RESET, Kind.MAIL)
@@ -338,6 +338,43 @@ def test_the_guest_is_read_again_before_a_late_reset() -> None:
     assert outcome_of(apply(tenant, work)).outcome is Outcome.APPLIED
     kinds = [call.kind for call in tenant.calls]
     assert Kind.READ in kinds[kinds.index(Kind.OWNERS) : kinds.index(Kind.RESET)]
+
+
+@pytest.mark.parametrize("kind", [Kind.OTHER_MAILS, Kind.RESET])
+def test_a_guest_whose_turn_comes_late_is_read_again(kind: Kind) -> None:
+    """A write that queued for the quota for more than a minute is preceded by another look."""
+    tenant = tenant_of_one()
+    work = work_for(tenant, desired(declared()))
+    tenant.queues[kind] = 61.0
+    script = tenant.script
+
+    def hold_the_first_turn_only(call: Call) -> Fault | None:
+        if call.kind is Kind.READ and call.nth >= 2 and tenant.clock.monotonic() > 60.0:
+            tenant.queues.clear()
+        return script(call)
+
+    tenant.script = hold_the_first_turn_only
+    assert outcome_of(apply(tenant, work)).outcome is Outcome.APPLIED
+    kinds = [call.kind for call in tenant.calls]
+    assert kinds[: kinds.index(kind)].count(Kind.READ) == (2 if kind is Kind.OTHER_MAILS else 3)
+    assert tenant.truth[ONE].resets == 1
+
+
+def test_an_edit_while_a_write_queues_is_not_overwritten() -> None:
+    """Another administrator's edit during a long wait for the quota is seen before the first write."""
+    tenant = tenant_of_one()
+    work = work_for(tenant, desired(declared()))
+    tenant.queues[Kind.OTHER_MAILS] = 90.0
+    script = tenant.script
+
+    def edit_at_the_second_look(call: Call) -> Fault | None:
+        if call.kind is Kind.READ and call.nth == 2:
+            tenant.edit(ONE, other_mails=addresses(OLD, "foreign@old.example"))
+        return script(call)
+
+    tenant.script = edit_at_the_second_look
+    assert outcome_of(apply(tenant, work)).outcome is Outcome.STALE
+    assert not tenant.writes()
 
 
 def test_a_write_that_does_not_show_is_unverified() -> None:

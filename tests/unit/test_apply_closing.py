@@ -354,3 +354,25 @@ def test_nobody_takes_over_from_a_guest_whose_course_had_a_bug() -> None:
     finished = apply(tenant, work)
     assert outcomes(finished)[guest_id(2)].outcome is Outcome.NOT_ATTEMPTED
     assert plan_for(tenant, desired(declared(1, NEW))).changes
+
+
+@pytest.mark.parametrize("kind", [Kind.OTHER_MAILS, Kind.RESET])
+def test_a_write_that_waits_for_its_turn_is_not_sent_after_a_signal(kind: Kind) -> None:
+    """Whoever queues for the quota when the signal comes is left, and nobody is reset any more."""
+    tenant, entries = crowd(5)
+    tenant.queues[kind] = 30.0
+    work = work_for(tenant, entries)
+    started = tenant.clock.monotonic()
+    finished = apply(tenant, work, stop_after=10.0)
+    assert tenant.clock.monotonic() - started < 11.0
+    assert counts(finished) == {Outcome.NOT_ATTEMPTED: 5}
+    assert kind not in tenant.writes()
+
+
+def test_a_guest_who_was_reset_gets_mail_after_a_signal_even_from_a_queue() -> None:
+    """`SetMail` keeps its place in the queue when the signal comes."""
+    tenant, entries = crowd(1)
+    tenant.queues[Kind.MAIL] = 5.0
+    outcome = outcome_of(apply(tenant, work_for(tenant, entries), stop_after=3.0))
+    assert outcome.outcome is Outcome.UNVERIFIED
+    assert tenant.live[ONE].mail == EmailAddress("g1@newco.example")

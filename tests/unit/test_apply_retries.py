@@ -398,3 +398,81 @@ def test_an_edit_found_when_a_run_is_taken_up_late_is_stale() -> None:
     outcome = outcome_of(apply(tenant, work))
     assert (outcome.outcome, outcome.rule) == (Outcome.STALE, "stale")
     assert tenant.truth[ONE].resets == 0
+
+
+def test_a_first_write_whose_answer_was_lost_is_seen_after_a_minute() -> None:
+    """When the next look shows the address, the PATCH counts as done and is not sent again."""
+    tenant = changing()
+    lost = failed(FailureKind.UNKNOWN, status=503, retry_after=70.0)
+    tenant.answers(Kind.OTHER_MAILS, Fault(answer=lost, committed=True))
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared()))))
+    assert outcome.outcome is Outcome.APPLIED
+    assert result_of(outcome, "AddOtherMail") == (ActionResult.DONE, 1)
+    assert tenant.writes() == (Kind.OTHER_MAILS, Kind.RESET, Kind.MAIL)
+
+
+def test_an_edit_after_a_lost_first_write_stops_the_reset() -> None:
+    """A guest who looks otherwise after our own write has failed, and is not called untouched."""
+    tenant = changing()
+    lost = failed(FailureKind.UNKNOWN, status=503, retry_after=70.0)
+    tenant.answers(Kind.OTHER_MAILS, Fault(answer=lost, committed=True))
+    work = work_for(tenant, desired(declared()))
+    earlier = tenant.script
+
+    def edit_at_the_second_look(call: Call) -> Fault | None:
+        if call.kind is Kind.READ and call.nth == 2:
+            tenant.edit(ONE, other_mails=addresses(OLD, "foreign@old.example"))
+        return earlier(call)
+
+    tenant.script = edit_at_the_second_look
+    outcome = outcome_of(apply(tenant, work))
+    assert (outcome.outcome, outcome.rule) == (Outcome.FAILED, "changed-meanwhile")
+    assert tenant.truth[ONE].resets == 0
+
+
+def test_another_run_that_finishes_meanwhile_does_not_leave_our_address_list() -> None:
+    """What our own late `AddOtherMail` brought back is removed, though the other run has done the change."""
+    tenant = changing()
+    lost = failed(FailureKind.UNKNOWN, status=503, retry_after=70.0)
+    tenant.answers(Kind.OTHER_MAILS, Fault(answer=lost, committed=True))
+    work = work_for(tenant, desired(declared()))
+    earlier = tenant.script
+
+    def finish_before_the_second_look(call: Call) -> Fault | None:
+        if call.kind is Kind.READ and call.nth == 2:
+            changed_at = tenant.clock.now()
+            tenant.edit(
+                ONE,
+                mail=EmailAddress(NEW),
+                other_mails=addresses(OLD, NEW),
+                state=RedemptionState.PENDING,
+                state_changed_at=changed_at,
+            )
+        return earlier(call)
+
+    tenant.script = finish_before_the_second_look
+    outcome = outcome_of(apply(tenant, work))
+    assert outcome.outcome is Outcome.APPLIED
+    assert tenant.live[ONE].other_mails == addresses(NEW)
+    assert tenant.truth[ONE].resets == 0
+
+
+def test_a_second_try_whose_turn_comes_late_is_preceded_by_another_look() -> None:
+    """A reset without evidence that queues for more than a minute is looked for once more, then sent."""
+    tenant = changing()
+    tenant.answers(Kind.RESET, LOST_BEFORE)
+    earlier = tenant.script
+
+    def queue_after_the_first_try(call: Call) -> Fault | None:
+        if call.kind is Kind.RESET and call.nth == 1:
+            tenant.queues[Kind.RESET] = 61.0
+        if call.kind is Kind.READ and tenant.clock.monotonic() > 120.0:
+            tenant.queues.clear()
+        return earlier(call)
+
+    tenant.script = queue_after_the_first_try
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared()))))
+    assert outcome.outcome is Outcome.APPLIED
+    assert result_of(outcome, "ResetRedemption") == (ActionResult.REPEATED, 2)
+    kinds = [call.kind for call in tenant.calls]
+    assert kinds[: len(kinds) - kinds[::-1].index(Kind.RESET) - 1][-2:] == [Kind.READ, Kind.OWNERS]
