@@ -27,7 +27,7 @@ from reconciler.model import ObjectId
 
 __all__ = ["Link", "ReadSession", "Terms", "TokenSource", "WriteSession", "connect", "connect_for_writing"]
 
-_BATCHES_AT_ONCE = 4
+_BATCHES_AT_ONCE = 8
 
 Link = NewType("Link", str)
 """A link to a further page that stays on the session's root; only `ReadSession.next_link` makes one."""
