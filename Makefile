@@ -38,8 +38,8 @@ lint: $(READY)  ## ruff, mypy, import contracts
 	$(BIN)/lint-imports
 
 lock:  ## pin and hash the requirements anew, with uv
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --extra emulator -o requirements/runtime.txt pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --extra emulator --group dev -o requirements/dev.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --extra emulator -o requirements/runtime.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --extra emulator --group dev -o requirements/dev.txt pyproject.toml
 
 clean:  ## remove what the targets above made
 	rm -rf $(VENV) .reconciler .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist htmlcov
