@@ -230,7 +230,7 @@ class Resetting:
         if not self._run.keep_link(traveller.id, self._reset.email, answer):
             traveller.remarks.append(
                 "the redeem link is not in the file: it was lost with the answer, or could not be written; "
-                "set `resetAfter` to now for a new one"
+                "send the invitation again in the Entra admin center, which changes no address"
             )
         sent_twice = self._lost_answers >= _MOST_LOST_ANSWERS or (answer and self._lost_answers)
         traveller.note(

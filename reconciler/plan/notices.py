@@ -27,6 +27,7 @@ def about_change(need: Need, *, live: Live, now: datetime, redeem_links: bool) -
                 *_about_reset(need, live, redeem_links=redeem_links),
                 *_about_account(need),
                 *_about_identity(need.entry, need.guest, need=need),
+                *_about_removed(need),
             }
         )
     )
@@ -125,6 +126,27 @@ def _about_identity(entry: DesiredGuest, guest: Guest, *, need: Need | None = No
                 rule="identity-differs",
                 message=f"redeemed as {address}, declared is {entry.email}: {remedy}",
             )
+
+
+def _about_removed(need: Need) -> Iterable[Note]:
+    """Name the addresses that somebody may have redeemed with, and that go without a reset.
+
+    A change taken back after the wrong person redeemed looks like this too. Who redeemed shows for
+    one-time passcodes only: https://learn.microsoft.com/graph/api/resources/objectidentity
+    """
+    guest = need.guest
+    if need.resets or guest.state is not RedemptionState.ACCEPTED:
+        return
+    if any(identity.issuer == "mail" and identity.issuer_assigned_id for identity in guest.identities):
+        return
+    removed = [address for address in in_order(guest.other_mails) if address not in need.other_mails_after]
+    if removed:
+        named = ", ".join(address.text for address in removed)
+        yield Note(
+            rule="may-have-redeemed",
+            message=f"{named} goes, and who has redeemed cannot be seen: if it was somebody there, they stay "
+            "signed in; set resetAfter to have the guest redeem anew",
+        )
 
 
 def _about_open_links(entry: DesiredGuest, guest: Guest) -> Iterable[Note]:

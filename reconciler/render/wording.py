@@ -55,7 +55,7 @@ OUTCOMES: Final = {
     Outcome.FAILED: "Put the cause right and run apply again; the next plan still shows this change.",
     Outcome.UNVERIFIED: "Plan again in a few minutes: an empty plan means that it arrived.",
     Outcome.STALE: "Somebody changed this guest since the plan was made: have a new plan reviewed.",
-    Outcome.NOT_ATTEMPTED: "Nothing was written: run apply again, once what ended the run is put right.",
+    Outcome.NOT_ATTEMPTED: "Nobody was reset: run apply again, once what stood in the way is put right.",
     Outcome.NOT_APPROVED: "Nothing was written: have this change reviewed in a plan of its own.",
     Outcome.BLOCKED: "Nothing was written: remove what blocks it, or the entry.",
     Outcome.ALREADY_APPLIED: "Nothing to do: an earlier run had done it.",

@@ -130,6 +130,8 @@ class ApplyMachine(RuleBasedStateMachine):
         self.resets_under_plan: dict[ObjectId, int] = {}
         self.told_apart: set[ObjectId] = set()
         """Guests to whom nothing but runs under the approved plan has happened since it was made."""
+        self.named: set[ObjectId] = set()
+        """Guests of whom a plan has said that somebody else may have redeemed."""
         self.upns = {guest_id(number): self.first(number, ACCEPTED).user_principal_name for number in MANAGED}
         self.folder = tempfile.TemporaryDirectory()
         self.heard = Heard()
@@ -163,10 +165,9 @@ class ApplyMachine(RuleBasedStateMachine):
         """Somebody edits entries; who goes back to the live address also clears the other addresses."""
         for number, company in wished.items():
             wanted = EmailAddress(email(number, company))
-            found, truth = self.tenant.live[guest_id(number)], self.tenant.truth[guest_id(number)]
-            goes_back = wanted == found.mail
-            if goes_back and truth.bound not in {None, wanted}:
-                continue  # Somebody else has redeemed: nothing short of `resetAfter` asks for a reset.
+            goes_back = wanted == self.tenant.live[guest_id(number)].mail
+            if not goes_back:
+                self.named.discard(guest_id(number))
             self.entries[guest_id(number)] = declared(
                 number, wanted.text, alternates=() if goes_back else None
             )
@@ -243,6 +244,12 @@ class ApplyMachine(RuleBasedStateMachine):
         tenant.read_lag, tenant.invitation_lag = trouble.read_lag, trouble.invitation_lag
         tenant.script = trouble.fault_for
         work = work_for(tenant, self.desired(), *approved)
+        for plan in approved or (plan_for(tenant, self.desired()),):
+            self.named |= {
+                change.id
+                for change in plan.changes
+                if "may-have-redeemed" in {note.rule for note in change.warnings}
+            }
         before = dict(tenant.live)
         resets = {each: truth.resets for each, truth in tenant.truth.items()}
         self.heard = Heard()
@@ -283,7 +290,7 @@ class ApplyMachine(RuleBasedStateMachine):
 
     @invariant()
     def check_i3_an_empty_plan_means_invited_or_in(self) -> None:
-        """I3: where nothing is planned, the person at the desired address can sign in or is invited there."""
+        """I3: where nothing is planned, the desired person can sign in or is invited, or it was said."""
         for entry, truth in self.settled():
             invited = truth.invited == entry.email
             assert invited or truth.bound is not None, f"{entry.id} is stranded"
@@ -291,12 +298,16 @@ class ApplyMachine(RuleBasedStateMachine):
 
     @invariant()
     def check_i4_an_empty_plan_leaves_no_old_account(self) -> None:
-        """I4: where nothing is planned, no account is bound that was bound before the last reset."""
+        """I4: where nothing is planned, no account from before the last reset is bound, or it was said."""
         for entry, truth in self.settled():
             assert truth.last_invited == entry.email, f"{entry.id} was last invited at {truth.last_invited}"
 
     def settled(self) -> list[tuple[DesiredGuest, Truth]]:
-        """Give the declared guests for whom nothing is planned, with what the tenant knows of them."""
+        """Give the declared guests for whom nothing is planned, with what the tenant knows of them.
+
+        Left out is who has redeemed before the change was taken back, where the plan has said so:
+        nothing short of `resetAfter` asks for a reset then.
+        """
         if not self.entries:
             return []
         plan = plan_for(self.tenant, self.desired())
@@ -304,7 +315,7 @@ class ApplyMachine(RuleBasedStateMachine):
         return [
             (entry, self.tenant.truth[entry.id])
             for entry in self.entries.values()
-            if entry.id not in open_ids
+            if entry.id not in open_ids | self.named
         ]
 
     def check_i5_one_reset_under_one_plan(

@@ -71,6 +71,26 @@ def test_an_address_left_by_a_change_that_was_taken_back_is_named() -> None:
     assert noted(declared(email=OLD, alternates=["x@gone.example"]), left) == {}
 
 
+def test_an_address_that_goes_without_a_reset_may_be_who_redeemed() -> None:
+    """Taking an address away signs nobody out, so who may have redeemed with it is named."""
+    found = guest(others=[OLD, "x@gone.example", "b@old.example"])
+    message = warned(REST, found)["may-have-redeemed"]
+    assert "x@gone.example goes" in message
+    assert "resetAfter" in message
+    assert "may-have-redeemed" not in warned(REST, guest(others=[OLD])), "nothing goes"
+    assert "may-have-redeemed" not in warned(MOVE, found), "whoever redeemed has to redeem anew"
+    waiting = guest(others=[OLD, "x@gone.example"], state=PENDING)
+    assert "may-have-redeemed" not in warned(REST, waiting), "nobody has redeemed"
+
+
+def test_an_address_that_goes_is_no_news_where_who_redeemed_shows() -> None:
+    """With a one-time passcode the directory tells who redeemed; `identity-differs` says the rest."""
+    right = guest(others=[OLD, "x@gone.example"], passcode=OLD)
+    assert set(warned(REST, right)) == set()
+    wrong = guest(others=[OLD, "x@gone.example"], passcode="x@gone.example")
+    assert set(warned(REST, wrong)) == {"identity-differs"}
+
+
 def test_a_change_cut_short_is_done_again_and_says_so() -> None:
     """A pending guest with the new address beside the old mail may get a second message."""
     assert "half-done" in warned(MOVE, guest(others=[OLD, NEW], state=PENDING))
