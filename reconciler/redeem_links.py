@@ -4,9 +4,10 @@ A redeem link is a bearer secret: whoever holds it can bind an account of their 
 So the file is its owner's alone, and nothing else in the product ever sees the link.
 """
 
+import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -20,12 +21,19 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 class RedeemLinks:
     """An open file of redeem links."""
 
-    def __init__(self, lines: JsonLines) -> None:
+    def __init__(self, lines: JsonLines, kept: Iterable[tuple[ObjectId, EmailAddress]] = ()) -> None:
+        """Go on with a file that holds links of the guests and addresses in `kept` already."""
         self._lines = lines
+        self._kept = set(kept)
 
     def append(self, guest: ObjectId, email: EmailAddress, link: RedeemUrl) -> None:
         """Append one line and force it to the disk. Raises `OSError`."""
         self._lines.append({"id": guest, "email": email.text, "redeemUrl": link.reveal()}, durable=True)
+        self._kept.add((guest, email))
+
+    def holds(self, guest: ObjectId, email: EmailAddress) -> bool:
+        """Tell whether a link of this guest at this address is in the file, of this run or an earlier one."""
+        return (guest, email) in self._kept
 
 
 @contextmanager
@@ -57,4 +65,18 @@ def open_redeem_links(path: Path) -> Iterator[RedeemLinks]:
                 rule="redeem-links-readable",
                 hint=f"run `chmod 600 {path}`, or name a new file: a redeem link lets its holder in",
             )
-        yield RedeemLinks(lines)
+        yield RedeemLinks(lines, _kept_in(path))
+
+
+def _kept_in(path: Path) -> Iterator[tuple[ObjectId, EmailAddress]]:
+    """Read whose links a file holds; a line that a kill cut short holds none."""
+    for line in path.read_bytes().splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        match entry:
+            case {"id": str(guest), "email": str(email)}:
+                yield ObjectId(guest), EmailAddress(email)
+            case _:
+                continue

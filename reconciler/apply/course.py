@@ -11,12 +11,12 @@ from enum import Enum, auto
 from typing import assert_never
 
 from reconciler.apply.chain import wait_for_address
-from reconciler.apply.policy import LOOKING, Response, Write, treatment
+from reconciler.apply.policy import LOOKING, Blame, Response, Write, treatment
 from reconciler.apply.progress import WaitReason
 from reconciler.apply.resetting import Resetting
 from reconciler.apply.run import Ending, Run
 from reconciler.apply.sending import Sender, with_address
-from reconciler.apply.sight import Redemption, shows_result
+from reconciler.apply.sight import shows_result
 from reconciler.apply.traveller import ResetState, Traveller
 from reconciler.errors import DirectoryError
 from reconciler.guard.approval import Work
@@ -36,6 +36,7 @@ from reconciler.model import (
     Outcome,
     RedemptionState,
     ResetRedemption,
+    SetMail,
     SetOtherMails,
     action_name,
 )
@@ -59,6 +60,7 @@ class Course:
         self._recorded = work.recorded
         self._sender = Sender(run=run, guest=work.recorded.id)
         self._traveller = Traveller(run=run, recorded=work.recorded, sender=self._sender)
+        self._first_standing: Standing
         self._all_written = False
 
     @property
@@ -74,29 +76,33 @@ class Course:
                 ending = await self._write()
         if ending is None:
             ending = await self._read_back()
+        ending = self._traveller.untold(ending)
         if ending.outcome is not Outcome.NOT_ATTEMPTED:
             self._run.count(self.id, ending)
         return ending
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a write has been sent whose answer is still awaited."""
+        return self._sender.in_flight is not None
 
     def may_be_left(self) -> bool:
         """Tell whether breaking off here loses nothing: the next run finds all it needs to know."""
         if self._all_written:
             return self._run.hurried.is_set()
-        return self._sender.in_flight is None and self._traveller.reset is ResetState.NOT_SENT
+        return not self.in_flight and self._traveller.reset is ResetState.NOT_SENT
 
     def broken_off(self) -> Ending:
         """Say what became of a guest whose course was broken off."""
-        if self._sender.in_flight:
-            action = self._sender.in_flight
-            self._traveller.note(action, ActionResult.UNKNOWN, attempts=self._sender.attempts(action))
         if self._all_written:
-            return self._not_read_back()
+            return self._traveller.untold(self._not_read_back())
         if self._traveller.reset is ResetState.NOT_SENT:
             return self._traveller.left()
         return self._traveller.cut_off()
 
     def outcome(self, ending: Ending) -> GuestOutcome:
         """Turn the ending into what the report says."""
+        self._note_what_is_open()
         return GuestOutcome(
             id=self.id,
             display_name=self._recorded.display_name,
@@ -105,6 +111,15 @@ class Course:
             message="; ".join((ending.message, *self._traveller.remarks)),
             actions=tuple(self._traveller.records),
         )
+
+    def _note_what_is_open(self) -> None:
+        """Write down every action that was sent and did not come to an end."""
+        sender, noted = self._sender, {record.action for record in self._traveller.records}
+        for action in self._recorded.actions:
+            if sender.attempts(action) and action_name(action) not in noted:
+                unknown = sender.may_have_happened(action)
+                result = ActionResult.UNKNOWN if unknown else ActionResult.FAILED
+                self._traveller.note(action, result, attempts=sender.attempts(action))
 
     async def _write(self) -> Ending | None:
         self._run.progress.guest_started(self._planned or self._recorded)
@@ -119,6 +134,9 @@ class Course:
         except DirectoryError as error:
             return self._traveller.unreadable(error)
         standing = self._ending_anyway(assess(self._recorded, guest))
+        if not self._sender.wrote:
+            # Later looks find what this run itself has written.
+            self._first_standing = standing
         ending = self._judge(standing, guest)
         if ending:
             return ending
@@ -127,7 +145,7 @@ class Course:
             if self._run.closing.is_set() and self._traveller.reset is not ResetState.HAPPENED:
                 return self._traveller.left()
             if isinstance(action, ResetRedemption):
-                step: Ending | _LookAgain | None = await self._reset(action, repeats=standing.repeats)
+                step: Ending | _LookAgain | None = await self._reset(action)
             else:
                 step = await self._patch(action)
             if step:
@@ -156,9 +174,7 @@ class Course:
                 # The approval is not the source of work: what the new plan does not ask for is not done.
                 if not {type(action) for action in standing.remaining} <= self._asked_for.keys():
                     return Ending(
-                        outcome=Outcome.STALE,
-                        rule="stale",
-                        message="this was approved, but the new plan does not ask for it any more",
+                        outcome=Outcome.STALE, rule="stale", message=_not_asked_for(standing.remaining)
                     )
                 return None
             case _ as unknown:
@@ -183,12 +199,18 @@ class Course:
             result = ActionResult.DONE if attempts else ActionResult.SKIPPED
             self._traveller.note(action, result, attempts=attempts)
             if isinstance(action, ResetRedemption):
-                self._traveller.reset = ResetState.HAPPENED
-                self._traveller.since = Redemption.planned_from(self._recorded.precondition)
+                self._traveller.skip_reset(action)
 
-    async def _reset(self, action: ResetRedemption, *, repeats: bool) -> Ending | None:
-        takes_over = self._planned.waits_for if self._planned else None
-        resetting = Resetting(self._traveller, action, takes_over=takes_over, repeats=repeats)
+    async def _reset(self, action: ResetRedemption) -> Ending | None:
+        first, recorded = self._first_standing, self._recorded
+        begun = isinstance(first.remaining[0], ResetRedemption) and first.remaining != recorded.actions
+        resetting = Resetting(
+            self._traveller,
+            action,
+            planned=self._planned,
+            repeats=first.repeats,
+            resumed=begun and recorded.precondition.state is RedemptionState.ACCEPTED,
+        )
         return await resetting.carry_out()
 
     async def _patch(self, action: Action) -> Ending | _LookAgain | None:
@@ -203,7 +225,7 @@ class Course:
                     still_fits=lambda: not traveller.found_long_ago,
                 )
                 if answer is None:
-                    return traveller.left() if self._run.closing.is_set() else _LOOK_AGAIN
+                    return self._withheld(action)
                 if isinstance(answer, Done):
                     break
                 if sender.attempts(action) == 1 and write is Write.COMMIT:
@@ -220,6 +242,21 @@ class Course:
             traveller.prepared = action.other_mails
         return None
 
+    def _withheld(self, action: Action) -> Ending | _LookAgain:
+        """Go on after a turn that was not taken: to the end, or to another look at the guest."""
+        if self._run.closing.is_set():
+            return self._traveller.left()
+        failed = self._sender.no_turn()
+        if failed is None:
+            return _LOOK_AGAIN
+        return self._traveller.failed(
+            action,
+            failed,
+            attempts=self._sender.attempts(action),
+            result=ActionResult.UNKNOWN if self._sender.may_have_happened(action) else ActionResult.FAILED,
+            blame=Blame.DIRECTORY,
+        )
+
     async def _after(self, action: Action, failed: Failed, *, write: Write) -> Ending | None:
         rule = treatment(write, failed.kind, patched=False)
         if rule.stops_run:
@@ -233,8 +270,8 @@ class Course:
             return None
         if write is Write.COMMIT:
             self._traveller.remarks.append(
-                "the reset was sent and the change is half done: nobody can sign in with the old address any "
-                "more; apply again to finish it"
+                "the reset was sent and the change is half done: nobody can sign in until they redeem; apply "
+                "again to finish it"
             )
         unknown = failed.kind is FailureKind.UNKNOWN
         return self._traveller.failed(
@@ -278,6 +315,24 @@ class Course:
             message="everything was written, but the run was interrupted before it could be seen: "
             "run `reconciler plan` to see what is left",
         )
+
+
+def _not_asked_for(remaining: tuple[Action, ...]) -> str:
+    """Say that something approved is not planned any more, and how far an earlier run has come with it."""
+    match remaining:
+        case (SetMail(email=email), *_):
+            return (
+                f"an earlier run has reset the guest for {email}, and the new plan does not ask for that any "
+                "more: only who got that link can sign in; declare that address again and apply, or take it "
+                "back with alternateEmails: []"
+            )
+        case (ResetRedemption(email=email), *_):
+            return (
+                f"an earlier run may have written {email} to otherMails, and the new plan does not ask for "
+                "that any more; declare alternateEmails to take it away"
+            )
+        case _:
+            return "this was approved, but the new plan does not ask for it any more"
 
 
 def _applied(guest: Guest) -> str:

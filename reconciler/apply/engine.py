@@ -102,11 +102,21 @@ def exit_code(outcomes: Iterable[GuestOutcome], *, interrupted: bool) -> int:
 
 
 async def _all_or_grace(courses: Courses, run: Run) -> None:
-    """Wait for all courses; once the run is hurried, no longer than the grace it has."""
+    """Wait for all courses: once the run is hurried no longer than the grace, once it stalls for nobody."""
     if courses:
+        await first_of(asyncio.wait(courses), run.hurried.wait(), run.until_stalled())
+    if run.over:
+        _break_off(courses)
         await first_of(asyncio.wait(courses), run.hurried.wait())
     if not all(task.done() for task in courses):
         await first_of(asyncio.wait(courses), run.clock.sleep(run.settings.grace))
+
+
+def _break_off(courses: Courses) -> None:
+    """End everybody who only waits; who has something in flight ends with the answer."""
+    for task, course in courses.items():
+        if not course.in_flight:
+            task.cancel()
 
 
 async def _leave_when_closing(run: Run, courses: Courses) -> None:
@@ -115,6 +125,7 @@ async def _leave_when_closing(run: Run, courses: Courses) -> None:
     if not run.hurried.is_set():
         _leave(courses)
         await run.hurried.wait()
+    run.writer.hurry()
     run.close(run.reason)
     _leave(courses)
 

@@ -15,22 +15,23 @@ from reconciler.apply.run import Ending
 from reconciler.apply.sight import Redemption, proves_reset
 from reconciler.apply.traveller import ResetState, Traveller
 from reconciler.errors import DirectoryError
-from reconciler.guard.staleness import Standing, Verdict, assess
+from reconciler.guard.staleness import Standing, Verdict, assess, later
 from reconciler.model import (
     ActionResult,
     AddOtherMail,
+    Change,
     ChangeKind,
     Done,
     Failed,
     Guest,
     Note,
-    ObjectId,
     Outcome,
     ResetRedemption,
     SetOtherMails,
 )
 
 _MOST_LOST_ANSWERS = 2
+_MAY_HAVE_HAPPENED = "an answer was lost, so the reset may have happened: the next run finds out"
 
 
 class _Ready(Enum):
@@ -53,18 +54,26 @@ class Resetting:
     """The reset of one guest."""
 
     def __init__(
-        self, traveller: Traveller, reset: ResetRedemption, *, takes_over: ObjectId | None, repeats: bool
+        self,
+        traveller: Traveller,
+        reset: ResetRedemption,
+        *,
+        planned: Change | None,
+        repeats: bool,
+        resumed: bool,
     ) -> None:
         """Prepare to send `reset`.
 
-        `takes_over` is the guest who had the address until just now; `repeats` tells that an earlier run
-        may have sent this reset already.
+        `planned` is the change in the new plan. `repeats` tells that an earlier run may have sent this
+        reset and nothing can show it, `resumed` that one may have and reads will show it.
         """
         self._traveller = traveller
         self._run = traveller.run
         self._reset = reset
-        self._rivals = Rivals(traveller, reset.email, takes_over=takes_over)
+        self._rivals = Rivals(traveller, reset.email, takes_over=planned.waits_for if planned else None)
         self._repeats = repeats
+        self._watch_for = self._run.settings.watch_for if resumed else 0.0
+        self._planned_from = planned.precondition if planned else None
         self._lost_answers = 0
 
     async def carry_out(self) -> Ending | None:
@@ -73,7 +82,7 @@ class Resetting:
         while traveller.reset is not ResetState.HAPPENED:
             ready = await self._make_ready()
             if isinstance(ready, Ending):
-                return ready
+                return self._doubted(ready)
             if self._shows_our_reset(traveller.found):
                 self._happened(None)
             elif ready is _Ready.SEND:
@@ -102,7 +111,8 @@ class Resetting:
         patience does it count.
         """
         traveller = self._traveller
-        if traveller.prepared is None and not traveller.found_long_ago:
+        settled = traveller.prepared is None and not self._watch_for and not self._is_behind(traveller.found)
+        if settled and not traveller.found_long_ago:
             return _Ready.SEND
         run, after_our_write = self._run, traveller.prepared is not None
         started, looks = run.clock.monotonic(), 0
@@ -119,17 +129,21 @@ class Resetting:
                     return traveller.unreadable(error)
             else:
                 ready = self._judge(guest, last=left <= 0)
-                if ready is not None:
+                watched = ready is not _Ready.SEND or waited >= self._watch_for
+                if ready is not None and watched:
                     if after_our_write:
                         run.lag.learn(waited, looks=looks)
-                    traveller.prepared = None
+                    traveller.prepared, self._watch_for = None, 0.0
                     return ready
-            await run.wait(traveller.id, WaitReason.REPLICATION, min(LOOKING.after(looks), max(left, 0.0)))
+            rest = max(left, self._watch_for - waited, 0.0)
+            await run.wait(traveller.id, WaitReason.REPLICATION, min(LOOKING.after(looks), rest))
 
     def _judge(self, guest: Guest | None, *, last: bool) -> Ending | _Ready | None:
         traveller = self._traveller
         if guest and self._shows_our_reset(guest):
             return _Ready.SEND
+        if guest and self._is_behind(guest):
+            return traveller.behind() if last else None
         standing = assess(traveller.recorded, guest)
         match standing.verdict:
             case Verdict.ALREADY_APPLIED:
@@ -145,6 +159,11 @@ class Resetting:
                 return traveller.stale(standing) if last else None
             case _ as unknown:
                 assert_never(unknown)
+
+    def _is_behind(self, guest: Guest) -> bool:
+        """Tell whether a read shows an older state than the new plan was made from, which had the truth."""
+        seen = self._planned_from
+        return seen is not None and later(seen.state_changed_at, guest.state_changed_at)
 
     def _reset_is_missing(self, standing: Standing) -> bool:
         return any(isinstance(action, ResetRedemption) for action in standing.remaining)
@@ -228,10 +247,7 @@ class Resetting:
         traveller = self._traveller
         traveller.reset = ResetState.HAPPENED
         if not self._run.keep_link(traveller.id, self._reset.email, answer):
-            traveller.remarks.append(
-                "the redeem link is not in the file: it was lost with the answer, or could not be written; "
-                "send the invitation again in the Entra admin center, which changes no address"
-            )
+            traveller.without_link(self._reset)
         sent_twice = self._lost_answers >= _MOST_LOST_ANSWERS or (answer and self._lost_answers)
         traveller.note(
             self._reset,
@@ -246,9 +262,8 @@ class Resetting:
         # Our own `AddOtherMail` may have brought back what the other run had just removed, so a change of
         # address is ended once more.
         ends_anyway = traveller.sender.wrote and traveller.recorded.kind is ChangeKind.CHANGE_EMAIL
+        traveller.skip_reset(self._reset)
         if ready is _Ready.SKIP or ends_anyway:
-            traveller.reset = ResetState.HAPPENED
-            traveller.since = Redemption.planned_from(traveller.recorded.precondition)
             return None
         return Ending(
             outcome=Outcome.ALREADY_APPLIED,
@@ -262,7 +277,8 @@ class Resetting:
             return self._closed()
         if not self._lost_answers:
             self._traveller.reset = ResetState.NOT_SENT
-        return None
+        failed = self._traveller.sender.no_turn()
+        return self._failed(failed, Blame.DIRECTORY) if failed else None
 
     def _closed(self) -> Ending:
         if not self._lost_answers:
@@ -270,11 +286,15 @@ class Resetting:
             return self._traveller.left()
         return self._traveller.cut_off()
 
+    def _doubted(self, ending: Ending) -> Ending:
+        """End before another try; what an answer that was lost may have done is said all the same."""
+        if self._lost_answers:
+            self._traveller.remarks.append(_MAY_HAVE_HAPPENED)
+        return ending
+
     def _failed(self, failed: Failed, blame: Blame) -> Ending:
         if self._lost_answers:
-            self._traveller.remarks.append(
-                "an answer was lost, so the reset may have happened: the next run finds out"
-            )
+            self._traveller.remarks.append(_MAY_HAVE_HAPPENED)
         return self._traveller.failed(
             self._reset,
             failed,

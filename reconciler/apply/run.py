@@ -22,13 +22,14 @@ from reconciler.model import (
     Note,
     ObjectId,
     Outcome,
+    WriteAnswer,
 )
 from reconciler.redeem_links import RedeemLinks
 
 _log = logging.getLogger(__name__)
 
 _CANARIES = 3
-"""How many guests may be under way until one of them has shown that the directory takes writes at all."""
+"""How many first writes may be under way until one of them has shown that the directory takes any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +75,19 @@ class Run:
         self.closed: Note | None = None
         """Why no other guest starts; `None` while the run is open."""
         self.closing = asyncio.Event()
+        self.over = False
+        """Whether nobody may wait for another try any more."""
         self.lag = Lag()
         self._journal = journal
         self._links = links
         self._budget = FailureBudget()
         self._endings: dict[ObjectId, asyncio.Future[Ending]] = {}
-        self._first_room = min(_CANARIES, settings.half_done)
-        self._room = asyncio.Semaphore(self._first_room)
+        self._room = asyncio.Semaphore(settings.half_done)
+        self._canaries = asyncio.Semaphore(_CANARIES)
         self._proven = False
         self._at_work = 0
         self._stuck = 0
+        self._failing_since: float | None = None
 
     def close(self, reason: Note) -> None:
         """Let no other guest start; the first reason is the one that is told."""
@@ -119,12 +123,52 @@ class Run:
             finally:
                 self._at_work -= 1
 
+    @asynccontextmanager
+    async def first_write(self) -> AsyncIterator[None]:
+        """Send a guest's first write, as one of a few until the directory has taken one."""
+        if self._proven:
+            yield
+            return
+        async with self._canaries:
+            yield
+
     def prove(self) -> None:
         """Tell that the directory takes writes, so that guests may start in numbers."""
         if not self._proven:
             self._proven = True
-            for _ in range(self.settings.half_done - self._first_room):
-                self._room.release()
+            for _ in range(self.settings.half_done):
+                self._canaries.release()
+
+    def learn(self, answer: WriteAnswer) -> None:
+        """Hear how a write went, whoever's it was."""
+        if isinstance(answer, Done):
+            self._failing_since = None
+            self.prove()
+        elif self._failing_since is None:
+            self._failing_since = self.clock.monotonic()
+
+    async def until_stalled(self) -> None:
+        """Return, with the run closed, when no write of anybody has got through for too long.
+
+        Each guest's own patience is asked when a write of theirs has failed; while the directory takes
+        nothing, most of them only wait for their turn.
+        """
+        settings = self.settings
+        longest = max(settings.throttled_for, settings.commit_for) + settings.see_within
+        while True:
+            since = self._failing_since
+            left = longest if since is None else since + longest - self.clock.monotonic()
+            if left <= 0:
+                break
+            await self.clock.sleep(left)
+        self.over = True
+        self.close(
+            Note(
+                rule="stalled",
+                message=f"no write has got through for {longest / 60:.0f} minutes: the run stopped; apply "
+                "again when the directory takes writes",
+            )
+        )
 
     def begin(self, guest: ObjectId) -> None:
         """Take note of a guest's first write."""
@@ -132,8 +176,6 @@ class Run:
 
     def count(self, guest: ObjectId, ending: Ending) -> None:
         """Take note of how a guest ended, and close the run when too many failed."""
-        if ending.blame is None:
-            self.prove()
         reason = self._budget.spend(guest, ending.blame)
         if reason:
             self.close(reason)
@@ -177,6 +219,10 @@ class Run:
             )
             return False
         return True
+
+    def lacks_link(self, guest: ObjectId, email: EmailAddress) -> bool:
+        """Tell whether redeem links were asked for and the file has none of this guest at this address."""
+        return self._links is not None and not self._links.holds(guest, email)
 
     def keep_link(self, guest: ObjectId, email: EmailAddress, answer: Done | None) -> bool:
         """Write down the redeem link, if that was asked for; False when it is lost."""

@@ -1,8 +1,9 @@
 """Sends the writes of one guest, journals them, and keeps count of the guest's patience."""
 
 import uuid
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -41,8 +42,9 @@ class Sender:
     """What has been sent, while the answer is awaited."""
 
     _attempts: Counter[type[Action]] = field(default_factory=Counter)
-    _waited: dict[Patience, float] = field(default_factory=dict)
-    _commit_failing_since: float | None = None
+    _doubtful: set[type[Action]] = field(default_factory=set)
+    _failing_since: dict[Patience, float] = field(default_factory=dict)
+    _spent: defaultdict[Patience, float] = field(default_factory=lambda: defaultdict(float))
 
     async def send(
         self, action: Action, *, write: Write, found: Guest, still_fits: Callable[[], bool]
@@ -65,13 +67,13 @@ class Sender:
             self.run.begin(self.guest)
 
         try:
-            answer = await self._write(action, found, request, before_sending)
+            async with self._turn():
+                answer = await self._write(action, found, request, before_sending)
         except _NotNowError:
             return None
         self.in_flight = None
         self._journal(action, self.attempts(action), request, answer)
-        if isinstance(answer, Done):
-            self.run.prove()
+        self._learn(action, answer)
         return answer
 
     def attempts(self, action: Action) -> int:
@@ -83,6 +85,12 @@ class Sender:
         """Whether anything was sent at all."""
         return bool(self._attempts)
 
+    def may_have_happened(self, action: Action) -> bool:
+        """Tell whether an action that was not seen to succeed may have been carried out all the same."""
+        return type(action) in self._doubtful or (
+            self.in_flight is not None and type(action) is type(self.in_flight)
+        )
+
     async def be_patient(self, rule: Treatment, failed: Failed, *, tries: int) -> bool:
         """Wait as the rule says before the next try; False when this guest's patience is at an end."""
         run = self.run
@@ -92,26 +100,56 @@ class Sender:
         await run.wait(self.guest, rule.waits_as, seconds)
         return True
 
+    def no_turn(self) -> Failed | None:
+        """Tell that a write whose turn came too late will not be tried once more; `None` while it will."""
+        if self._may_wait(Patience.DIRECTORY, 0.0):
+            return None
+        return Failed(
+            kind=FailureKind.NOT_EXECUTED,
+            rule="no-turn",
+            message="the directory kept this write waiting for too long: apply again when it is less busy, "
+            "with a larger share of its quotas, or with fewer guests half done at once",
+            status=None,
+            request_id=None,
+        )
+
     def _may_wait(self, patience: Patience, seconds: float) -> bool:
+        if self.run.over:
+            return False
         settings = self.run.settings
+        now = self.run.clock.monotonic()
+        # By the clock and not by the pauses: a call that hangs, or a turn that does not come, counts as well.
+        failing = now - self._failing_since.setdefault(patience, now)
+        total = self._spent[patience] + failing + seconds
         match patience:
             case Patience.RUN:
-                now = self.run.clock.monotonic()
-                if self._commit_failing_since is None:
-                    self._commit_failing_since = now
-                over = now + seconds - self._commit_failing_since > settings.commit_for
-                return self.run.hurried.is_set() or self.run.others_move or not over
+                return self.run.hurried.is_set() or self.run.others_move or total <= settings.commit_for
             case Patience.DIRECTORY:
-                allowed = settings.throttled_for
+                return total <= settings.throttled_for
             case Patience.REPLICATION:
-                allowed = settings.replicate_for
+                return total <= settings.replicate_for
             case _ as unknown:
                 assert_never(unknown)
-        total = self._waited.get(patience, 0.0) + seconds
-        if total > allowed:
-            return False
-        self._waited[patience] = total
-        return True
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Stand back with a first write until the directory has taken one of somebody's."""
+        if self.wrote:
+            yield
+            return
+        async with self.run.first_write():
+            yield
+
+    def _learn(self, action: Action, answer: WriteAnswer) -> None:
+        self.run.learn(answer)
+        if isinstance(answer, Done):
+            self._doubtful.discard(type(action))
+            now = self.run.clock.monotonic()
+            for patience, since in self._failing_since.items():
+                self._spent[patience] += now - since
+            self._failing_since.clear()
+        elif answer.kind is FailureKind.UNKNOWN:
+            self._doubtful.add(type(action))
 
     async def _write(
         self, action: Action, found: Guest, request: str, before_sending: Callable[[], None]

@@ -20,11 +20,14 @@ class Settings:
     reread_after: float = 60.0
     """A guest, and who owns the new address, read longer ago than this are read again before the reset."""
 
+    watch_for: float = 30.0
+    """How long a guest whom an earlier run left before the reset is watched: it may have been sent unseen."""
+
     throttled_for: float = 600.0
-    """How long one guest waits in all for a directory that does not carry writes out."""
+    """How long one guest may take in all, from a first failure on, until the directory carries writes out."""
 
     replicate_for: float = 300.0
-    """How long one guest waits in all until the invitation service knows the address just written."""
+    """How long one guest may take in all until the invitation service knows the address just written."""
 
     commit_for: float = 600.0
     """How long the last write of a reset guest is tried at least; longer while others are at work."""

@@ -45,8 +45,14 @@ class Redemption:
 
 
 def proves_reset(before: Redemption, guest: Guest) -> bool:
-    """Tell whether a reset has certainly happened since `before`."""
-    return guest.state is RedemptionState.PENDING and later(guest.state_changed_at, before.changed_at)
+    """Tell whether a reset has certainly happened since `before`, which was read moments ago.
+
+    Who was accepted can only have been accepted anew after a reset; who was pending may have followed the
+    link from before.
+    """
+    accepted_before = before.state is RedemptionState.ACCEPTED
+    pending = guest.state is RedemptionState.PENDING
+    return (pending or accepted_before) and later(guest.state_changed_at, before.changed_at)
 
 
 def shows_result(change: Change, guest: Guest, *, since: Redemption | None) -> bool:

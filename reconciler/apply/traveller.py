@@ -1,6 +1,6 @@
 """What is known of one guest while their course runs, and the endings every step may come to."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from reconciler.apply.policy import Blame
@@ -20,7 +20,15 @@ from reconciler.model import (
     Note,
     ObjectId,
     Outcome,
+    RedemptionState,
+    ResetRedemption,
+    SetMail,
     action_name,
+)
+
+_LOST_LINK = (
+    "the redeem link was lost with the answer, with a killed run, or could not be written; send the "
+    "invitation again in the Entra admin center, which changes no address"
 )
 
 
@@ -52,6 +60,9 @@ class Traveller:
     """Sentences that go behind the message of the outcome."""
 
     reset: ResetState = ResetState.NOT_SENT
+
+    link_lost: bool = False
+    """Whether the guest was reset, no message went out, and the redeem link asked for was not kept."""
 
     since: Redemption | None = None
     """What a reset has to be seen against; `None` while there has been none."""
@@ -98,6 +109,34 @@ class Traveller:
         self.note(action, result, attempts=attempts, request_id=failed.request_id)
         return Ending(outcome=Outcome.FAILED, rule=failed.rule, message=failed.message, blame=blame)
 
+    def skip_reset(self, reset: ResetRedemption) -> None:
+        """Go on from a reset that an earlier or another run has sent for this very change."""
+        self.reset = ResetState.HAPPENED
+        self.since = Redemption.planned_from(self.recorded.precondition)
+        waits = self.found.state is RedemptionState.PENDING
+        if waits and self.run.lacks_link(self.id, reset.email):
+            self.without_link(reset)
+
+    def without_link(self, reset: ResetRedemption) -> None:
+        """Take note that the guest was reset and the redeem link that was asked for is lost."""
+        if reset.send_message:
+            self.remarks.append(f"the redeem link is not in the file: {_LOST_LINK}")
+        else:
+            self.link_lost = True
+
+    def untold(self, ending: Ending) -> Ending:
+        """Turn an ending that looks fine into a failure when the person cannot know of the reset."""
+        fine = ending.outcome in {Outcome.APPLIED, Outcome.ALREADY_APPLIED, Outcome.UNVERIFIED}
+        if not (fine and self.link_lost):
+            return ending
+        return replace(
+            ending,
+            outcome=Outcome.FAILED,
+            rule="link-lost",
+            message=f"the guest was reset and nobody was told: no message is sent, and {_LOST_LINK}",
+            blame=Blame.GUEST,
+        )
+
     def unreadable(self, error: DirectoryError) -> Ending:
         """End because the directory could not be read; a missing permission closes the run."""
         if isinstance(error, AccessDenied):
@@ -108,11 +147,24 @@ class Traveller:
         """End because the guest is not as approved; when this run has written already, that is a failure."""
         if not self.sender.wrote:
             return Ending(outcome=Outcome.STALE, rule="stale", message=standing.message)
+        left = (
+            "before the reset" if self.reset is ResetState.NOT_SENT else "when the reset may have been sent"
+        )
         return Ending(
             outcome=Outcome.FAILED,
             rule="changed-meanwhile",
-            message=f"left before the reset: {standing.message}",
+            message=f"left {left}: {standing.message}",
             blame=Blame.GUEST,
+        )
+
+    def behind(self) -> Ending:
+        """End because reads stay older than what the new plan has seen."""
+        return Ending(
+            outcome=Outcome.FAILED if self.sender.wrote else Outcome.STALE,
+            rule="reads-behind",
+            message="the directory keeps showing an older state of the guest than when the plan was made; "
+            "apply again in a few minutes",
+            blame=Blame.DIRECTORY,
         )
 
     def left(self) -> Ending:
@@ -127,10 +179,14 @@ class Traveller:
     def cut_off(self) -> Ending:
         """End because the run closed while the change was half done."""
         sent = "was sent" if self.reset is ResetState.HAPPENED else "may have been sent"
+        last = self.recorded.actions[-1]
+        left = ""
+        if not isinstance(last, ResetRedemption):
+            field = "mail" if isinstance(last, SetMail) else "otherMails"
+            left = f", `{field}` {'may not be' if self.sender.may_have_happened(last) else 'is not'} written"
         return Ending(
             outcome=Outcome.FAILED,
             rule=self.run.reason.rule,
-            message=f"half done: the reset {sent}, `mail` is not written; apply again to finish it: "
-            f"{self.run.reason.message}",
+            message=f"half done: the reset {sent}{left}; apply again to finish it: {self.run.reason.message}",
             blame=Blame.GUEST,
         )

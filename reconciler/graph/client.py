@@ -189,6 +189,10 @@ class WriteSession:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
+    def hurry(self) -> None:
+        """Keep to the quotas only from now on, for reads over the same connections too."""
+        self._wire.pace.hurry()
+
     async def update_user(
         self,
         guest: ObjectId,

@@ -48,6 +48,7 @@ _RESERVE = 0.5
 _SLOW_FROM = 0.8
 _UNTOLD_PAUSE = 5.0
 _LONGEST_PAUSE = 600.0
+_HURRIED_PAUSE = 1.0
 _LONGEST_NAP = 1.0
 
 
@@ -106,20 +107,43 @@ class Pace:
         }
 
     async def admit(self, cost: Cost) -> None:
-        """Return when a request of this cost may go."""
-        for quota in Quota:
-            if quota in cost:
-                await self._buckets[quota].take(cost[quota])
+        """Return when a request of this cost may go: then either `ended` or `give_back` has to follow."""
+        taken: dict[Quota, int] = {}
+        try:
+            for quota in Quota:
+                if quota in cost:
+                    await self._buckets[quota].take(cost[quota])
+                    taken[quota] = cost[quota]
+        except BaseException:
+            self.give_back(taken)
+            raise
 
     def ended(self, cost: Cost) -> None:
-        """Learn that a request of this cost has been answered, or never will be."""
+        """Learn that a request of this cost was sent, and has been answered or never will be."""
         for quota in cost:
             self._buckets[quota].start_filling()
+
+    def give_back(self, cost: Cost) -> None:
+        """Learn that a request of this cost was not sent after all.
+
+        Without that, writes that are withheld would use the quota up, and nobody would get ahead.
+        """
+        for quota, tokens in cost.items():
+            self._buckets[quota].give_back(tokens)
+
+    def hurry(self) -> None:
+        """Keep to the quotas only from now on, and no longer to the pauses Graph asks for.
+
+        For a process that is about to be killed: what it sends too early is refused at worst, what it does
+        not send leaves a guest half done.
+        """
+        for bucket in self._buckets.values():
+            bucket.hurry()
 
     def heed(self, cost: Cost, answer: Answer) -> None:
         """Learn from an answer to a request of this cost how busy Graph is."""
         first = next(iter(cost))
-        if answer.status == 429:
+        if answer.status == 429 or (answer.status == 503 and answer.retry_after is not None):
             named = _REASONS.get(answer.headers.get("x-ms-throttle-information", ""), first)
             pause = answer.retry_after if answer.retry_after is not None else _UNTOLD_PAUSE
             self._buckets[named].hold(pause)
@@ -150,6 +174,7 @@ class _Bucket:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._speed = 1.0
+        self._hurried = False
         self._filling = False
         self._filled_at = clock.monotonic()
         self._rate = self._capacity = self._tokens = 0.0
@@ -176,6 +201,17 @@ class _Bucket:
         finally:
             self.queued -= 1
 
+    def give_back(self, tokens: int) -> None:
+        """Put tokens back that were taken for nothing; a bucket that is stopped begins empty all the same."""
+        self._fill()
+        if self._filled_at <= self._clock.monotonic():
+            self._tokens = min(self._capacity, self._tokens + tokens)
+
+    def hurry(self) -> None:
+        """Be stopped no longer than a moment, from now on."""
+        self._hurried = True
+        self._filled_at = min(self._filled_at, self._clock.monotonic())
+
     def start_filling(self) -> None:
         """Fill from now on, if not before.
 
@@ -185,10 +221,14 @@ class _Bucket:
         self._filling = True
 
     def hold(self, seconds: float) -> None:
-        """Let nothing go for so long, at most ten minutes, and begin with an empty bucket then."""
+        """Let nothing go for so long, at most ten minutes, and begin with an empty bucket then.
+
+        Source: https://learn.microsoft.com/graph/throttling
+        """
         self.start_filling()
         self._tokens = min(self._tokens, 0.0)
-        self._filled_at = max(self._filled_at, self._clock.monotonic() + min(seconds, _LONGEST_PAUSE))
+        longest = _HURRIED_PAUSE if self._hurried else _LONGEST_PAUSE
+        self._filled_at = max(self._filled_at, self._clock.monotonic() + min(seconds, longest))
 
     def slow_down(self, percentage: float) -> None:
         """Fill at a speed that fits how full Graph's own bucket is: 0.8 is full speed, 1.0 its limit.

@@ -29,6 +29,10 @@ class GraphWriter:
     def __init__(self, session: WriteSession) -> None:
         self._session = session
 
+    def hurry(self) -> None:
+        """Wait for quotas only from now on, and no longer because Graph asks to."""
+        self._session.hurry()
+
     async def set_other_mails(
         self,
         guest: ObjectId,

@@ -94,20 +94,22 @@ class Wire:
         A 401 is answered with one fresh token and one more attempt: the first was not carried out.
         `before_sending` is called when quota, connection and token are there. Raises httpx's transport
         errors and `TimeoutError` as they are, and what the token source and `before_sending` raise; in
-        the latter cases nothing was sent.
+        the latter cases nothing was sent, and the quota is given back.
         """
+        await self.pace.admit(cost)
+        settle = self.pace.give_back
         try:
-            await self.pace.admit(cost)
             async with self._connection() as adapter:
                 self._latest = token = await self._tokens.token()
                 if before_sending:
                     before_sending()
+                settle = self.pace.ended
                 response = await self._attempt(adapter, build, token, client_request_id)
                 if response.status_code == 401:
                     self._latest = token = await self._renewed(token, response)
                     response = await self._attempt(adapter, build, token, client_request_id)
         finally:
-            self.pace.ended(cost)
+            settle(cost)
         answer = Answer.of(response)
         self.pace.heed(cost, answer)
         return answer

@@ -118,6 +118,10 @@ class DirectoryWriter(Protocol):
     turn has come, just before the request goes out. What it raises passes through, and nothing is sent.
     """
 
+    def hurry(self) -> None:
+        """Wait for quotas only from now on, and no longer because the directory asks to: the end is near."""
+        ...
+
     async def set_other_mails(
         self,
         guest: ObjectId,

@@ -52,9 +52,9 @@ KINDS: Final = {
 }
 
 OUTCOMES: Final = {
-    Outcome.FAILED: "Put the cause right and run apply again; the next plan still shows this change.",
+    Outcome.FAILED: "Put the cause right and run apply again; the next plan shows what is left.",
     Outcome.UNVERIFIED: "Plan again in a few minutes: an empty plan means that it arrived.",
-    Outcome.STALE: "Somebody changed this guest since the plan was made: have a new plan reviewed.",
+    Outcome.STALE: "The guest, or what is declared, is not as approved: have a new plan reviewed.",
     Outcome.NOT_ATTEMPTED: "Nobody was reset: run apply again, once what stood in the way is put right.",
     Outcome.NOT_APPROVED: "Nothing was written: have this change reviewed in a plan of its own.",
     Outcome.BLOCKED: "Nothing was written: remove what blocks it, or the entry.",

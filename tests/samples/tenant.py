@@ -154,6 +154,9 @@ class Tenant:
 
     # The writer
 
+    def hurry(self) -> None:
+        """Ignore it: nothing here is held back but by its queue."""
+
     async def set_other_mails(
         self,
         guest: ObjectId,

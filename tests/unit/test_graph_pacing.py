@@ -324,3 +324,71 @@ async def test_sessions_keep_the_pace_and_heed_answers() -> None:
         assert clock.now >= 30
         await reading.batch_get(["/users/1"], what="users")
         assert clock.now >= 120
+
+
+async def test_what_was_not_sent_is_given_back() -> None:
+    """A turn that is not used costs nothing, or those who withdraw would keep the others waiting."""
+    clock = Imagined()
+    pace = Pace(share=1, clock=clock)
+    await spend(pace, ONE_INVITATION, 130)
+    for _ in range(5):
+        await pace.admit(ONE_INVITATION)
+        pace.give_back(ONE_INVITATION)
+    await spend(pace, ONE_INVITATION, 5)
+    assert clock.now == 0
+    await spend(pace, ONE_INVITATION, 1)
+    assert clock.now > 0
+
+
+async def test_who_gives_up_in_one_queue_gives_back_what_came_from_another() -> None:
+    """A request that is cancelled while it waits for its second quota leaves the first as it was."""
+    clock = Imagined()
+    pace = Pace(share=1, clock=clock)
+    pace.heed(UPDATE, told(429, after="60"))
+    for _ in range(10):
+        waiting = asyncio.create_task(pace.admit(INVITATION))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    spent = clock.now
+    await spend(pace, ONE_INVITATION, 135)
+    assert clock.now == spent
+
+
+async def test_a_bucket_that_is_stopped_begins_empty_whatever_is_given_back() -> None:
+    """What is given back during a stop does not go out in a burst after it."""
+    clock = Imagined()
+    pace = Pace(share=1, clock=clock)
+    for _ in range(30):
+        await pace.admit(ONE_INVITATION)
+    pace.heed(ONE_INVITATION, told(429, after="10"))
+    for _ in range(30):
+        pace.give_back(ONE_INVITATION)
+    await spend(pace, ONE_INVITATION, 30)
+    assert clock.now == pytest.approx(10 + 30 / 30)
+
+
+async def test_in_a_hurry_only_the_quotas_count() -> None:
+    """Once the end is near, no pause that Graph asks for is longer than a second; the rate stays."""
+    clock = Imagined()
+    pace = Pace(share=1, clock=clock)
+    pace.heed(UPDATE, told(429, after="300"))
+    pace.hurry()
+    await spend(pace, UPDATE, 20)
+    assert clock.now == pytest.approx(1, abs=0.1)
+    pace.heed(UPDATE, told(429, after="300"))
+    before = clock.now
+    await spend(pace, UPDATE, 20)
+    assert clock.now - before == pytest.approx(1 + 1, abs=0.1)
+
+
+@pytest.mark.parametrize(("headers", "seconds"), [({"after": "30"}, 30.0), ({}, 0.0)])
+async def test_a_503_that_says_when_to_come_back_stops_the_bucket(
+    headers: dict[str, str], seconds: float
+) -> None:
+    """Graph throttles with 503 as well; one that names no time is a failure like any other."""
+    clock = Imagined()
+    pace = Pace(share=1, clock=clock)
+    pace.heed(INVITATION, told(503, **headers))
+    await spend(pace, ONE_INVITATION, 1)
+    assert clock.now == pytest.approx(seconds, abs=0.1)

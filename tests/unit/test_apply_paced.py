@@ -1,0 +1,125 @@
+"""Apply behind the real pace: it always gets ahead, gives up in time, and ends when it is told to."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from reconciler.apply import Finished
+from reconciler.graph.answers import Answer
+from reconciler.graph.pacing import INVITATION, UPDATE, Cost, Pace
+from reconciler.model import EmailAddress, Failed, FailureKind, ObjectId, Outcome
+from tests.samples.applying import apply, outcomes, work_for
+from tests.samples.directory import declared, desired, guest
+from tests.samples.imagined_time import ImaginedClock
+from tests.samples.tenant import Tenant
+from tests.samples.tenant_calls import Call, Fault, Kind, failed
+
+MINUTE = 60.0
+
+
+class PacedTenant(Tenant):
+    """A tenant whose writes wait for quotas, as those to Graph do."""
+
+    def __init__(self, *, share: float) -> None:
+        super().__init__(ImaginedClock())
+        self._share = share
+        self._pace: Pace | None = None
+
+    def hurry(self) -> None:
+        """Wait for quotas only."""
+        self.pace.hurry()
+
+    @property
+    def pace(self) -> Pace:
+        """The pace of this process; it can be made only where a loop runs."""
+        if self._pace is None:
+            self._pace = Pace(share=self._share, clock=self.clock)
+        return self._pace
+
+    async def _take_turn(
+        self, before_sending: Callable[[], None] | None, kind: Kind, guest: ObjectId, *sent: EmailAddress
+    ) -> Fault:
+        cost = INVITATION if kind is Kind.RESET else UPDATE
+        await self.pace.admit(cost)
+        settle = self.pace.give_back
+        try:
+            if before_sending:
+                before_sending()
+            settle = self.pace.ended
+            fault = await self._receive(kind, guest, *sent)
+        finally:
+            settle(cost)
+        self._heed(cost, fault)
+        return fault
+
+    def _heed(self, cost: Cost, fault: Fault) -> None:
+        if isinstance(fault.answer, Failed) and fault.answer.status is not None:
+            headers = httpx.Headers({"retry-after": str(fault.answer.retry_after)})
+            self.pace.heed(cost, Answer(status=fault.answer.status, headers=headers, body=None))
+
+
+def run(tenant: Tenant, count: int, *, stop_after: float | None = None) -> Finished:
+    """Give so many guests new addresses."""
+    for number in range(1, count + 1):
+        tenant.add(guest(number, f"g{number}@old.example"))
+    entries = desired(*(declared(number, f"g{number}@new.example") for number in range(1, count + 1)))
+    finished = apply(tenant, work_for(tenant, entries), stop_after=stop_after)
+    assert finished is not None
+    return finished
+
+
+def throttled(seconds: float) -> Fault:
+    """Refuse a write for some time."""
+    answer = failed(FailureKind.NOT_EXECUTED, rule="throttled", status=429, retry_after=seconds)
+    return Fault(answer=answer)
+
+
+@pytest.mark.parametrize(("count", "share"), [(40, 0.01), (60, 0.02)])
+def test_a_small_share_of_the_quota_is_slow_and_ends(count: int, share: float) -> None:
+    """Who waits so long for a turn that the guest has to be read again does not use the quota up."""
+    tenant = PacedTenant(share=share)
+    finished = run(tenant, count)
+    assert {outcome.outcome for outcome in outcomes(finished).values()} == {Outcome.APPLIED}
+    at_the_quota = 3 * count / (20 * share)
+    assert tenant.clock.monotonic() < at_the_quota + 3 * MINUTE
+
+
+@pytest.mark.parametrize("seconds", [10.0, 60.0])
+@pytest.mark.parametrize("after", [0.0, 0.6])
+def test_a_directory_that_takes_nothing_ends_the_run(seconds: float, after: float) -> None:
+    """The bound holds by the clock, also where most guests only wait for a turn that never comes."""
+    tenant = PacedTenant(share=0.8)
+    begin = tenant.clock.now() + timedelta(seconds=after)
+    tenant.script = lambda call: throttled(seconds) if call.kind.writes and call.at > begin else None
+    finished = run(tenant, 200)
+    assert tenant.clock.monotonic() < 13 * MINUTE
+    # With nobody reset yet, guests end one by one; with half-done ones, they are tried on to the end.
+    assert [note.rule for note in finished.notes] == ["stalled" if after else "failure-budget"]
+    for each, outcome in outcomes(finished).items():
+        half_done = tenant.truth[each].resets and outcome.outcome is not Outcome.APPLIED
+        assert ("half done" in outcome.message) == bool(half_done), outcome
+
+
+def test_a_signal_does_not_wait_for_what_the_directory_asked_for() -> None:
+    """A `mail` that was told to come back in two minutes is written within the grace all the same."""
+    tenant = PacedTenant(share=0.8)
+    refused: list[Call] = []
+
+    def script(call: Call) -> Fault | None:
+        if call.kind is Kind.MAIL and not refused:
+            refused.append(call)
+            return throttled(120.0)
+        return None
+
+    tenant.script = script
+    finished = run(tenant, 60, stop_after=6.0)
+    assert refused
+    assert finished.interrupted
+    half_done = [
+        each
+        for each, truth in tenant.truth.items()
+        if truth.resets and not str(tenant.live[each].mail).endswith("new.example")
+    ]
+    assert half_done == []
