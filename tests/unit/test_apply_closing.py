@@ -58,6 +58,32 @@ def test_a_refusal_for_everybody_stops_the_run() -> None:
     assert not any(truth.resets for truth in tenant.truth.values())
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_only_a_write_that_was_taken_lets_guests_start_in_numbers(others: int) -> None:
+    """A guest to whom nothing is written says nothing about whether the directory takes writes."""
+    tenant, entries = crowd(60)
+    work = work_for(tenant, entries)
+    for number in range(1, others + 1):
+        tenant.edit(guest_id(number), other_mails=())
+    tenant.answers(Kind.OTHER_MAILS, REFUSED)
+    finished = apply(tenant, work)
+    assert rules(finished) == ("all-refused",)
+    assert len(tenant.writes()) == 3
+    assert counts(finished).get(Outcome.STALE, 0) == others
+
+
+def test_a_lost_write_stands_in_the_report_of_a_guest_who_is_left() -> None:
+    """When the run closes while a lost answer is waited for, the write may have happened."""
+    tenant, entries = crowd(2)
+    tenant.answers(Kind.OTHER_MAILS, Fault(answer=failed(FailureKind.UNKNOWN), committed=True), guest=ONE)
+    tenant.answers(Kind.RESET, RUN_REFUSED, guest=guest_id(2))
+    outcome = outcomes(apply(tenant, work_for(tenant, entries)))[ONE]
+    assert outcome.outcome is Outcome.NOT_ATTEMPTED
+    assert [(record.action, record.result) for record in outcome.actions] == [
+        ("AddOtherMail", ActionResult.UNKNOWN)
+    ]
+
+
 def test_a_run_that_stops_finishes_those_it_has_reset() -> None:
     """Guests whose reset was sent before the refusal get their `mail` and are read back."""
     tenant, entries = crowd(30)
@@ -305,6 +331,23 @@ def test_a_link_that_cannot_be_written_is_told_and_stops_the_run(tmp_path: Path)
     assert reset
     assert all("redeem link" in each.message for each in reset)
     assert {each.outcome for each in reset} == {Outcome.APPLIED}
+
+
+@pytest.mark.parametrize("lost", ["disk full", "answer"])
+def test_a_lost_link_of_whom_nobody_told_is_a_failure(lost: str, tmp_path: Path) -> None:
+    """Without a message the link is all there is: not everything was done, so the exit code is 7."""
+    tenant = new_tenant()
+    tenant.add(guest())
+    if lost == "answer":
+        tenant.answers(Kind.RESET, Fault(answer=failed(FailureKind.UNKNOWN), committed=True))
+    disk = _Disk(tmp_path / "links.jsonl", room=0 if lost == "disk full" else 10_000)
+    entries = desired(declared(send_message=False))
+    finished = apply(tenant, work_for(tenant, entries), links=RedeemLinks(disk))
+    disk.close()
+    outcome = outcome_of(finished)
+    assert (outcome.outcome, outcome.rule) == (Outcome.FAILED, "link-lost")
+    assert exit_code([outcome], interrupted=False) == 7
+    assert tenant.live[ONE].mail == EmailAddress(NEW)
 
 
 def test_a_link_lost_with_the_answer_is_told(tmp_path: Path) -> None:

@@ -476,3 +476,55 @@ def test_a_second_try_whose_turn_comes_late_is_preceded_by_another_look() -> Non
     assert result_of(outcome, "ResetRedemption") == (ActionResult.REPEATED, 2)
     kinds = [call.kind for call in tenant.calls]
     assert kinds[: len(kinds) - kinds[::-1].index(Kind.RESET) - 1][-2:] == [Kind.READ, Kind.OWNERS]
+
+
+def test_a_call_that_hangs_counts_against_the_patience() -> None:
+    """Ten minutes are ten minutes, also when most of them are spent waiting for answers."""
+    tenant = changing()
+    hangs = Fault(answer=failed(FailureKind.UNKNOWN), takes=60.0)
+    tenant.answers(Kind.OTHER_MAILS, *[hangs] * 1000)
+    begun = tenant.clock.monotonic()
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared()))))
+    assert outcome.outcome is Outcome.FAILED
+    assert tenant.clock.monotonic() - begun < Settings().throttled_for + 2 * 60.0
+    assert result_of(outcome, "AddOtherMail")[0] is ActionResult.UNKNOWN
+
+
+def test_who_redeems_before_the_lost_answer_is_looked_for_keeps_their_account() -> None:
+    """An accepted guest can be accepted anew only after the reset, so it happened and is not repeated."""
+    tenant = changing()
+    tenant.answers(Kind.RESET, LOST_AFTER)
+    usual = tenant.script
+
+    def script(call: Call) -> Fault | None:
+        if call.kind is Kind.READ and tenant.truth[ONE].resets:
+            tenant.redeem(ONE, EmailAddress(NEW))
+        return usual(call)
+
+    tenant.script = script
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared()))))
+    assert outcome.outcome is Outcome.APPLIED
+    assert (tenant.truth[ONE].resets, tenant.truth[ONE].bound) == (1, EmailAddress(NEW))
+
+
+@pytest.mark.parametrize("trouble", ["rival", "unreadable"])
+def test_a_lost_reset_is_reported_whatever_ends_the_guest(trouble: str) -> None:
+    """Before the second try something else may end the guest: the first may have happened all the same."""
+    tenant = changing()
+    tenant.read_lag = 100.0
+    tenant.answers(Kind.RESET, LOST_AFTER)
+    usual = tenant.script
+
+    def script(call: Call) -> Fault | None:
+        if call.kind is Kind.OWNERS and call.nth == 2:
+            if trouble == "unreadable":
+                return UNREADABLE
+            tenant.add(guest(2, NEW))
+        return usual(call)
+
+    tenant.script = script
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared()))))
+    assert outcome.outcome is Outcome.FAILED
+    assert result_of(outcome, "ResetRedemption") == (ActionResult.UNKNOWN, 1)
+    assert "may have happened" in outcome.message
+    assert "nobody was reset" not in outcome.message
