@@ -2,16 +2,16 @@
 
 from reconciler.apply.progress import WaitReason
 from reconciler.apply.run import Ending, Run
-from reconciler.apply.sight import reset_of, still_holds
+from reconciler.apply.sight import still_holds
 from reconciler.model import Change, Outcome
 
 _CARRIED_OUT = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED})
 
 
 async def wait_for_address(run: Run, change: Change) -> Ending | None:
-    """Wait for the guest this change waits for; an ending when the address has not become free."""
-    first, reset = change.waits_for, reset_of(change)
-    if first is None or reset is None:
+    """Wait for the guest this change waits for; an ending when what it gains has not become free."""
+    first = change.waits_for
+    if first is None:
         return None
     run.progress.waiting(change.id, WaitReason.CHAIN, None)
     ending = await run.ending_of(first)
@@ -22,11 +22,12 @@ async def wait_for_address(run: Run, change: Change) -> Ending | None:
             message=f"takes over an address of {first}, whose own change has not been seen carried out: "
             "apply again when it has",
         )
-    if still_holds(ending.seen, reset.email):
+    held = [address.text for address in change.gains if still_holds(ending.seen, address)]
+    if held:
         return Ending(
             outcome=Outcome.NOT_ATTEMPTED,
             rule="address-in-use",
-            message=f"the address still stands on {first}, most likely in proxyAddresses, which Graph lets "
-            "nobody write: have it removed there, then apply again",
+            message=f"{', '.join(held)} still stands on {first}, most likely in proxyAddresses, which Graph "
+            "lets nobody write: have it removed there, then apply again",
         )
     return None

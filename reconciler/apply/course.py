@@ -207,7 +207,7 @@ class Course:
         resetting = Resetting(
             self._traveller,
             action,
-            planned=self._planned,
+            planned=self._planned or recorded,
             repeats=first.repeats,
             resumed=begun and recorded.precondition.state is RedemptionState.ACCEPTED,
         )

@@ -58,22 +58,22 @@ class Resetting:
         traveller: Traveller,
         reset: ResetRedemption,
         *,
-        planned: Change | None,
+        planned: Change,
         repeats: bool,
         resumed: bool,
     ) -> None:
-        """Prepare to send `reset`.
+        """Prepare to send `reset`, which is part of `planned`.
 
-        `planned` is the change in the new plan. `repeats` tells that an earlier run may have sent this
-        reset and nothing can show it, `resumed` that one may have and reads will show it.
+        `repeats` tells that an earlier run may have sent this reset and nothing can show it, `resumed` that
+        one may have and reads will show it.
         """
         self._traveller = traveller
         self._run = traveller.run
         self._reset = reset
-        self._rivals = Rivals(traveller, reset.email, takes_over=planned.waits_for if planned else None)
+        self._rivals = Rivals(traveller, planned)
         self._repeats = repeats
         self._watch_for = self._run.settings.watch_for if resumed else 0.0
-        self._planned_from = planned.precondition if planned else None
+        self._planned_from = planned.precondition
         self._lost_answers = 0
 
     async def carry_out(self) -> Ending | None:
@@ -162,8 +162,7 @@ class Resetting:
 
     def _is_behind(self, guest: Guest) -> bool:
         """Tell whether a read shows an older state than the new plan was made from, which had the truth."""
-        seen = self._planned_from
-        return seen is not None and later(seen.state_changed_at, guest.state_changed_at)
+        return later(self._planned_from.state_changed_at, guest.state_changed_at)
 
     def _reset_is_missing(self, standing: Standing) -> bool:
         return any(isinstance(action, ResetRedemption) for action in standing.remaining)

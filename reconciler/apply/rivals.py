@@ -1,4 +1,6 @@
-"""Makes sure, just before a reset, that nobody else holds the new address."""
+"""Makes sure, just before a reset, that nobody else holds an address the guest is to get."""
+
+from collections.abc import Iterable
 
 from reconciler.apply.policy import LOOKING, Blame
 from reconciler.apply.progress import WaitReason
@@ -6,51 +8,59 @@ from reconciler.apply.run import Ending
 from reconciler.apply.sight import rivals
 from reconciler.apply.traveller import Traveller
 from reconciler.errors import DirectoryError
-from reconciler.model import ChangeKind, EmailAddress, ObjectId, Outcome
+from reconciler.model import AddressOwner, Change, Outcome
 
 
 class Rivals:
-    """Those who could hold the address that one guest is to get."""
+    """Those who could hold the addresses that one guest is to get."""
 
-    def __init__(self, traveller: Traveller, address: EmailAddress, *, takes_over: ObjectId | None) -> None:
-        """Prepare to look; `takes_over` is the guest who had the address until just now."""
+    def __init__(self, traveller: Traveller, planned: Change) -> None:
+        """Prepare to look for those who hold what `planned` gains."""
         self._traveller = traveller
         self._run = traveller.run
-        self._address = address
-        self._takes_over = takes_over
+        self._addresses = planned.gains
+        self._takes_over = planned.waits_for
         self._read_at: float | None = None
 
     async def refuse(self) -> Ending | None:
-        """End the guest when somebody else holds the address; `None` when nobody does.
+        """End the guest when somebody else holds such an address; `None` when nobody does.
 
-        Reads may still show who has just given it up: that one is waited for. Who forces a reset keeps
-        the address they have, so nothing is asked then.
+        Reads may still show who has just given it up: that one is waited for. Who is reset and keeps the
+        addresses they have gains none, so nothing is asked then.
         """
         traveller, clock = self._traveller, self._run.clock
         settings = self._run.settings
-        if traveller.recorded.kind is not ChangeKind.CHANGE_EMAIL:
+        if not self._addresses:
             return None
         started, looks = clock.monotonic(), 0
         if self._read_at is not None and started - self._read_at < settings.reread_after:
             return None
         while True:
             try:
-                owners = await self._run.reader.read_owners((self._address,))
+                owners = await self._run.reader.read_owners(self._addresses)
             except DirectoryError as error:
                 return traveller.unreadable(error)
-            found = rivals(traveller.id, owners.get(self._address, ()))
+            found = {
+                address: held
+                for address in self._addresses
+                if (held := rivals(traveller.id, owners.get(address, ())))
+            }
             left = started + settings.see_within - clock.monotonic()
             if not found:
                 self._read_at = clock.monotonic()
                 return None
-            if left <= 0 or any(rival.id != self._takes_over for rival in found):
-                holders = ", ".join(sorted({f"{rival.kind} {rival.id} ({rival.use})" for rival in found}))
+            strangers = {rival.id for held in found.values() for rival in held} - {self._takes_over}
+            if left <= 0 or strangers:
+                uses = "; ".join(f"{address} is in use by {_named(held)}" for address, held in found.items())
                 return Ending(
                     outcome=Outcome.FAILED if traveller.sender.wrote else Outcome.NOT_ATTEMPTED,
                     rule="address-in-use",
-                    message=f"the new address is in use by {holders}: nobody was reset; free it there, or "
-                    "declare another address",
+                    message=f"{uses}: free it there, or declare another address",
                     blame=Blame.GUEST,
                 )
             looks += 1
             await self._run.wait(traveller.id, WaitReason.REPLICATION, min(LOOKING.after(looks), left))
+
+
+def _named(holders: Iterable[AddressOwner]) -> str:
+    return ", ".join(sorted({f"{holder.kind} {holder.id} ({holder.use})" for holder in holders}))

@@ -104,8 +104,3 @@ def rivals(guest: ObjectId, owners: Iterable[AddressOwner]) -> tuple[AddressOwne
         for owner in owners
         if owner.id != guest and (owner.use is not AddressUse.OTHER_MAILS or owner.kind is OwnerKind.GUEST)
     )
-
-
-def reset_of(change: Change) -> ResetRedemption | None:
-    """Give the reset of a change, if it has one."""
-    return next((action for action in change.actions if isinstance(action, ResetRedemption)), None)

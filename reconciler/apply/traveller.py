@@ -27,8 +27,8 @@ from reconciler.model import (
 )
 
 _LOST_LINK = (
-    "the redeem link was lost with the answer, with a killed run, or could not be written; send the "
-    "invitation again in the Entra admin center, which changes no address"
+    "the redeem link was lost with an answer or a killed run, could not be written, or is in another run's "
+    "file; send the invitation again in the Entra admin center, which changes no address"
 )
 
 

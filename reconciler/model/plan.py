@@ -6,6 +6,7 @@ Data only: it can be printed, hashed and compared.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from reconciler.model.desired import Cloud, Source
 from reconciler.model.identity import EmailAddress, ObjectId, TenantId
@@ -143,7 +144,7 @@ class Change:
     source: Source
 
     waits_for: ObjectId | None
-    """The guest whose `SetMail` must come first, because this one takes over that address."""
+    """The guest whose own change must be seen carried out first, because it frees an address of `gains`."""
 
     origin: Origin | None = None
     """Whose change this is; `None` when no base was given. No digest covers it."""
@@ -152,6 +153,26 @@ class Change:
     def resets(self) -> bool:
         """Whether this change counts against the limits: other-mails changes do not."""
         return self.kind is not ChangeKind.OTHER_MAILS
+
+    @property
+    def gains(self) -> tuple[EmailAddress, ...]:
+        """The addresses that nobody else may hold, sorted: those the guest lacks, and a new `mail` always.
+
+        A new `mail` may stand in `otherMails` already, put there by a run that was cut short.
+        """
+        before = {*self.precondition.other_mails, self.precondition.mail}
+        gained: set[EmailAddress] = set()
+        for action in self.actions:
+            match action:
+                case AddOtherMail() | ResetRedemption():
+                    gained |= {action.email} - before
+                case SetMail():
+                    gained |= {action.email} | ({*action.other_mails} - before)
+                case SetOtherMails():
+                    gained |= {*action.other_mails} - before
+                case _ as unknown:
+                    assert_never(unknown)
+        return tuple(sorted(gained))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

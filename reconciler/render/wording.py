@@ -99,7 +99,9 @@ def effects(change: Change) -> tuple[Effect, ...]:
     if kept and change.kind is not ChangeKind.OTHER_MAILS:
         found.append(Effect(text=f"Can sign in with these too: {', '.join(kept)}."))
     if change.waits_for is not None:
-        found.append(Effect(text=f"Waits until guest {change.waits_for} has left this address."))
+        found.append(
+            Effect(text=f"Waits until guest {change.waits_for} has left an address that this guest gets.")
+        )
     return tuple(found)
 
 
