@@ -57,6 +57,15 @@ class Need:
         return in_order({*self.added, self.email}) if self.resets else self.added
 
     @property
+    def looks_half_done(self) -> bool:
+        """Whether a change of address seems to have been cut short between its reset and its last write."""
+        return (
+            self.kind is ChangeKind.CHANGE_EMAIL
+            and self.guest.state is RedemptionState.PENDING
+            and self.email in self.guest.other_mails
+        )
+
+    @property
     def lacks_time(self) -> bool:
         """Whether nothing could tell afterwards that the reset `resetAfter` asks for has happened."""
         return self.kind is ChangeKind.RESET and self.guest.state_changed_at is None

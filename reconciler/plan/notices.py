@@ -43,9 +43,16 @@ def about_unchanged(entry: DesiredGuest, guest: Guest, *, now: datetime) -> tupl
     return tuple(naming(entry.id, note) for note in notes)
 
 
-def about_blocked(entry: DesiredGuest, *, now: datetime) -> tuple[Note, ...]:
-    """Collect the warnings of a blocked guest that are not about the change, each naming the guest."""
-    return tuple(naming(entry.id, note) for note in _about_hold(entry, now))
+def about_blocked(entry: DesiredGuest, need: Need | None, *, now: datetime) -> tuple[Note, ...]:
+    """Collect the warnings of a blocked guest that stand whether or not the change is made.
+
+    Each names the guest. `need` is `None` for an id that is not among the users.
+    """
+    notes = (
+        *_about_hold(entry, now),
+        *(_about_lockout(need) if need else ()),
+    )
+    return tuple(naming(entry.id, note) for note in notes)
 
 
 def about_checks(not_checked: Iterable[NotChecked]) -> tuple[Note, ...]:
@@ -187,14 +194,10 @@ def _about_traces(need: Need) -> Iterable[Note]:
 
 
 def _about_reset(need: Need, live: Live, *, redeem_links: bool) -> Iterable[Note]:
-    guest, invitation = need.guest, need.entry.invitation
+    invitation = need.entry.invitation
     if not need.resets:
         return
-    if (
-        need.kind is ChangeKind.CHANGE_EMAIL
-        and guest.state is RedemptionState.PENDING
-        and need.email in guest.other_mails
-    ):
+    if need.looks_half_done:
         yield Note(
             rule="half-done",
             message="looks like a change that was cut short; it is done again from the start, which may send "
@@ -212,6 +215,26 @@ def _about_reset(need: Need, live: Live, *, redeem_links: bool) -> Iterable[Note
             message="Microsoft drops the custom message when an application sends the invitation: remove "
             "invitation.message, or apply as a person",
         )
+
+
+def _about_lockout(need: Need) -> Iterable[Note]:
+    """Say that a blocked guest stands between the reset and the last write: the block keeps them out."""
+    if not need.looks_half_done:
+        return
+    old = need.guest.mail
+    stands = (
+        "the guest is locked out, and mail is still empty"
+        if old is None
+        else f"nobody can sign in with {old} any more, which is still in mail"
+    )
+    undo = (
+        "" if old is None else f"; or undo the change: declare {old} again, with alternateEmails, and apply"
+    )
+    yield Note(
+        rule="half-done",
+        message=f"looks like a change that was cut short before its last write: {stands}; remove what blocks "
+        f"the guest and apply{undo}",
+    )
 
 
 def _about_account(need: Need) -> Iterable[Note]:

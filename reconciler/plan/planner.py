@@ -75,7 +75,7 @@ def make_plan(
         if guest is None:
             if entry.id in shown:
                 blocked[entry.id] = _blocked(entry, None, (blocking.absence(entry, live),), origins)
-                warnings += notices.about_blocked(entry, now=now)
+                warnings += notices.about_blocked(entry, None, now=now)
             continue
         need = find_need(entry, guest)
         if need is not None:
@@ -89,7 +89,7 @@ def make_plan(
         if guest_id in shown:
             entry = entries[guest_id]
             blocked[guest_id] = _blocked(entry, needs[guest_id], obstacles, origins)
-            warnings += notices.about_blocked(entry, now=now)
+            warnings += notices.about_blocked(entry, needs[guest_id], now=now)
     changes = tuple(
         _change(
             needs[guest_id],

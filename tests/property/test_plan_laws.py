@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.documents import dump, plan_from_json, plan_to_json
-from reconciler.model import ChangeKind, Desired, EmailAddress, Live, ResetRedemption, Source
+from reconciler.model import ChangeKind, Desired, EmailAddress, Live, ObjectId, Plan, ResetRedemption, Source
 from reconciler.plan import make_plan, questions
 from reconciler.plan.needs import find_need
 from tests.samples.plans import NOW, TENANT
@@ -83,6 +83,28 @@ def test_a_change_cut_short_anywhere_is_seen_by_the_next_plan(tree: Desired, fou
             half = with_guests(found, [after(found.guests[change.id], change.actions[:length])])
             again = make_plan(tree, half, NOW + timedelta(hours=1))
             assert {each.id: each.kind for each in again.changes}[change.id] is change.kind
+
+
+@LAW
+@given(trees(), directories(calm=True), trees(), directories())
+def test_a_guest_left_after_the_reset_is_said_to_be_half_done(
+    tree: Desired, found: Live, other_tree: Desired, other: Live
+) -> None:
+    """Whatever has come in the way since, the plan says who is locked out, on their row or of the plan."""
+    changes = [
+        change for change in make_plan(tree, found, NOW).changes if change.kind is ChangeKind.CHANGE_EMAIL
+    ]
+    half = with_guests(found, (after(found.guests[change.id], change.actions[:2]) for change in changes))
+    in_the_way = replace(other, guests=half.guests)
+    again = make_plan(replace(tree, policy=other_tree.policy), in_the_way, NOW + timedelta(hours=1))
+    said = {change.id for change in again.changes if "half-done" in {note.rule for note in change.warnings}}
+    said |= {blocked.id for blocked in again.blocked if _names(again, "half-done", blocked.id)}
+    assert {change.id for change in changes} <= said
+
+
+def _names(plan: Plan, rule: str, guest: ObjectId) -> bool:
+    """Tell whether a warning of the plan names a guest."""
+    return any(note.rule == rule and note.message.startswith(guest) for note in plan.warnings)
 
 
 @LAW

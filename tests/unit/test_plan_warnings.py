@@ -11,9 +11,11 @@ from reconciler.model import (
     DesiredGuest,
     Guest,
     Hold,
+    InvitesFrom,
     Live,
     NotChecked,
     OwnerKind,
+    Policy,
     RedemptionState,
 )
 from reconciler.plan import make_plan
@@ -102,6 +104,56 @@ def test_a_change_cut_short_is_done_again_and_says_so() -> None:
 def test_other_states_do_not_look_half_done(found: Guest) -> None:
     """Neither an accepted guest nor one without the new address has been reset for it."""
     assert "half-done" not in warned(MOVE, found)
+
+
+HALF_DONE = guest(others=[OLD, NEW], state=PENDING)
+
+
+@pytest.mark.parametrize(
+    ("rule", "entry", "policy", "fields"),
+    [
+        ("protected", MOVE, Policy(protected=(guest_id(1),)), {}),
+        ("on-hold", declared(hold=Hold(reason="on leave", until=date(2027, 1, 1))), Policy(), {}),
+        ("domain-denied", MOVE, Policy(denied_domains=("newco.example",)), {}),
+        ("domain-not-allowed", MOVE, Policy(allowed_domains=("else.example",)), {}),
+        ("verified-domain", MOVE, Policy(), {"verified_domains": frozenset({"newco.example"})}),
+        ("holds-role", MOVE, Policy(), {"role_holders": {guest_id(1): "direct"}}),
+        ("invitations-disabled", MOVE, Policy(), {"invites_from": InvitesFrom.NONE}),
+        ("address-in-use", MOVE, Policy(), {"owners": [(NEW, owner(9))]}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_block_that_keeps_a_half_done_guest_locked_out_is_said(
+    rule: str, entry: DesiredGuest, policy: Policy, fields: dict[str, Any]
+) -> None:
+    """Who was reset and then blocked cannot sign in at all, and the row of the block does not show it."""
+    plan = make_plan(desired(entry, policy=policy), live(HALF_DONE, **fields), NOW)
+    assert [blocked.rule for blocked in plan.blocked] == [rule]
+    (message,) = [note.message for note in plan.warnings if note.rule == "half-done"]
+    assert message.startswith(f"{guest_id(1)}: ")
+    assert f"nobody can sign in with {OLD} any more" in message
+    assert "before its last write" in message
+    assert "remove what blocks" in message
+    assert f"declare {OLD} again, with alternateEmails" in message
+
+
+def test_a_half_done_guest_who_had_no_mail_cannot_be_undone() -> None:
+    """No advice is given that Graph would refuse: mail cannot be emptied again."""
+    found = live(guest(mail=None, others=[NEW], state=PENDING), invites_from=InvitesFrom.NONE)
+    message = noted(MOVE, found)["half-done"]
+    assert "mail is still empty" in message
+    assert "undo" not in message
+
+
+@pytest.mark.parametrize(
+    "found", [guest(others=[OLD, NEW]), guest(state=PENDING), guest(mail=NEW, state=PENDING)]
+)
+def test_other_blocked_guests_do_not_look_half_done(found: Guest) -> None:
+    """Blocked before the reset, or with the address written, nobody has been locked out by a change."""
+    entry = declared(alternates=["b@newco.example"])
+    plan = make_plan(desired(entry, policy=Policy(protected=(guest_id(1),))), live(found), NOW)
+    assert [blocked.rule for blocked in plan.blocked] == ["protected"]
+    assert "half-done" not in {note.rule for note in plan.warnings}
 
 
 def test_a_silent_reset_says_that_nobody_is_told() -> None:
