@@ -7,6 +7,7 @@ from reconciler.model import (
     Caller,
     ChangeKind,
     DesiredGuest,
+    EmailAddress,
     Guest,
     Live,
     NotChecked,
@@ -33,12 +34,18 @@ def about_change(need: Need, *, live: Live, now: datetime, redeem_links: bool) -
     )
 
 
-def about_unchanged(entry: DesiredGuest, guest: Guest, *, now: datetime) -> tuple[Note, ...]:
-    """Collect the warnings of a guest who is as declared, each naming the guest."""
+def about_unchanged(
+    entry: DesiredGuest, guest: Guest, *, before: EmailAddress | None, now: datetime
+) -> tuple[Note, ...]:
+    """Collect the warnings of a guest who is as declared, each naming the guest.
+
+    `before` is the address that was declared at the base, where it was another one.
+    """
     notes = (
         *_about_entry(entry, guest, now=now),
         *_about_identity(entry, guest),
         *_about_open_links(entry, guest),
+        *_about_taken_back(entry, guest, before),
     )
     return tuple(naming(entry.id, note) for note in notes)
 
@@ -106,10 +113,9 @@ def _about_hold(entry: DesiredGuest, now: datetime) -> Iterable[Note]:
 
 
 def _about_identity(entry: DesiredGuest, guest: Guest, *, need: Need | None = None) -> Iterable[Note]:
-    """Compare who redeemed with who should, where that can be seen: one-time passcodes only.
+    """Compare who redeemed with who should, where that can be seen.
 
     That a guest whose address is to change redeemed with the old one is no news.
-    Source: https://learn.microsoft.com/graph/api/resources/objectidentity
     """
     if guest.state is not RedemptionState.ACCEPTED:
         return
@@ -122,12 +128,7 @@ def _about_identity(entry: DesiredGuest, guest: Guest, *, need: Need | None = No
         if resets
         else "if that is another person, set resetAfter to have the guest redeem anew"
     )
-    bound = {
-        identity.issuer_assigned_id
-        for identity in guest.identities
-        if identity.issuer == "mail" and identity.issuer_assigned_id is not None
-    }
-    for address in sorted(bound):
+    for address in _seen_to_have_redeemed(guest):
         if address.lower() not in expected:
             yield Note(
                 rule="identity-differs",
@@ -138,13 +139,10 @@ def _about_identity(entry: DesiredGuest, guest: Guest, *, need: Need | None = No
 def _about_removed(need: Need) -> Iterable[Note]:
     """Name the addresses that somebody may have redeemed with, and that go without a reset.
 
-    A change taken back after the wrong person redeemed looks like this too. Who redeemed shows for
-    one-time passcodes only: https://learn.microsoft.com/graph/api/resources/objectidentity
+    A change taken back after the wrong person redeemed looks like this too.
     """
     guest = need.guest
-    if need.resets or guest.state is not RedemptionState.ACCEPTED:
-        return
-    if any(identity.issuer == "mail" and identity.issuer_assigned_id for identity in guest.identities):
+    if need.resets or guest.state is not RedemptionState.ACCEPTED or _seen_to_have_redeemed(guest):
         return
     removed = [address for address in in_order(guest.other_mails) if address not in need.other_mails_after]
     if removed:
@@ -154,6 +152,29 @@ def _about_removed(need: Need) -> Iterable[Note]:
             message=f"{named} goes, and who has redeemed cannot be seen: if it was somebody there, they stay "
             "signed in; set resetAfter to have the guest redeem anew",
         )
+
+
+def _about_taken_back(entry: DesiredGuest, guest: Guest, before: EmailAddress | None) -> Iterable[Note]:
+    """Name the address of a change that was taken back, when somebody may have redeemed with it before."""
+    if before is None or before not in guest.other_mails or before in (entry.alternate_emails or ()):
+        return
+    if guest.state is not RedemptionState.ACCEPTED or _seen_to_have_redeemed(guest):
+        return
+    yield Note(
+        rule="may-have-redeemed",
+        message=f"{before} was declared before and is still in otherMails, and who has redeemed cannot be "
+        "seen: if it was somebody there, they stay signed in; declare alternateEmails to remove it, and set "
+        "resetAfter to have the guest redeem anew",
+    )
+
+
+def _seen_to_have_redeemed(guest: Guest) -> tuple[str, ...]:
+    """Give the addresses that show in `identities`, sorted: those of one-time passcodes, and no others.
+
+    Source: https://learn.microsoft.com/graph/api/resources/objectidentity
+    """
+    seen = {identity.issuer_assigned_id for identity in guest.identities if identity.issuer == "mail"}
+    return tuple(sorted(address for address in seen if address))
 
 
 def _about_open_links(entry: DesiredGuest, guest: Guest) -> Iterable[Note]:

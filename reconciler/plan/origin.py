@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from reconciler.model import Desired, DesiredGuest, ObjectId, Origin
+from reconciler.model import Desired, DesiredGuest, EmailAddress, ObjectId, Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,11 @@ class Baseline:
     def changed(self, desired: Desired) -> frozenset[ObjectId]:
         """Give the ids of the entries that are new or declare something else now."""
         return frozenset(entry.id for entry in desired.guests if self.origin(entry) is Origin.THIS_CHANGE)
+
+    def email_before(self, entry: DesiredGuest) -> EmailAddress | None:
+        """Give the address an entry declared at the base; `None` where it is the same, or cannot be told."""
+        before = (self.entries or {}).get(entry.id)
+        return None if before is None or before.email == entry.email else before.email
 
     def disappeared(self, declared: Collection[ObjectId]) -> tuple[DesiredGuest, ...]:
         """Give the entries whose ids are declared no longer, sorted by id."""

@@ -81,7 +81,8 @@ def make_plan(
         if need is not None:
             needs[entry.id] = need
         elif entry.id in shown:
-            warnings += notices.about_unchanged(entry, guest, now=now)
+            before = None if base is None else base.email_before(entry)
+            warnings += notices.about_unchanged(entry, guest, before=before, now=now)
 
     judgement = _judge(needs, desired=desired, live=live, now=now)
     known = KnownDomains(live)

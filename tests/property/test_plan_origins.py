@@ -3,12 +3,24 @@
 from dataclasses import replace
 
 from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.guard.approval import approve
-from reconciler.model import Desired, Live, Origin, Outcome
+from reconciler.model import (
+    Change,
+    ChangeKind,
+    Desired,
+    Guest,
+    Identity,
+    Live,
+    Origin,
+    Outcome,
+    RedemptionState,
+    SetMail,
+)
 from reconciler.plan import Baseline, make_plan
 from tests.samples.plans import NOW
-from tests.samples.worlds import LAW, directories, trees
+from tests.samples.worlds import LAW, after, directories, trees, with_guests
 
 
 @LAW
@@ -69,6 +81,49 @@ def test_a_partial_plan_says_of_its_rows_what_the_whole_one_says(
     assert set(partial.warnings) <= set(whole.warnings)
     counts = partial.summary
     assert counts.declared == len(changed) == counts.changes + counts.blocked + counts.unchanged
+
+
+@LAW
+@given(trees(), directories(calm=True), st.sets(st.sampled_from(["mail", "ExternalAzureAD"])))
+def test_a_change_taken_back_after_somebody_redeemed_is_never_silent(
+    tree: Desired, found: Live, issuers: set[str]
+) -> None:
+    """Whoever redeemed half way is shown, guessed at, or has to redeem anew."""
+    moving = {
+        change.id: change
+        for change in make_plan(tree, found, NOW).changes
+        if change.kind is ChangeKind.CHANGE_EMAIL and change.precondition.mail is not None
+    }
+    redeemed = with_guests(found, (_redeemed(found.guests[each], moving[each], issuers) for each in moving))
+    back = replace(
+        tree,
+        guests=tuple(
+            replace(entry, email=found.guests[entry.id].mail or entry.email, alternate_emails=None)
+            if entry.id in moving
+            else entry
+            for entry in tree.guests
+        ),
+    )
+    plan = make_plan(back, redeemed, NOW, base=against(tree, back))
+    reset = {change.id for change in plan.changes if change.resets} | {each.id for each in plan.blocked}
+    for each in moving.keys() - reset:
+        rules = {note.rule for note in plan.warnings if note.message.startswith(each)}
+        assert rules & {"may-have-redeemed", "identity-differs"}
+
+
+def _redeemed(found: Guest, change: Change, issuers: set[str]) -> Guest:
+    """Let the person at the new address redeem between the reset and the last write."""
+    half = after(found, change.actions[:-1])
+    new = next(action.email for action in change.actions if isinstance(action, SetMail))
+    identities = tuple(
+        Identity(
+            sign_in_type="federated",
+            issuer=issuer,
+            issuer_assigned_id=new.text if issuer == "mail" else None,
+        )
+        for issuer in sorted(issuers)
+    )
+    return replace(half, state=RedemptionState.ACCEPTED, identities=identities)
 
 
 def against(before: Desired, tree: Desired) -> Baseline:

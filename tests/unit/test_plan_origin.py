@@ -8,19 +8,34 @@ import pytest
 
 from reconciler.model import (
     AddressUse,
+    ChangeKind,
     Desired,
     DesiredGuest,
+    Guest,
     Hold,
     Origin,
     OwnerKind,
     Plan,
     RedemptionState,
+    SetOtherMails,
     Source,
     TenantId,
     Whereabouts,
 )
 from reconciler.plan import Baseline, make_plan
-from tests.samples.directory import NEW, NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live, owner
+from tests.samples.directory import (
+    NEW,
+    NOW,
+    OLD,
+    REDEEMED,
+    addresses,
+    declared,
+    desired,
+    guest,
+    guest_id,
+    live,
+    owner,
+)
 
 TREE = desired(declared())
 
@@ -129,6 +144,68 @@ def test_a_guest_left_without_mail_or_state_is_described() -> None:
     """A user who was never redeemed and has no address is told as that."""
     plan = planned(desired(), TREE, guest(mail=None, state=None))
     assert "mail empty:" in plan.warnings[0].message
+
+
+BACK = declared(email=OLD)
+LEFT = guest(others=[OLD, NEW])
+"""Somebody redeemed between the reset for the new address and the last write, which never came."""
+
+
+def taken_back(now: DesiredGuest, found: Guest, *, before: DesiredGuest | None = None) -> dict[str, str]:
+    """Plan an entry whose address was another at the base, and give the warnings of the plan by rule."""
+    plan = planned(desired(now), desired(before or declared()), found)
+    return {note.rule: note.message for note in plan.warnings}
+
+
+@pytest.mark.parametrize("since", [None, "main"])
+def test_a_change_taken_back_after_somebody_redeemed_is_not_silent(since: str | None) -> None:
+    """The directory agrees with the tree, and yet the person at the new address may be who signs in."""
+    plan = planned(desired(BACK), TREE, LEFT, since=since)
+    assert (plan.changes, plan.blocked) == ((), ())
+    (note,) = plan.warnings
+    assert note.rule == "may-have-redeemed"
+    assert all(part in note.message for part in (guest_id(1), NEW, "alternateEmails", "resetAfter"))
+
+
+def test_the_remedy_for_a_change_taken_back_is_a_reset_without_the_address() -> None:
+    """Doing what the warning says takes the address away and has the guest redeem anew."""
+    entry = declared(email=OLD, alternates=[], reset_after=REDEEMED + timedelta(days=1))
+    (change,) = planned(desired(entry), TREE, LEFT).changes
+    assert change.kind is ChangeKind.RESET
+    assert SetOtherMails(other_mails=addresses(OLD)) in change.actions
+
+
+@pytest.mark.parametrize(
+    ("now", "found"),
+    [
+        (BACK, guest()),
+        (BACK, guest(others=[OLD, "x@foreign.example"])),
+        (declared(email=OLD, alternates=[NEW]), LEFT),
+        (BACK, guest(others=[OLD, NEW], passcode=OLD)),
+    ],
+    ids=["never added", "another one", "declared as an alternate", "seen as the declared one"],
+)
+def test_a_change_taken_back_is_no_news_where_nobody_can_have_redeemed(
+    now: DesiredGuest, found: Guest
+) -> None:
+    """An address that is gone, declared, or seen not to be who redeemed needs nobody's care."""
+    assert taken_back(now, found) == {}
+
+
+def test_who_is_seen_or_awaited_after_a_change_was_taken_back_is_told_as_that() -> None:
+    """An identity says more than a guess, and a pending guest's link is another matter."""
+    assert set(taken_back(BACK, guest(others=[OLD, NEW], passcode=NEW))) == {"identity-differs"}
+    pending = guest(others=[OLD, NEW], state=RedemptionState.PENDING)
+    assert set(taken_back(BACK, pending)) == {"kept-address"}
+
+
+def test_foreign_addresses_are_no_news_without_a_base_that_named_them() -> None:
+    """Many guests have other addresses: only one that was declared here is worth a word."""
+    assert make_plan(desired(BACK), live(LEFT), NOW).warnings == ()
+    assert taken_back(BACK, LEFT, before=BACK) == {}
+    assert planned(desired(BACK), desired(), LEFT).warnings == ()
+    unknown = make_plan(desired(BACK), live(LEFT), NOW, base=Baseline.unknown())
+    assert {note.rule for note in unknown.warnings} == {"base-invalid"}
 
 
 def test_a_partial_plan_shows_and_counts_only_what_changed() -> None:
