@@ -17,6 +17,10 @@ from reconciler.model import (
 )
 from reconciler.plan.needs import Need, in_order
 
+_ASK_FOR_A_RESET = "if that is another person, set resetAfter to have the guest redeem anew"
+_REDEEMS_ANEW = "whoever that is has to redeem anew after this reset"
+_STAYS_WHILE_BLOCKED = "if that is another person, they stay signed in for as long as this guest is blocked"
+
 
 def about_change(need: Need, *, live: Live, now: datetime, redeem_links: bool) -> tuple[Note, ...]:
     """Collect the warnings of one change, sorted; those about other owners and chains are not here."""
@@ -27,7 +31,7 @@ def about_change(need: Need, *, live: Live, now: datetime, redeem_links: bool) -
                 *_about_traces(need),
                 *_about_reset(need, live, redeem_links=redeem_links),
                 *_about_account(need),
-                *_about_identity(need.entry, need.guest, need=need),
+                *_about_identity(need.entry, need.guest, need=need, of_reset=_REDEEMS_ANEW),
                 *_about_removed(need),
             }
         )
@@ -55,10 +59,7 @@ def about_blocked(entry: DesiredGuest, need: Need | None, *, now: datetime) -> t
 
     Each names the guest. `need` is `None` for an id that is not among the users.
     """
-    notes = (
-        *_about_hold(entry, now),
-        *(_about_lockout(need) if need else ()),
-    )
+    notes = _about_hold(entry, now) if need is None else _about_standstill(need, now)
     return tuple(naming(entry.id, note) for note in notes)
 
 
@@ -89,6 +90,14 @@ def naming(guest: ObjectId, note: Note) -> Note:
     return Note(rule=note.rule, message=f"{guest}: {note.message}")
 
 
+def _about_standstill(need: Need, now: datetime) -> Iterable[Note]:
+    entry, guest = need.entry, need.guest
+    yield from _about_entry(entry, guest, now=now)
+    yield from _about_identity(entry, guest, need=need, of_reset=_STAYS_WHILE_BLOCKED)
+    yield from _about_open_links(entry, guest)
+    yield from _about_lockout(need)
+
+
 def _about_entry(entry: DesiredGuest, guest: Guest, *, now: datetime) -> Iterable[Note]:
     yield from _about_hold(entry, now)
     if entry.reset_after is None or guest.state is RedemptionState.ACCEPTED:
@@ -112,22 +121,20 @@ def _about_hold(entry: DesiredGuest, now: datetime) -> Iterable[Note]:
         )
 
 
-def _about_identity(entry: DesiredGuest, guest: Guest, *, need: Need | None = None) -> Iterable[Note]:
+def _about_identity(
+    entry: DesiredGuest, guest: Guest, *, need: Need | None = None, of_reset: str = ""
+) -> Iterable[Note]:
     """Compare who redeemed with who should, where that can be seen.
 
-    That a guest whose address is to change redeemed with the old one is no news.
+    That a guest whose address is to change redeemed with the old one is no news. `of_reset` says
+    what a reset in `need` means for them.
     """
     if guest.state is not RedemptionState.ACCEPTED:
         return
     expected = {entry.email.key}
     if need is not None and need.kind is ChangeKind.CHANGE_EMAIL and guest.mail is not None:
         expected.add(guest.mail.key)
-    resets = need is not None and need.resets
-    remedy = (
-        "whoever that is has to redeem anew after this reset"
-        if resets
-        else "if that is another person, set resetAfter to have the guest redeem anew"
-    )
+    remedy = of_reset if need is not None and need.resets else _ASK_FOR_A_RESET
     for address in _seen_to_have_redeemed(guest):
         if address.lower() not in expected:
             yield Note(
@@ -179,14 +186,20 @@ def _seen_to_have_redeemed(guest: Guest) -> tuple[str, ...]:
 
 def _about_open_links(entry: DesiredGuest, guest: Guest) -> Iterable[Note]:
     """Name the undeclared addresses of a pending guest: a change that was taken back halfway leaves one."""
-    if entry.alternate_emails is not None or guest.state is not RedemptionState.PENDING:
+    if guest.state is not RedemptionState.PENDING:
         return
-    kept = [address.text for address in in_order(guest.other_mails) if address != entry.email]
+    known = {guest.mail, entry.email, *(entry.alternate_emails or ())}
+    kept = [address.text for address in in_order(guest.other_mails) if address not in known]
+    remedy = (
+        "to remove it and kill the link, declare alternateEmails"
+        if entry.alternate_emails is None
+        else "it goes, and the link with it, once nothing blocks the guest"
+    )
     if kept:
         yield Note(
             rule="kept-address",
             message=f"{', '.join(kept)} stays in otherMails of a guest who has not redeemed, and a link "
-            "sent there may still work; to remove it and kill the link, declare alternateEmails",
+            f"sent there may still work; {remedy}",
         )
 
 

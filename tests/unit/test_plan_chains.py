@@ -1,9 +1,12 @@
 """Guests who take over addresses that other declared guests are leaving."""
 
+from datetime import timedelta
+
 import pytest
 
 from reconciler.model import (
     AddressUse,
+    ChangeKind,
     DesiredGuest,
     EmailAddress,
     Guest,
@@ -15,7 +18,7 @@ from reconciler.model import (
     ProxyAddress,
 )
 from reconciler.plan import make_plan
-from tests.samples.directory import NOW, declared, desired, guest, guest_id, live, owner
+from tests.samples.directory import NOW, REDEEMED, declared, desired, guest, guest_id, live, owner
 
 
 def mail(number: int) -> str:
@@ -72,6 +75,44 @@ def test_an_address_only_in_other_mails_can_be_waited_for() -> None:
     entries = (moves(1, "spare@old.example"), declared(2, email=mail(2), alternates=[]))
     found = live(guest(1, mail(1)), guest(2, mail(2), others=[mail(2), "spare@old.example"]))
     assert order(make_plan(desired(*entries), found, NOW)) == [guest_id(2), guest_id(1)]
+
+
+TAKES_SPARE = {
+    ChangeKind.CHANGE_EMAIL: declared(1, email="a@new.example", alternates=["spare@old.example"]),
+    ChangeKind.RESET: declared(
+        1, email=mail(1), alternates=["spare@old.example"], reset_after=REDEEMED + timedelta(days=1)
+    ),
+    ChangeKind.OTHER_MAILS: declared(1, email=mail(1), alternates=["spare@old.example"]),
+}
+
+
+@pytest.mark.parametrize("kind", list(ChangeKind))
+@pytest.mark.parametrize(
+    "leaves",
+    [declared(2, email=mail(2), alternates=[]), declared(2, email="b@new.example", alternates=[])],
+    ids=["other-mails", "change-email"],
+)
+def test_an_alternate_is_waited_for_in_every_kind_of_change(kind: ChangeKind, leaves: DesiredGuest) -> None:
+    """Whoever gets an address comes after whoever loses it, as `mail` or beside it."""
+    found = live(guest(1, mail(1)), guest(2, mail(2), others=[mail(2), "spare@old.example"]))
+    first, second = make_plan(desired(TAKES_SPARE[kind], leaves), found, NOW).changes
+    assert (first.id, second.id, second.kind) == (guest_id(2), guest_id(1), kind)
+    assert second.waits_for == guest_id(2)
+    assert "chain-may-wait" in {note.rule for note in second.warnings}
+    assert EmailAddress("spare@old.example") in second.gains
+
+
+def test_guests_who_want_each_others_alternates_are_a_ring() -> None:
+    """Addresses beside `mail` cannot be swapped in one go either."""
+    entries = (
+        declared(1, email=mail(1), alternates=["two@old.example"]),
+        declared(2, email=mail(2), alternates=["one@old.example"]),
+    )
+    found = live(
+        guest(1, mail(1), others=[mail(1), "one@old.example"]),
+        guest(2, mail(2), others=[mail(2), "two@old.example"]),
+    )
+    assert set(rules(make_plan(desired(*entries), found, NOW)).values()) == {"address-cycle"}
 
 
 def test_an_address_that_is_kept_among_the_others_is_in_use() -> None:

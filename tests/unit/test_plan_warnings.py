@@ -137,6 +137,42 @@ def test_a_block_that_keeps_a_half_done_guest_locked_out_is_said(
     assert f"declare {OLD} again, with alternateEmails" in message
 
 
+def kept_from(entry: DesiredGuest, found: Guest) -> dict[str, str]:
+    """Plan one guest who is protected, and give the warnings of the plan by rule."""
+    plan = make_plan(desired(entry, policy=Policy(protected=(guest_id(1),))), live(found), NOW)
+    assert [blocked.rule for blocked in plan.blocked] == ["protected"]
+    assert all(note.message.startswith(f"{guest_id(1)}: ") for note in plan.warnings)
+    return {note.rule: note.message for note in plan.warnings}
+
+
+def test_who_else_redeemed_is_shown_of_blocked_guests_too() -> None:
+    """A block leaves signed in whoever is, also where the reset that would end it is planned."""
+    for entry in (MOVE, DUE):
+        message = kept_from(entry, guest(passcode="x@gone.example"))["identity-differs"]
+        assert "x@gone.example" in message
+        assert "as long as this guest is blocked" in message
+    assert "set resetAfter" in kept_from(REST, guest(passcode="x@gone.example"))["identity-differs"]
+    assert kept_from(MOVE, guest(passcode=OLD)) == {}
+
+
+def test_a_reset_that_is_not_needed_is_said_of_blocked_guests_too() -> None:
+    """On a pending guest resetAfter does nothing, blocked or not."""
+    entry = declared(email=OLD, reset_after=LATER, alternates=["b@old.example"])
+    assert set(kept_from(entry, guest(state=PENDING))) == {"reset-not-needed"}
+
+
+def test_a_link_that_a_block_keeps_alive_is_named() -> None:
+    """A block of the undoing, or of a third address, leaves the link sent to the second one alive."""
+    left = guest(others=[OLD, "x@gone.example"], state=PENDING)
+    undone = kept_from(declared(email=OLD, alternates=[]), left)["kept-address"]
+    assert "x@gone.example" in undone
+    assert "once nothing blocks the guest" in undone
+    third = kept_from(MOVE, left)["kept-address"]
+    assert "x@gone.example stays" in third
+    assert "declare alternateEmails" in third
+    assert kept_from(MOVE, guest(state=PENDING)) == {}, "the address they were invited at is no news"
+
+
 def test_a_half_done_guest_who_had_no_mail_cannot_be_undone() -> None:
     """No advice is given that Graph would refuse: mail cannot be emptied again."""
     found = live(guest(mail=None, others=[NEW], state=PENDING), invites_from=InvitesFrom.NONE)
