@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from reconciler.errors import AccessDenied, Unreachable, UsageError, WrongTenant
 from reconciler.graph.clouds import graph_root, token_scope
+from reconciler.graph.daemon_threads import DaemonThreads
 from reconciler.graph.github_oidc import AssertionFetcher
 from reconciler.graph.loopback import is_loopback
 from reconciler.graph.sign_in_errors import refused_sign_in
@@ -138,7 +139,10 @@ class FixedToken:
 
 
 class CredentialTokens:
-    """Tokens from an azure-identity credential, one fetch at a time and off the event loop."""
+    """Tokens from an azure-identity credential, one fetch at a time and off the event loop.
+
+    A fetch may take a minute, and nobody can end it: a run that is cancelled meanwhile leaves it behind.
+    """
 
     def __init__(
         self,
@@ -161,6 +165,7 @@ class CredentialTokens:
         self._assertions = assertions
         self._now = now
         self._lock = asyncio.Lock()
+        self._threads = DaemonThreads()
         self._held: AccessToken | None = None
 
     async def token(self, *, claims: str | None = None) -> str:
@@ -172,7 +177,8 @@ class CredentialTokens:
         async with self._lock:
             if claims is None and self._held and self._now() < self._held.expires_on - _MARGIN_SECONDS:
                 return self._held.token
-            self._held = await asyncio.to_thread(self._fetch, claims)
+            loop = asyncio.get_running_loop()
+            self._held = await loop.run_in_executor(self._threads, self._fetch, claims)
             return self._held.token
 
     def _fetch(self, claims: str | None) -> "AccessToken":

@@ -4,6 +4,8 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +263,31 @@ async def test_callers_at_once_share_one_fetch() -> None:
     credential = FakeCredential(AccessToken("first", 2**40))
     tokens = CredentialTokens(credential, scope=SCOPE)
     assert set(await asyncio.gather(*(tokens.token() for _ in range(20)))) == {"first"}
+
+
+def test_a_sign_in_that_hangs_is_left_behind() -> None:
+    """A run that gives up a hanging sign-in can end at once."""
+    end = threading.Event()
+
+    async def main() -> None:
+        loop, hanging = asyncio.get_running_loop(), asyncio.Event()
+
+        class Hanging(FakeCredential):
+            def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+                loop.call_soon_threadsafe(hanging.set)
+                end.wait(20)
+                return super().get_token(*scopes, **options)
+
+        fetching = asyncio.ensure_future(
+            CredentialTokens(Hanging(AccessToken("late", 2**40)), scope=SCOPE).token()
+        )
+        await hanging.wait()
+        fetching.cancel()
+
+    began = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - began < 10
+    end.set()
 
 
 async def test_a_failure_is_not_held() -> None:
