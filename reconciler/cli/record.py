@@ -38,15 +38,17 @@ class RunRecord:
         return exit_code((*self._settled, *finished.outcomes), interrupted=finished.interrupted)
 
     def broke_off(self, error: ReconcilerError) -> None:
-        """Take note of an error that ended the run before anything was written."""
+        """Take note of an error that ended the run; what is known of the guests stays."""
         if isinstance(error, LimitExceeded):
-            self._notes = error.refusals
+            notes = error.refusals
         else:
-            self._notes = (Note(rule=error.rule, message=error.message),)
+            notes = (Note(rule=error.rule, message=error.message),)
+        self._notes = (*self._notes, *notes)
 
     def interrupted(self) -> None:
-        """Take note that somebody ended the run before anything was written."""
-        self._notes = (Note(rule="interrupted", message="interrupted before anything was written"),)
+        """Take note that somebody ended the run; once apply has ended, that changes nothing."""
+        if self._outcomes is None:
+            self._notes = (Note(rule="interrupted", message="interrupted before anything was written"),)
 
     def report(self, *, exit_code: int) -> Report:
         """Make the report of what is known now."""
