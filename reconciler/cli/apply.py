@@ -2,26 +2,26 @@
 
 import asyncio
 import contextlib
-import signal
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import click
 
 from reconciler.apply.engine import apply_plan
 from reconciler.apply.settings import Clock, Settings, SystemClock
-from reconciler.cli import on_github, screen
+from reconciler.cli import screen
 from reconciler.cli.approvals import plan_files
 from reconciler.cli.directory import endpoint
-from reconciler.cli.files import check_writable, write_whole
+from reconciler.cli.files import check_writable
+from reconciler.cli.leaving import leave_report
 from reconciler.cli.progress import progress_on
 from reconciler.cli.record import RunRecord
+from reconciler.cli.signals import Signals, handled_signals
 from reconciler.cli.tree import load_tree
-from reconciler.documents import dump, plan_from_json, report_to_json
+from reconciler.documents import plan_from_json
 from reconciler.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
@@ -32,17 +32,16 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.graph.client import Terms
+from reconciler.graph.daemon_threads import DaemonThreads
 from reconciler.graph.pacing import Pace
 from reconciler.graph.perform import open_directory
 from reconciler.guard.approval import Work, approve, approve_all
 from reconciler.guard.limits import check
 from reconciler.journal import Journal, open_journal
-from reconciler.model import Desired, Plan, Report
+from reconciler.model import Desired, Plan
 from reconciler.plan import make_plan
 from reconciler.redeem_links import RedeemLinks, open_redeem_links
-from reconciler.render import markdown, text
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from reconciler.render import text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +60,15 @@ class _Options:
     def asks(self) -> bool:
         """Whether nobody has approved anything yet."""
         return not self.plans and not self.auto_approve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Files:
+    """Where the run writes; `None` where nobody asked for it."""
+
+    report: Path | None
+    journal: Path | None
+    links: Path | None
 
 
 @click.command(
@@ -138,18 +146,23 @@ def command(
     options = _Options(
         tree=desired, plans=plans, auto_approve=auto_approve, half_done=half_done, quota_share=quota_share
     )
-    record = RunRecord(run=str(uuid.uuid4()), clock=SystemClock())
-    exit_code = EXIT_BUG
+    files = _Files(report=report_file, journal=journal_file, links=links_file)
     if report_file is not None:
         check_writable(report_file)
+    # The loop closes last: whatever it waits for then holds up no report.
+    with handled_signals() as signals, asyncio.Runner() as runner:
+        return _run(options, files, signals=signals, runner=runner)
+
+
+def _run(options: _Options, files: _Files, *, signals: Signals, runner: asyncio.Runner) -> int:
+    """Apply, and leave a report however that ends."""
+    record = RunRecord(run=str(uuid.uuid4()), clock=SystemClock())
+    exit_code = EXIT_BUG
     try:
-        _require_consent(options)
-        with contextlib.ExitStack() as files:
-            journal = (
-                files.enter_context(open_journal(journal_file, run=record.run)) if journal_file else None
-            )
-            links = files.enter_context(open_redeem_links(links_file)) if links_file else None
-            exit_code = asyncio.run(_apply(options, record=record, journal=journal, links=links))
+        try:
+            exit_code = _carry_out(options, files, record=record, signals=signals, runner=runner)
+        finally:
+            signals.ignore()
     except ReconcilerError as error:
         exit_code = error.exit_code
         record.broke_off(error)
@@ -159,8 +172,27 @@ def command(
         record.interrupted()
         raise KeyboardInterrupt from None
     finally:
-        _leave(record.report(exit_code=exit_code), report_file)
+        leave_report(record.report(exit_code=exit_code), files.report)
     return exit_code
+
+
+def _carry_out(
+    options: _Options, files: _Files, *, record: RunRecord, signals: Signals, runner: asyncio.Runner
+) -> int:
+    _require_consent(options)
+    with contextlib.ExitStack() as open_files:
+        journal = links = None
+        if files.journal is not None:
+            journal = open_files.enter_context(open_journal(files.journal, run=record.run))
+        if files.links is not None:
+            links = open_files.enter_context(open_redeem_links(files.links))
+        desired = load_tree(options.tree)
+        record.declared(desired)
+        approved = [_read_plan(file, desired) for path in options.plans for file in plan_files(path)]
+        runner.get_loop().set_default_executor(DaemonThreads())
+        return runner.run(
+            _apply(options, desired, approved, record=record, journal=journal, links=links, signals=signals)
+        )
 
 
 def _require_consent(options: _Options) -> None:
@@ -173,31 +205,19 @@ def _require_consent(options: _Options) -> None:
         )
 
 
-def _leave(report: Report, file: Path | None) -> None:
-    """Leave the report in each place there is for it; one that fails hides neither the others nor the run."""
-    shown = text.report(report, width=screen.width(), colour=screen.colour())
-    summary = markdown.report(report, marker="reconciler-report", elsewhere="the artifacts of this run")
-    places: tuple[Callable[[], None], ...] = (
-        lambda: write_whole(file, dump(report_to_json(report))) if file else None,
-        lambda: screen.result(shown) if report.digest else None,
-        lambda: on_github.summarise(summary),
-    )
-    for place in places:
-        try:
-            place()
-        except UsageError as error:
-            screen.show_error(error)
-
-
 async def _apply(
-    options: _Options, *, record: RunRecord, journal: Journal | None, links: RedeemLinks | None
+    options: _Options,
+    desired: Desired,
+    approved: Sequence[Plan],
+    *,
+    record: RunRecord,
+    journal: Journal | None,
+    links: RedeemLinks | None,
+    signals: Signals,
 ) -> int:
     clock = SystemClock()
     stop = asyncio.Event()
-    desired = load_tree(options.tree)
-    record.declared(desired)
-    approved = [_read_plan(file, desired) for path in options.plans for file in plan_files(path)]
-    with endpoint(desired, options.tree) as found, _signals() as from_now_on_only_set:
+    with signals.cancelling() as from_now_on_only_set, endpoint(desired, options.tree) as found:
         pace = Pace(share=options.quota_share / 100)
         async with open_directory(found.root, found.tokens, terms=Terms(pace=pace)) as (reader, writer):
             live = await reader.observe(desired)
@@ -207,7 +227,7 @@ async def _apply(
             record.planned(plan, approval)
             _guard(approval.work, plan=plan, desired=desired, clock=clock)
             if options.asks and approval.work:
-                _ask(approval.work)
+                _ask(approval.work, signals)
             from_now_on_only_set(stop)
             with progress_on(approval.work, clock=clock, quotas=pace.waiting) as progress:
                 finished = await apply_plan(
@@ -221,7 +241,7 @@ async def _apply(
                     progress=progress,
                     stop=stop,
                 )
-    ended = record.finished(finished)
+            ended = record.finished(finished)
     if finished.crash is not None:
         raise finished.crash
     return ended
@@ -247,40 +267,10 @@ def _guard(work: Sequence[Work], *, plan: Plan, desired: Desired, clock: Clock) 
         raise LimitExceeded(refusals)
 
 
-def _ask(work: Sequence[Work]) -> None:
+def _ask(work: Sequence[Work], signals: Signals) -> None:
     guests = "1 guest" if len(work) == 1 else f"{len(work)} guests"
     # The event loop stands still while somebody thinks, so a signal has to end the question itself.
-    with _handlers(signal.default_int_handler):
+    with signals.interrupting():
         agreed = click.confirm(f"Apply this to {guests}?", default=False, err=True)
     if not agreed:
         raise Refused("not confirmed, nothing was written", rule="not-confirmed")
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[Callable[[asyncio.Event], None]]:
-    """Let SIGINT and SIGTERM cancel the run while nothing is written; later, only set an event."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task(loop)
-    events: list[asyncio.Event] = []
-
-    def hear() -> None:
-        if events:
-            screen.notice("Interrupted: finishing what is half done, starting nothing else.")
-            events[0].set()
-        elif task is not None:
-            task.cancel()
-
-    # The callback runs between two steps of the event loop, so nothing is cut in half.
-    with _handlers(lambda *_: loop.call_soon_threadsafe(hear)):
-        yield events.append
-
-
-@contextlib.contextmanager
-def _handlers(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM for the length of the block."""
-    previous = {number: signal.signal(number, handler) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, before in previous.items():
-            signal.signal(number, before)

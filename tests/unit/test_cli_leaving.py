@@ -1,0 +1,45 @@
+"""Where the report is left, and what comes first."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from reconciler.cli.leaving import leave_report
+from tests.samples.plans import mixed_report
+
+DIGEST = f"sha256:{'0' * 64}"
+
+
+def test_a_report_is_left_in_every_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file gets JSON, stdout gets text, and a workflow's summary gets Markdown."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    leave_report(replace(mixed_report(), digest=DIGEST), tmp_path / "report.json")
+    assert json.loads((tmp_path / "report.json").read_text())["digest"] == DIGEST
+    assert capsys.readouterr().out
+    assert "<!-- reconciler-report" in (tmp_path / "summary.md").read_text()
+
+
+def test_a_place_that_fails_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A report file that cannot be written is told, and the report is shown all the same."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    leave_report(replace(mixed_report(), digest=DIGEST), tmp_path / "missing" / "report.json")
+    shown = capsys.readouterr()
+    assert "file-unusable" in shown.err
+    assert shown.out
+
+
+def test_the_file_is_written_before_anything_is_rendered(tmp_path: Path) -> None:
+    """A report that text cannot show, which would be a bug, is in the file all the same."""
+    broken = replace(mixed_report().outcomes[0], message=cast("Any", None))
+    report = replace(mixed_report(), digest=DIGEST, outcomes=(broken,))
+    with pytest.raises((TypeError, AttributeError)):
+        leave_report(report, tmp_path / "report.json")
+    assert json.loads((tmp_path / "report.json").read_text())["outcomes"][0]["id"] == broken.id
