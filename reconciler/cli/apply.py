@@ -229,7 +229,7 @@ async def _apply(
             if options.asks and approval.work:
                 _ask(approval.work, signals)
             from_now_on_only_set(stop)
-            with progress_on(approval.work, clock=clock, quotas=pace.waiting) as progress:
+            async with progress_on(approval.work, clock=clock, quotas=pace.waiting) as progress:
                 finished = await apply_plan(
                     approval.work,
                     reader=reader,

@@ -1,14 +1,14 @@
 """How far an apply is, on stderr: a bar on a terminal, plain lines anywhere else."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
-from rich.text import Text
 
 from reconciler.apply.progress import Progress, WaitReason
 from reconciler.apply.settings import Clock
@@ -28,8 +28,11 @@ _WAITS = {
 Quotas = Callable[[], Sequence[Waiting]]
 """Tells which quotas of the directory requests wait for just now."""
 
-_LINE_EVERY = timedelta(seconds=10)
-"""Plain lines about waiting come no closer than this: a log is read afterwards."""
+_LINE_EVERY = 10.0
+"""Seconds between two plain lines about the whole run: a log is read afterwards."""
+
+_DRAWN_EVERY = 0.5
+"""Seconds until what stands beside the bar is said anew."""
 
 
 class Tally:
@@ -68,23 +71,33 @@ class Tally:
             parts.append(
                 f"{count} {'guest waits' if count == 1 else 'guests wait'} for {_WAITS[reason]}{until}"
             )
-        parts.extend(
-            f"{queue.queued} requests wait {queue.seconds:.0f} s for the quota of {queue.quota}"
-            for queue in self._quotas()
-        )
+        parts.extend(_queue(queue) for queue in self._quotas())
         if 0 < self.finished < self.guests:
             pace = (now - self._started) / self.finished
-            parts.append(f"expected to end at {now + pace * (self.guests - self.finished):%H:%M:%S} UTC")
+            at_this_pace = now + pace * (self.guests - self.finished)
+            end = max([at_this_pace, *(until for _, until in waits if until is not None)])
+            parts.append(f"expected to end at {end:%H:%M:%S} UTC")
         return "; ".join(parts)
 
 
-class LineProgress:
-    """A line for each guest that ends, and now and then one about what the run waits for."""
+def _queue(queue: Waiting) -> str:
+    requests = "1 request waits" if queue.queued == 1 else f"{queue.queued} requests wait"
+    next_one = f", the next one for {queue.seconds:.0f} s" if queue.seconds >= 1 else ""
+    return f"{requests} for the quota of {queue.quota}{next_one}"
 
-    def __init__(self, tally: Tally, *, clock: Clock) -> None:
+
+class LineProgress:
+    """A line for each guest that ends, and at regular times one about the whole run."""
+
+    interval = _LINE_EVERY
+
+    def __init__(self, tally: Tally) -> None:
         self._tally = tally
-        self._clock = clock
-        self._last = clock.now()
+
+    def tell(self) -> None:
+        """Say how far the run is, what it waits for, and when it should end."""
+        state = f"{self._tally.finished}/{self._tally.guests} guests ended"
+        screen.notice("; ".join(filter(None, (state, self._tally.line()))))
 
     def guest_started(self, change: Change) -> None:
         """Show nothing: in a log, the end of a guest says more."""
@@ -95,41 +108,28 @@ class LineProgress:
         self._tally.move(guest)
 
     def waiting(self, guest: ObjectId, reason: WaitReason, until: datetime | None) -> None:
-        """Say what is waited for, unless that was said a moment ago."""
+        """Count the guest as waiting."""
         self._tally.wait(guest, reason, until)
-        if self._clock.now() - self._last >= _LINE_EVERY:
-            self._say(f"{self._tally.finished}/{self._tally.guests} {self._tally.line()}")
 
     def guest_finished(self, outcome: GuestOutcome) -> None:
         """Say what became of the guest."""
         self._tally.finish(outcome.id)
-        self._say(f"{self._tally.finished}/{self._tally.guests} {outcome.id} {outcome.outcome}")
-
-    def _say(self, line: str) -> None:
-        self._last = self._clock.now()
-        screen.notice(line.rstrip())
-
-
-class _LineColumn(ProgressColumn):
-    """What the run waits for, anew whenever the bar is drawn: quotas fill without an event."""
-
-    def __init__(self, tally: Tally) -> None:
-        super().__init__()
-        self._tally = tally
-
-    def render(self, task: Task) -> Text:
-        """Draw the line."""
-        del task
-        return Text(self._tally.line())
+        screen.notice(f"{self._tally.finished}/{self._tally.guests} {outcome.id} {outcome.outcome}")
 
 
 class BarProgress:
     """A bar that says what the run waits for."""
 
+    interval = _DRAWN_EVERY
+
     def __init__(self, tally: Tally, bar: Bar) -> None:
         self._tally = tally
         self._bar = bar
-        self._task = bar.add_task("", total=tally.guests)
+        self._task = bar.add_task("", total=tally.guests, line="")
+
+    def tell(self) -> None:
+        """Say anew what stands beside the bar."""
+        self._bar.update(self._task, line=self._tally.line())
 
     def guest_started(self, change: Change) -> None:
         """Show nothing yet."""
@@ -149,13 +149,36 @@ class BarProgress:
         self._bar.update(self._task, completed=self._tally.finished)
 
 
-@contextmanager
-def progress_on(work: Sequence[Work], *, clock: Clock, quotas: Quotas) -> Iterator[Progress]:
+@asynccontextmanager
+async def progress_on(work: Sequence[Work], *, clock: Clock, quotas: Quotas) -> AsyncIterator[Progress]:
     """Show the progress of some work on stderr until the block ends."""
     tally = Tally(guests=len(work), clock=clock, quotas=quotas)
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield LineProgress(tally, clock=clock)
+        async with _told_regularly(LineProgress(tally), clock) as lines:
+            yield lines
         return
-    with Bar(BarColumn(), MofNCompleteColumn(), _LineColumn(tally), console=console, transient=True) as bar:
-        yield BarProgress(tally, bar)
+    line = TextColumn("{task.fields[line]}", markup=False)
+    with Bar(BarColumn(), MofNCompleteColumn(), line, console=console, transient=True) as bar:
+        async with _told_regularly(BarProgress(tally, bar), clock) as drawn:
+            yield drawn
+
+
+@asynccontextmanager
+async def _told_regularly(progress: LineProgress | BarProgress, clock: Clock) -> AsyncIterator[Progress]:
+    """Let the progress be told while nothing happens, too: quotas fill without an event.
+
+    From a task, not a thread: what is told belongs to the event loop.
+    """
+
+    async def tell() -> None:
+        while True:
+            await clock.sleep(progress.interval)
+            progress.tell()
+
+    telling = asyncio.ensure_future(tell())
+    try:
+        yield progress
+    finally:
+        telling.cancel()
+        await asyncio.wait([telling])
