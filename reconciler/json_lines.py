@@ -20,6 +20,7 @@ class JsonLines:
         """
         flags = getattr(os, "O_NOFOLLOW", 0) if no_follow else 0
         self._file = FileIO(path, "a+", opener=lambda name, mode: os.open(name, mode | flags, _OWNER_ONLY))
+        self._torn = False
         try:
             self._end_last_line()
         except OSError:
@@ -31,8 +32,15 @@ class JsonLines:
         return self._file.fileno()
 
     def append(self, document: Mapping[str, object], *, durable: bool) -> None:
-        """Write one line; `durable` waits until it is on the disk. Raises `OSError`."""
+        """Write one line; `durable` waits until it is on the disk. Raises `OSError`.
+
+        What an earlier failure has left of a line is ended first.
+        """
+        if self._torn:
+            self._end_last_line()
+        self._torn = True
         self._write(json.dumps(document).encode() + b"\n")
+        self._torn = False
         if durable:
             os.fsync(self._file.fileno())
 
