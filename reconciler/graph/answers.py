@@ -36,7 +36,7 @@ class Answer:
         """Open a response whose body was read."""
         try:
             body = json.loads(response.content)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter for a body that is nested too deeply
             body = None
         return cls(status=response.status_code, headers=response.headers, body=body)
 

@@ -124,7 +124,11 @@ async def test_created_invitation_with_an_error_is_a_failure() -> None:
     assert (answer.kind, answer.rule) == (FailureKind.GUEST_REFUSED, "invitation-error")
 
 
-@pytest.mark.parametrize("body", [None, b"<html>", {"status": "Other"}, []])
+@pytest.mark.parametrize(
+    "body",
+    [None, b"<html>", b"\xff\xfe", b'{"status": "Pending', b"[" * 100_000, {"status": "Other"}, []],
+    ids=["none", "html", "no text", "cut", "nested", "other", "list"],
+)
 async def test_created_with_an_unknown_body_is_looked_into(body: object) -> None:
     """A success nobody can read may be one: whether it happened is unknown."""
     answer, _ = await invite(Reply(status=201, body=body))
