@@ -51,7 +51,7 @@ class _Options:
     tree: Path
     plans: tuple[Path, ...]
     auto_approve: bool
-    half_done: int
+    settings: Settings
 
     quota_share: int
     """Percent of Graph's quotas to use."""
@@ -123,8 +123,17 @@ class _Files:
     metavar="PERCENT",
     help="Use this much of Graph's quotas, and leave the rest to other applications.",
 )
+@click.option(
+    "--watch",
+    type=click.IntRange(min=0),
+    default=round(Settings().watch_for),
+    show_default=True,
+    metavar="SECONDS",
+    help="Watch a guest whom an earlier run left just before the reset for so long, and only then send it:"
+    " that run may have sent it, and reads lag.",
+)
 @click.pass_obj
-def command(
+def command(  # noqa: PLR0913 - click hands over each option on its own
     desired: Path,
     *,
     plans: tuple[Path, ...],
@@ -134,6 +143,7 @@ def command(
     links_file: Path | None,
     half_done: int,
     quota_share: int,
+    watch: int,
 ) -> int:
     """Plan again from the whole tree and carry out what is approved.
 
@@ -144,7 +154,11 @@ def command(
     written; 7 not everything was done; 130 interrupted, what was in flight was finished.
     """
     options = _Options(
-        tree=desired, plans=plans, auto_approve=auto_approve, half_done=half_done, quota_share=quota_share
+        tree=desired,
+        plans=plans,
+        auto_approve=auto_approve,
+        settings=Settings(half_done=half_done, watch_for=watch),
+        quota_share=quota_share,
     )
     files = _Files(report=report_file, journal=journal_file, links=links_file)
     if report_file is not None:
@@ -236,7 +250,7 @@ async def _apply(
                     writer=writer,
                     journal=journal,
                     links=links,
-                    settings=Settings(half_done=options.half_done),
+                    settings=options.settings,
                     clock=clock,
                     progress=progress,
                     stop=stop,

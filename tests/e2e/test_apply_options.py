@@ -1,0 +1,56 @@
+"""What the options of `apply` do to the requests that the directory receives."""
+
+from datetime import datetime
+from itertools import pairwise
+
+from reconciler.emulator.control import ControlClient, RecordedRequest, Write
+from tests.e2e.shell import Shell
+
+ANA = "1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01"
+NEW = "ana.ruiz@fabrikam.example"
+
+
+def seconds(one: RecordedRequest | Write, other: RecordedRequest | Write) -> float:
+    """Tell how much later the other came."""
+    return (datetime.fromisoformat(other.time) - datetime.fromisoformat(one.time)).total_seconds()
+
+
+def applied(shell: Shell, *options: str) -> None:
+    """Carry out what the sample plans, without the reports."""
+    done = shell.run("apply", "--auto-approve", *options)
+    assert done.returncode == 0, done.stderr
+
+
+def test_half_done_one_takes_one_guest_after_the_other(shell: Shell, tenant: ControlClient) -> None:
+    """With --half-done 1 nobody's first write comes before the last of whoever was before them."""
+    applied(shell, "--half-done", "1")
+    order = [write.id for write in tenant.history()]
+    changes = sum(1 for one, other in pairwise(order) if one != other)
+    assert changes == len(set(order)) - 1
+
+
+def test_a_small_share_of_the_quota_spaces_the_resets(shell: Shell, tenant: ControlClient) -> None:
+    """1 % of the quota is 1.5 invitations at once, and 0.3 a second from then on."""
+    applied(shell, "--quota-share", "1")
+    resets = [write for write in tenant.history() if write.operation == "reset"]
+    assert len(resets) > 2
+    assert seconds(resets[0], resets[-1]) > (len(resets) - 1.5) / 0.3
+
+
+def test_a_guest_left_before_the_reset_is_watched(shell: Shell, tenant: ControlClient) -> None:
+    """Under the plan of the run that left the guest, the reset waits for --watch seconds and is sent once."""
+    shell.plan("--out", "plan.json")
+    known = tenant.truth()[ANA].other_mails
+    tenant.edit_user(ANA, {"otherMails": [*known, NEW]})
+    tenant.forget_requests()
+
+    done = shell.run("apply", "--plan", "plan.json", "--watch", "2")
+
+    assert done.returncode == 0, done.stderr
+    mine = [
+        request for request in tenant.requests(bodies=True) if ANA in f"{request.url}{request.request_body}"
+    ]
+    reads = [request for request in mine if request.method == "GET"]
+    (reset,) = [request for request in mine if request.method == "POST" and request.parent is None]
+    assert seconds(reads[0], reset) > 2
+    assert [write.operation for write in tenant.history() if write.id == ANA].count("reset") == 1
