@@ -11,12 +11,11 @@ from enum import Enum, auto
 from typing import assert_never
 
 from reconciler.apply.chain import wait_for_address
-from reconciler.apply.policy import LOOKING, Blame, Response, Write, treatment
-from reconciler.apply.progress import WaitReason
+from reconciler.apply.policy import Blame, Response, Write, treatment
+from reconciler.apply.reading_back import not_read_back, read_back
 from reconciler.apply.resetting import Resetting
 from reconciler.apply.run import Ending, Run
 from reconciler.apply.sending import Sender, with_address
-from reconciler.apply.sight import shows_result
 from reconciler.apply.traveller import ResetState, Traveller
 from reconciler.errors import DirectoryError
 from reconciler.guard.approval import Work
@@ -75,7 +74,7 @@ class Course:
             async with self._run.room():
                 ending = await self._write()
         if ending is None:
-            ending = await self._read_back()
+            ending = await read_back(self._traveller)
         ending = self._traveller.untold(ending)
         if ending.outcome is not Outcome.NOT_ATTEMPTED:
             self._run.count(self.id, ending)
@@ -95,7 +94,7 @@ class Course:
     def broken_off(self) -> Ending:
         """Say what became of a guest whose course was broken off."""
         if self._all_written:
-            return self._traveller.untold(self._not_read_back())
+            return self._traveller.untold(not_read_back())
         if self._traveller.reset is ResetState.NOT_SENT:
             return self._traveller.left()
         return self._traveller.cut_off()
@@ -282,40 +281,6 @@ class Course:
             blame=rule.blame,
         )
 
-    async def _read_back(self) -> Ending:
-        run, traveller = self._run, self._traveller
-        started, looks = run.clock.monotonic(), 0
-        if run.lag.first_pause:
-            await run.wait(self.id, WaitReason.READ_BACK, run.lag.first_pause)
-        while not run.hurried.is_set():
-            looks += 1
-            waited = run.clock.monotonic() - started
-            left = run.settings.see_within - waited
-            try:
-                guest = await traveller.read()
-            except DirectoryError:
-                guest = None
-            if guest and shows_result(self._recorded, guest, since=traveller.since):
-                run.lag.learn(waited, looks=looks)
-                return Ending(outcome=Outcome.APPLIED, message=_applied(guest), seen=guest)
-            if left <= 0:
-                return Ending(
-                    outcome=Outcome.UNVERIFIED,
-                    rule="not-seen",
-                    message=f"everything was written, but the directory did not show it within "
-                    f"{run.settings.see_within:.0f} s: run `reconciler plan` later to see what is left",
-                )
-            await run.wait(self.id, WaitReason.READ_BACK, min(LOOKING.after(looks), left))
-        return self._not_read_back()
-
-    def _not_read_back(self) -> Ending:
-        return Ending(
-            outcome=Outcome.UNVERIFIED,
-            rule="interrupted",
-            message="everything was written, but the run was interrupted before it could be seen: "
-            "run `reconciler plan` to see what is left",
-        )
-
 
 def _not_asked_for(remaining: tuple[Action, ...]) -> str:
     """Say that something approved is not planned any more, and how far an earlier run has come with it."""
@@ -333,9 +298,3 @@ def _not_asked_for(remaining: tuple[Action, ...]) -> str:
             )
         case _:
             return "this was approved, but the new plan does not ask for it any more"
-
-
-def _applied(guest: Guest) -> str:
-    if guest.state is RedemptionState.PENDING:
-        return f"signs in with {guest.mail} once the invitation is redeemed"
-    return f"the guest's address is {guest.mail}"

@@ -6,16 +6,14 @@ cannot tell, the POST is sent once more and never a third time.
 
 from enum import Enum, auto
 from itertools import takewhile
-from typing import assert_never
 
 from reconciler.apply.policy import LOOKING, Blame, Response, Write, treatment
 from reconciler.apply.progress import WaitReason
-from reconciler.apply.rivals import Rivals
+from reconciler.apply.readiness import Readiness, Ready
 from reconciler.apply.run import Ending
 from reconciler.apply.sight import Redemption, proves_reset
 from reconciler.apply.traveller import ResetState, Traveller
 from reconciler.errors import DirectoryError
-from reconciler.guard.staleness import Standing, Verdict, assess, later
 from reconciler.model import (
     ActionResult,
     AddOtherMail,
@@ -32,15 +30,6 @@ from reconciler.model import (
 
 _MOST_LOST_ANSWERS = 2
 _MAY_HAVE_HAPPENED = "an answer was lost, so the reset may have happened: the next run finds out"
-
-
-class _Ready(Enum):
-    SEND = auto()
-    SKIP = auto()
-    """Somebody else has reset the guest for this very change."""
-
-    ALL_DONE = auto()
-    """Somebody else has carried this very change out."""
 
 
 class _Evidence(Enum):
@@ -70,102 +59,26 @@ class Resetting:
         self._traveller = traveller
         self._run = traveller.run
         self._reset = reset
-        self._rivals = Rivals(traveller, planned)
         self._repeats = repeats
-        self._watch_for = self._run.settings.watch_for if resumed else 0.0
-        self._planned_from = planned.precondition
+        self._readiness = Readiness(traveller, planned, resumed=resumed, happened=self._shows_our_reset)
         self._lost_answers = 0
 
     async def carry_out(self) -> Ending | None:
         """Reset the guest, or find that it has been done; `None` when the change goes on from there."""
         traveller = self._traveller
         while traveller.reset is not ResetState.HAPPENED:
-            ready = await self._make_ready()
+            ready = await self._readiness.reach()
             if isinstance(ready, Ending):
                 return self._doubted(ready)
             if self._shows_our_reset(traveller.found):
                 self._happened(None)
-            elif ready is _Ready.SEND:
+            elif ready is Ready.SEND:
                 ending = await self._send()
                 if ending:
                     return ending
             else:
                 return self._done_by_others(ready)
         return None
-
-    async def _make_ready(self) -> Ending | _Ready:
-        while True:
-            ready = await self._settle()
-            if ready is not _Ready.SEND:
-                return ready
-            ending = await self._rivals.refuse()
-            if ending:
-                return ending
-            if not self._traveller.found_long_ago:
-                return ready
-
-    async def _settle(self) -> Ending | _Ready:
-        """Read the guest until our own writes show, or when the last look is too long ago.
-
-        Reads come from replicas that lag: what looks foreign may be an old state, so only at the end of the
-        patience does it count.
-        """
-        traveller = self._traveller
-        settled = traveller.prepared is None and not self._watch_for and not self._is_behind(traveller.found)
-        if settled and not traveller.found_long_ago:
-            return _Ready.SEND
-        run, after_our_write = self._run, traveller.prepared is not None
-        started, looks = run.clock.monotonic(), 0
-        if after_our_write and run.lag.first_pause:
-            await run.wait(traveller.id, WaitReason.REPLICATION, run.lag.first_pause)
-        while True:
-            looks += 1
-            waited = run.clock.monotonic() - started
-            left = run.settings.see_within - waited
-            try:
-                guest = await traveller.read()
-            except DirectoryError as error:
-                if left <= 0:
-                    return traveller.unreadable(error)
-            else:
-                ready = self._judge(guest, last=left <= 0)
-                watched = ready is not _Ready.SEND or waited >= self._watch_for
-                if ready is not None and watched:
-                    if after_our_write:
-                        run.lag.learn(waited, looks=looks)
-                    traveller.prepared, self._watch_for = None, 0.0
-                    return ready
-            rest = max(left, self._watch_for - waited, 0.0)
-            await run.wait(traveller.id, WaitReason.REPLICATION, min(LOOKING.after(looks), rest))
-
-    def _judge(self, guest: Guest | None, *, last: bool) -> Ending | _Ready | None:
-        traveller = self._traveller
-        if guest and self._shows_our_reset(guest):
-            return _Ready.SEND
-        if guest and self._is_behind(guest):
-            return traveller.behind() if last else None
-        standing = assess(traveller.recorded, guest)
-        match standing.verdict:
-            case Verdict.ALREADY_APPLIED:
-                return _Ready.ALL_DONE
-            case Verdict.RUN if self._reset_is_missing(standing):
-                shows = guest and frozenset(guest.other_mails) == frozenset(
-                    traveller.prepared or guest.other_mails
-                )
-                return _Ready.SEND if shows or last else None
-            case Verdict.RUN:
-                return _Ready.SKIP
-            case Verdict.STALE:
-                return traveller.stale(standing) if last else None
-            case _ as unknown:
-                assert_never(unknown)
-
-    def _is_behind(self, guest: Guest) -> bool:
-        """Tell whether a read shows an older state than the new plan was made from, which had the truth."""
-        return later(self._planned_from.state_changed_at, guest.state_changed_at)
-
-    def _reset_is_missing(self, standing: Standing) -> bool:
-        return any(isinstance(action, ResetRedemption) for action in standing.remaining)
 
     async def _send(self) -> Ending | None:
         traveller = self._traveller
@@ -255,14 +168,14 @@ class Resetting:
             request_id=answer.request_id if answer else None,
         )
 
-    def _done_by_others(self, ready: _Ready) -> Ending | None:
+    def _done_by_others(self, ready: Ready) -> Ending | None:
         traveller = self._traveller
         traveller.note(self._reset, ActionResult.SKIPPED, attempts=self._attempts)
         # Our own `AddOtherMail` may have brought back what the other run had just removed, so a change of
         # address is ended once more.
         ends_anyway = traveller.sender.wrote and traveller.recorded.kind is ChangeKind.CHANGE_EMAIL
         traveller.skip_reset(self._reset)
-        if ready is _Ready.SKIP or ends_anyway:
+        if ready is Ready.SKIP or ends_anyway:
             return None
         return Ending(
             outcome=Outcome.ALREADY_APPLIED,

@@ -1,0 +1,120 @@
+"""Reads a guest until it is clear whether the reset still has to be sent, and may be.
+
+Reads come from replicas that lag: what looks foreign may be an old state, so only at the end of the
+patience does it count.
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import assert_never
+
+from reconciler.apply.policy import LOOKING
+from reconciler.apply.progress import WaitReason
+from reconciler.apply.rivals import Rivals
+from reconciler.apply.run import Ending
+from reconciler.apply.traveller import Traveller
+from reconciler.errors import DirectoryError
+from reconciler.guard.staleness import Standing, Verdict, assess, later
+from reconciler.model import Change, Guest, ResetRedemption
+
+
+class Ready(Enum):
+    """What is left to do about a reset."""
+
+    SEND = auto()
+    SKIP = auto()
+    """Somebody else has reset the guest for this very change."""
+
+    ALL_DONE = auto()
+    """Somebody else has carried this very change out."""
+
+
+class Readiness:
+    """What has to be seen of one guest before a reset."""
+
+    def __init__(
+        self, traveller: Traveller, planned: Change, *, resumed: bool, happened: Callable[[Guest], bool]
+    ) -> None:
+        """Prepare to look before the reset of `planned`.
+
+        `resumed` tells that an earlier run may have sent it and reads will show it: then the guest is
+        watched for some time. `happened` tells whether a read proves a reset of this run.
+        """
+        self._traveller = traveller
+        self._run = traveller.run
+        self._planned_from = planned.precondition
+        self._rivals = Rivals(traveller, planned)
+        self._watch_for = self._run.settings.watch_for if resumed else 0.0
+        self._happened = happened
+
+    async def reach(self) -> Ending | Ready:
+        """Wait until the reset can be sent or need not be; an ending when it must not be."""
+        while True:
+            ready = await self._settle()
+            if ready is not Ready.SEND:
+                return ready
+            ending = await self._rivals.refuse()
+            if ending:
+                return ending
+            if not self._traveller.found_long_ago:
+                return ready
+
+    async def _settle(self) -> Ending | Ready:
+        """Read the guest until our own writes show, or when the last look is too long ago."""
+        traveller = self._traveller
+        settled = traveller.prepared is None and not self._watch_for and not self._is_behind(traveller.found)
+        if settled and not traveller.found_long_ago:
+            return Ready.SEND
+        run, after_our_write = self._run, traveller.prepared is not None
+        started, looks = run.clock.monotonic(), 0
+        if after_our_write and run.lag.first_pause:
+            await run.wait(traveller.id, WaitReason.REPLICATION, run.lag.first_pause)
+        while True:
+            looks += 1
+            waited = run.clock.monotonic() - started
+            left = run.settings.see_within - waited
+            try:
+                guest = await traveller.read()
+            except DirectoryError as error:
+                if left <= 0:
+                    return traveller.unreadable(error)
+            else:
+                ready = self._judge(guest, last=left <= 0)
+                watched = ready is not Ready.SEND or waited >= self._watch_for
+                if ready is not None and watched:
+                    if after_our_write:
+                        run.lag.learn(waited, looks=looks)
+                    traveller.prepared, self._watch_for = None, 0.0
+                    return ready
+            rest = max(left, self._watch_for - waited, 0.0)
+            await run.wait(traveller.id, WaitReason.REPLICATION, min(LOOKING.after(looks), rest))
+
+    def _judge(self, guest: Guest | None, *, last: bool) -> Ending | Ready | None:
+        traveller = self._traveller
+        if guest and self._happened(guest):
+            return Ready.SEND
+        if guest and self._is_behind(guest):
+            return traveller.behind() if last else None
+        standing = assess(traveller.recorded, guest)
+        match standing.verdict:
+            case Verdict.ALREADY_APPLIED:
+                return Ready.ALL_DONE
+            case Verdict.RUN if _reset_is_missing(standing):
+                shows = guest and frozenset(guest.other_mails) == frozenset(
+                    traveller.prepared or guest.other_mails
+                )
+                return Ready.SEND if shows or last else None
+            case Verdict.RUN:
+                return Ready.SKIP
+            case Verdict.STALE:
+                return traveller.stale(standing) if last else None
+            case _ as unknown:
+                assert_never(unknown)
+
+    def _is_behind(self, guest: Guest) -> bool:
+        """Tell whether a read shows an older state than the new plan was made from, which had the truth."""
+        return later(self._planned_from.state_changed_at, guest.state_changed_at)
+
+
+def _reset_is_missing(standing: Standing) -> bool:
+    return any(isinstance(action, ResetRedemption) for action in standing.remaining)
