@@ -29,7 +29,7 @@ class Outcome(StrEnum):
     """The plan that was approved does not name this change; nothing was written."""
 
     NOT_ATTEMPTED = "not-attempted"
-    """The run ended, or what had to come first failed, before this guest's first write."""
+    """The run ended, or what had to come first failed, before this guest's reset was sent."""
 
     BLOCKED = "blocked"
 
