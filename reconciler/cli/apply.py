@@ -15,6 +15,7 @@ from reconciler.apply.settings import Clock, Settings, SystemClock
 from reconciler.cli import screen
 from reconciler.cli.approvals import plan_files
 from reconciler.cli.directory import endpoint
+from reconciler.cli.distinct import check_distinct
 from reconciler.cli.files import check_writable
 from reconciler.cli.leaving import leave_report
 from reconciler.cli.progress import progress_on
@@ -161,6 +162,7 @@ def command(  # noqa: PLR0913 - click hands over each option on its own
         quota_share=quota_share,
     )
     files = _Files(report=report_file, journal=journal_file, links=links_file)
+    check_distinct({"--report": report_file, "--journal": journal_file, "--redeem-links": links_file}, plans)
     if report_file is not None:
         check_writable(report_file)
     # The loop closes last: whatever it waits for then holds up no report.

@@ -29,6 +29,8 @@ def test_0_planned_whatever_it_says(shell: Shell, tenant: ControlClient) -> None
         (["apply", "--auto-approve", "--journal", "no/such/folder/journal.jsonl"], {}),
         (["apply", "--auto-approve", "--report", "no/such/folder/report.json"], {}),
         (["apply", "--auto-approve", "--report", "desired"], {}),
+        (["apply", "--auto-approve", "--report", "one.json", "--journal", "desired/../one.json"], {}),
+        (["apply", "--plan", "one.json", "--redeem-links", "./one.json"], {}),
         (["plan", "--out", "no/such/folder/plan.json"], {}),
     ],
 )
@@ -39,6 +41,7 @@ def test_2_wrong_usage(shell: Shell, arguments: list[str], environment: dict[str
     assert done.returncode == 2
     assert done.stderr
     assert "Traceback" not in done.stderr
+    assert {path.name for path in shell.folder.iterdir()} <= {"desired", ".reconciler"}, "no file is left"
 
 
 def test_3_invalid(shell: Shell) -> None:
