@@ -1,5 +1,6 @@
 """Every answer to a write that is no success means one thing, says what to do, and shows no body."""
 
+import re
 from typing import Any
 
 import httpx
@@ -77,6 +78,20 @@ INVITATION = [
         FailureKind.GUEST_REFUSED,
         "guest-disabled",
     ),
+    (
+        400,
+        "InvitationCreationFailureUserAccountDisabled",
+        "The account is disabled",
+        FailureKind.GUEST_REFUSED,
+        "guest-disabled",
+    ),
+    (
+        400,
+        "InvitationCreationFailureAmbiguousUser",
+        "Whatever",
+        FailureKind.GUEST_REFUSED,
+        "address-in-use",
+    ),
     (400, "BadRequest", "Group email address is not supported", FailureKind.GUEST_REFUSED, "group-address"),
     (
         400,
@@ -111,7 +126,10 @@ INVITATION = [
     (401, "InvalidAuthenticationToken", "", FailureKind.RUN_REFUSED, "token-refused"),
     (500, "InternalServerError", "", FailureKind.UNKNOWN, "server-error"),
     (502, "", "", FailureKind.UNKNOWN, "server-error"),
-    (503, "Request_ThrottledTemporarily", "", FailureKind.UNKNOWN, "server-error"),
+    (503, "Request_ThrottledTemporarily", "", FailureKind.UNKNOWN, "throttled"),
+    (429, "Request_ThrottledTemporarily", "", FailureKind.NOT_EXECUTED, "throttled"),
+    (501, "NotImplemented", "", FailureKind.UNKNOWN, "server-error"),
+    (400, "BadRequest", "Something nobody has reported", FailureKind.GUEST_REFUSED, "refused"),
     (504, "", "", FailureKind.UNKNOWN, "server-error"),
     (408, "", "", FailureKind.UNKNOWN, "server-error"),
     (302, "", "", FailureKind.GUEST_REFUSED, "refused"),
@@ -125,7 +143,6 @@ def test_refused_invitation(status: int, code: str, message: str, kind: FailureK
     failed = explain(refused(status, code, message), Write.INVITATION)
     assert (failed.kind, failed.rule, failed.status) == (kind, rule, status)
     assert SECRET not in failed.message
-    assert failed.message
 
 
 UPDATE = [
@@ -156,7 +173,7 @@ UPDATE = [
     ),
     (404, "Request_ResourceNotFound", "", FailureKind.GUEST_REFUSED, "not-found"),
     (429, "TooManyRequests", "", FailureKind.NOT_EXECUTED, "throttled"),
-    (503, "Request_ThrottledTemporarily", "", FailureKind.UNKNOWN, "server-error"),
+    (503, "Request_ThrottledTemporarily", "", FailureKind.UNKNOWN, "throttled"),
     (400, "Request_BadRequest", "Something else", FailureKind.GUEST_REFUSED, "refused"),
 ]
 
@@ -167,6 +184,39 @@ def test_refused_update(status: int, code: str, message: str, kind: FailureKind,
     failed = explain(refused(status, code, message), Write.UPDATE)
     assert (failed.kind, failed.rule, failed.status) == (kind, rule, status)
     assert SECRET not in failed.message
+
+
+ROWS = [(Write.INVITATION, *row[:3]) for row in INVITATION] + [(Write.UPDATE, *row[:3]) for row in UPDATE]
+
+
+@pytest.mark.parametrize(("write", "status", "code", "message"), ROWS)
+def test_every_refusal_says_what_to_do(write: Write, status: int, code: str, message: str) -> None:
+    """After what is the matter comes a remedy that somebody can carry out."""
+    _, _, remedy = explain(refused(status, code, message), write).message.partition("; ")
+    assert re.search(r"\b(run apply again|declare|allow|grant|let|remove|enable|change|look|check)\b", remedy)
+
+
+def test_throttling_is_told_whatever_the_status() -> None:
+    """A throttled write says so also where it is not known whether it was carried out."""
+    for status in (429, 503):
+        failed = explain(refused(status, "Request_ThrottledTemporarily"), Write.INVITATION)
+        assert "is throttling requests" in failed.message
+        assert "run apply again later" in failed.message
+
+
+def test_an_invitation_refused_for_a_reason_nobody_listed_says_where_to_look() -> None:
+    """What such a refusal most often comes from is named, and the request for Microsoft's support."""
+    answer = refused(400, "BadRequest", "News", headers={"request-id": HOLDER})
+    message = explain(answer, Write.INVITATION).message
+    for part in ("400 (BadRequest)", "B2B guest", "no other object", f"request id {HOLDER}"):
+        assert part in message
+
+
+def test_a_request_id_that_is_none_is_not_shown() -> None:
+    """Of a header only an id gets into a message."""
+    message = explain(refused(400, "x", headers={"request-id": f"{HOLDER} {SECRET}"}), Write.UPDATE).message
+    assert "request id" not in message
+    assert SECRET not in message
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,192 @@
+"""The one table of Graph's refusals: by what each is told, and what follows from it.
+
+Codes decide where there are any. The invitation service has one code for many causes, so its words
+decide there. The messages are ours: nothing of an answer gets into them but the id of an object in the way.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.graph.answers import GraphError
+from reconciler.model import FailureKind
+
+
+class Write(StrEnum):
+    """The two writes there are."""
+
+    UPDATE = "update"
+    """PATCH of a user."""
+
+    INVITATION = "invitation"
+    """POST of an invitation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A refusal that is known, and what follows from it. Empty criteria fit everything."""
+
+    write: Write | None = None
+    status: int | None = None
+    code: str = ""
+
+    words: str = ""
+    """In lower case, with straight apostrophes and single spaces."""
+
+    name: str = ""
+    """Part of the name that Microsoft gives the cause, in lower case; stands as a code or among the words."""
+
+    kind: FailureKind
+    rule: str
+    message: str
+
+    def fits(self, write: Write, status: int, error: GraphError, words: str) -> bool:
+        """Tell whether this is what an answer to a write says; `words` are its message, as `words` here."""
+        return (
+            self.write in {None, write}
+            and self.status in {None, status}
+            and (not self.code or self.code == error.code or _names(error, self.code))
+            and self.words in words
+            and self.name in f"{error.code.lower()} {words}"
+        )
+
+
+_GUEST, _RUN = FailureKind.GUEST_REFUSED, FailureKind.RUN_REFUSED
+
+_IN_USE = (
+    "another object of the tenant holds this address{object}; take it away there, or declare another address"
+)
+_PERMISSION = (
+    "the application lacks a permission to invite; grant it User.ReadWrite.All and User.Invite.All, "
+    "with admin consent"
+)
+_RIGHTS = (
+    "the application has no rights over this guest; it needs User.ReadWrite.All, and Microsoft refuses "
+    "it for whoever holds a directory role or is in a restricted administrative unit: remove that, or let an "
+    "administrator do it by hand"
+)
+
+# Documented: https://learn.microsoft.com/graph/errors, https://learn.microsoft.com/graph/api/user-update,
+# https://learn.microsoft.com/entra/external-id/troubleshoot,
+# https://learn.microsoft.com/entra/identity/multi-tenant-organizations/cross-tenant-synchronization-configure
+# The words of the invitation service are known from reports: https://github.com/MicrosoftDocs/azure-docs/issues
+# 71825, 78054, 86773 and 48061, https://github.com/microsoftgraph/microsoft-graph-docs/issues/5883,
+# https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8421.
+# The first row that fits counts.
+REFUSALS = (
+    Refusal(
+        status=401,
+        kind=_RUN,
+        rule="token-refused",
+        message="the directory refused the token, a fresh one too; check that the application is enabled",
+    ),
+    Refusal(
+        write=Write.INVITATION,
+        words="doesn't match any emails on the user object",
+        kind=FailureKind.REPLICATION,
+        rule="address-not-replicated",
+        message="the invitation service does not see the new address on the guest yet; run apply again later",
+    ),
+    Refusal(
+        write=Write.INVITATION,
+        words="guest invitations not allowed for your company",
+        kind=_RUN,
+        rule="invitations-disabled",
+        message="the tenant does not let this application invite; allow it in the external collaboration "
+        "settings (allowInvitesFrom), and grant User.Invite.All beside User.ReadWrite.All",
+    ),
+    Refusal(
+        write=Write.INVITATION,
+        status=403,
+        code="Authorization_RequestDenied",
+        kind=_RUN,
+        rule="permission-missing",
+        message=_PERMISSION,
+    ),
+    Refusal(
+        write=Write.INVITATION,
+        words="verified domain of this directory",
+        kind=_GUEST,
+        rule="verified-domain",
+        message="the domain of the address is one of the tenant's own; declare an address of another domain",
+    ),
+    Refusal(
+        write=Write.INVITATION,
+        words="already exists in the directory as object id",
+        kind=_GUEST,
+        rule="address-in-use",
+        message=_IN_USE,
+    ),
+    Refusal(
+        write=Write.INVITATION, name="ambiguoususer", kind=_GUEST, rule="address-in-use", message=_IN_USE
+    ),
+    Refusal(
+        write=Write.INVITATION,
+        name="useraccountdisabled",
+        kind=_GUEST,
+        rule="guest-disabled",
+        message="the guest's account is disabled; enable it, then run apply again",
+    ),
+    Refusal(
+        write=Write.INVITATION,
+        words="group email address is not supported",
+        kind=_GUEST,
+        rule="group-address",
+        message="the address is that of a group or distribution list; declare a person's address",
+    ),
+    Refusal(
+        write=Write.INVITATION,
+        words="primary smtp address is an invalid value",
+        kind=_GUEST,
+        rule="invalid-address",
+        message="the invitation service does not take this address; declare another one",
+    ),
+    Refusal(
+        write=Write.INVITATION,
+        words="blocked by cross-tenant access settings",
+        kind=_GUEST,
+        rule="cross-tenant-access",
+        message="cross-tenant access settings forbid it; administrators of both organizations must allow it",
+    ),
+    Refusal(
+        write=Write.INVITATION,
+        words="domain blocked by policy",
+        kind=_GUEST,
+        rule="domain-denied",
+        message="the tenant's list of allowed and blocked domains forbids the domain of the address; "
+        "change the list or declare an address of another domain",
+    ),
+    Refusal(
+        write=Write.INVITATION,
+        words="can't be invited to this directory",
+        kind=_GUEST,
+        rule="not-invitable",
+        message="the directory does not let this user be invited; look at the collaboration restrictions",
+    ),
+    Refusal(status=403, kind=_GUEST, rule="not-permitted", message=_RIGHTS),
+    Refusal(
+        status=404,
+        kind=_GUEST,
+        rule="not-found",
+        message="there is no such user any more; remove the entry, or correct its id",
+    ),
+    Refusal(code="ObjectConflict", kind=_GUEST, rule="address-in-use", message=_IN_USE),
+    Refusal(
+        code="Request_MultipleObjectsWithSameKeyValue", kind=_GUEST, rule="address-in-use", message=_IN_USE
+    ),
+    Refusal(
+        words="another object with the same value for property",
+        kind=_GUEST,
+        rule="address-in-use",
+        message=_IN_USE,
+    ),
+    Refusal(
+        words="originated within an external service",
+        kind=_GUEST,
+        rule="owned-elsewhere",
+        message="another service, such as Exchange, owns the address of this user; change it there",
+    ),
+)
+
+
+def _names(error: GraphError, code: str) -> bool:
+    return any(detail_code == code for detail_code, _ in error.details)
