@@ -18,6 +18,7 @@ from reconciler.model import (
     DirectoryWriter,
     Done,
     EmailAddress,
+    FailureKind,
     Guest,
     Note,
     ObjectId,
@@ -30,6 +31,10 @@ _log = logging.getLogger(__name__)
 
 _CANARIES = 3
 """How many first writes may be under way until one of them has shown that the directory takes any."""
+
+
+_NOT_TAKEN = frozenset({FailureKind.NOT_EXECUTED, FailureKind.UNKNOWN})
+"""Failures that say something about the directory; a refusal is one guest's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +149,7 @@ class Run:
         if isinstance(answer, Done):
             self._failing_since = None
             self.prove()
-        elif self._failing_since is None:
+        elif self._failing_since is None and answer.kind in _NOT_TAKEN:
             self._failing_since = self.clock.monotonic()
 
     async def until_stalled(self) -> None:

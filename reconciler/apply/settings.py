@@ -32,7 +32,7 @@ class Settings:
     commit_for: float = 600.0
     """How long the last write of a reset guest is tried at least; longer while others are at work."""
 
-    grace: float = 8.0
+    grace: float = 7.0
     """How long an interrupted run takes to finish what is half done."""
 
 
