@@ -105,7 +105,7 @@ async def _all_or_grace(courses: Courses, run: Run) -> None:
     """Wait for all courses: once the run is hurried no longer than the grace, once it stalls for nobody."""
     if courses:
         await first_of(asyncio.wait(courses), run.hurried.wait(), run.until_stalled())
-    if run.over:
+    if run.stall.reached:
         _break_off(courses)
         await first_of(asyncio.wait(courses), run.hurried.wait())
     if not all(task.done() for task in courses):

@@ -14,10 +14,16 @@ class WaitReason(StrEnum):
     """Another guest's change of address, which frees the one this guest takes over."""
 
     THROTTLED = "throttled"
-    """The directory asked for a pause, or cannot be reached."""
+    """The directory asked for a pause, cannot be reached, or does not take a last write."""
 
     REPLICATION = "replication"
     """A write of ours has not reached the part of the directory that needs it next."""
+
+    WATCH = "watch"
+    """An earlier run may have sent the reset: the guest is read until that shows or the time is over."""
+
+    OWNER = "owner"
+    """Who has just given the address up still shows with it."""
 
     LOST_ANSWER = "lost-answer"
     """The answer to a write was lost: the guest is read until it shows whether the write happened."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import assert_never
 
-from reconciler.apply.policy import LOOKING
+from reconciler.apply.looks import Looks
 from reconciler.apply.progress import WaitReason
 from reconciler.apply.rivals import Rivals
 from reconciler.apply.run import Ending
@@ -22,6 +22,9 @@ class Ready(Enum):
     """What is left to do about a reset."""
 
     SEND = auto()
+    HAPPENED = auto()
+    """This run has sent it, as the guest shows now."""
+
     SKIP = auto()
     """Somebody else has reset the guest for this very change."""
 
@@ -64,35 +67,32 @@ class Readiness:
         traveller = self._traveller
         settled = traveller.prepared is None and not self._watch_for and not self._is_behind(traveller.found)
         if settled and not traveller.found_long_ago:
-            return Ready.SEND
+            return Ready.HAPPENED if self._happened(traveller.found) else Ready.SEND
         run, after_our_write = self._run, traveller.prepared is not None
-        started, looks = run.clock.monotonic(), 0
-        if after_our_write and run.lag.first_pause:
-            await run.wait(traveller.id, WaitReason.REPLICATION, run.lag.first_pause)
+        reason = WaitReason.WATCH if self._watch_for else WaitReason.REPLICATION
+        looks = Looks(run, traveller.id, reason, within=max(run.settings.see_within, self._watch_for))
+        await looks.expect(run.lag.first_pause if after_our_write else 0.0)
         while True:
-            looks += 1
-            waited = run.clock.monotonic() - started
-            left = run.settings.see_within - waited
+            waited, last = looks.waited, looks.last
             try:
                 guest = await traveller.read()
             except DirectoryError as error:
-                if left <= 0:
+                if last:
                     return traveller.unreadable(error)
             else:
-                ready = self._judge(guest, last=left <= 0)
+                ready = self._judge(guest, last=last)
                 watched = ready is not Ready.SEND or waited >= self._watch_for
                 if ready is not None and watched:
                     if after_our_write:
-                        run.lag.learn(waited, looks=looks)
+                        run.lag.learn(waited, looks=looks.number)
                     traveller.prepared, self._watch_for = None, 0.0
                     return ready
-            rest = max(left, self._watch_for - waited, 0.0)
-            await run.wait(traveller.id, WaitReason.REPLICATION, min(LOOKING.after(looks), rest))
+            await looks.again()
 
     def _judge(self, guest: Guest | None, *, last: bool) -> Ending | Ready | None:
         traveller = self._traveller
         if guest and self._happened(guest):
-            return Ready.SEND
+            return Ready.HAPPENED
         if guest and self._is_behind(guest):
             return traveller.behind() if last else None
         standing = assess(traveller.recorded, guest)

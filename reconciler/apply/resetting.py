@@ -7,7 +7,8 @@ cannot tell, the POST is sent once more and never a third time.
 from enum import Enum, auto
 from itertools import takewhile
 
-from reconciler.apply.policy import LOOKING, Blame, Response, Write, treatment
+from reconciler.apply.looks import Looks
+from reconciler.apply.policy import Blame, Response, Write, treatment
 from reconciler.apply.progress import WaitReason
 from reconciler.apply.readiness import Readiness, Ready
 from reconciler.apply.run import Ending
@@ -70,7 +71,7 @@ class Resetting:
             ready = await self._readiness.reach()
             if isinstance(ready, Ending):
                 return self._doubted(ready)
-            if self._shows_our_reset(traveller.found):
+            if ready is Ready.HAPPENED:
                 self._happened(None)
             elif ready is Ready.SEND:
                 ending = await self._send()
@@ -130,26 +131,21 @@ class Resetting:
 
     async def _look(self) -> _Evidence:
         """Read the guest until the state has moved, or a read at the end of the patience shows that not."""
-        traveller, clock = self._traveller, self._run.clock
-        started, tries = clock.monotonic(), 0
+        traveller, run = self._traveller, self._run
+        looks = Looks(run, traveller.id, WaitReason.LOST_ANSWER, within=run.settings.see_within)
         while True:
-            waited = clock.monotonic() - started
+            waited, last = looks.waited, looks.last
             try:
                 guest = await traveller.read()
             except DirectoryError:
-                if waited >= self._run.settings.throttled_for:
+                if waited >= run.settings.throttled_for or (last and run.stall.reached):
                     return _Evidence.BLIND
             else:
                 if guest and self._shows_our_reset(guest):
                     return _Evidence.MOVED
-                if waited >= self._run.settings.see_within:
+                if last:
                     return _Evidence.NOT_MOVED
-            tries += 1
-            left = self._run.settings.see_within - waited
-            pause = LOOKING.after(tries)
-            await self._run.wait(
-                traveller.id, WaitReason.LOST_ANSWER, min(pause, left) if left > 0 else pause
-            )
+            await looks.again()
 
     def _shows_our_reset(self, guest: Guest) -> bool:
         since = self._traveller.since

@@ -1,24 +1,24 @@
-"""What all guests of one apply run share: its time, its room for half-done guests, and why it closes."""
+"""What all guests of one apply run share: its time, its files, and why it closes."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from reconciler.apply.budget import FailureBudget
+from reconciler.apply.gate import Gate
 from reconciler.apply.lag import Lag
 from reconciler.apply.policy import HURRIED, Blame
 from reconciler.apply.progress import Progress, WaitReason
 from reconciler.apply.settings import Clock, Settings
+from reconciler.apply.stall import Stall
 from reconciler.journal import Journal, JournalEntry
 from reconciler.model import (
     DirectoryReader,
     DirectoryWriter,
     Done,
     EmailAddress,
-    FailureKind,
     Guest,
     Note,
     ObjectId,
@@ -28,13 +28,6 @@ from reconciler.model import (
 from reconciler.redeem_links import RedeemLinks
 
 _log = logging.getLogger(__name__)
-
-_CANARIES = 3
-"""How many first writes may be under way until one of them has shown that the directory takes any."""
-
-
-_NOT_TAKEN = frozenset({FailureKind.NOT_EXECUTED, FailureKind.UNKNOWN})
-"""Failures that say something about the directory; a refusal is one guest's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,19 +73,14 @@ class Run:
         self.closed: Note | None = None
         """Why no other guest starts; `None` while the run is open."""
         self.closing = asyncio.Event()
-        self.over = False
-        """Whether nobody may wait for another try any more."""
         self.lag = Lag()
+        self.gate = Gate(settings.half_done)
+        self._longest_stall = max(settings.throttled_for, settings.commit_for) + settings.see_within
+        self.stall = Stall(clock, longest=self._longest_stall)
         self._journal = journal
         self._links = links
         self._budget = FailureBudget()
         self._endings: dict[ObjectId, asyncio.Future[Ending]] = {}
-        self._room = asyncio.Semaphore(settings.half_done)
-        self._canaries = asyncio.Semaphore(_CANARIES)
-        self._proven = False
-        self._at_work = 0
-        self._stuck = 0
-        self._failing_since: float | None = None
 
     def close(self, reason: Note) -> None:
         """Let no other guest start; the first reason is the one that is told."""
@@ -118,60 +106,21 @@ class Run:
         await asyncio.wait([ending])
         return None if ending.cancelled() or ending.exception() else ending.result()
 
-    @asynccontextmanager
-    async def room(self) -> AsyncIterator[None]:
-        """Stand between the first write and the last, as one of a limited number of guests."""
-        async with self._room:
-            self._at_work += 1
-            try:
-                yield
-            finally:
-                self._at_work -= 1
-
-    @asynccontextmanager
-    async def first_write(self) -> AsyncIterator[None]:
-        """Send a guest's first write, as one of a few until the directory has taken one."""
-        if self._proven:
-            yield
-            return
-        async with self._canaries:
-            yield
-
-    def prove(self) -> None:
-        """Tell that the directory takes writes, so that guests may start in numbers."""
-        if not self._proven:
-            self._proven = True
-            for _ in range(self.settings.half_done):
-                self._canaries.release()
-
     def learn(self, answer: WriteAnswer) -> None:
         """Hear how a write went, whoever's it was."""
+        self.stall.learn(answer)
         if isinstance(answer, Done):
-            self._failing_since = None
-            self.prove()
-        elif self._failing_since is None and answer.kind in _NOT_TAKEN:
-            self._failing_since = self.clock.monotonic()
+            self.gate.open()
 
     async def until_stalled(self) -> None:
-        """Return, with the run closed, when no write of anybody has got through for too long.
-
-        Each guest's own patience is asked when a write of theirs has failed; while the directory takes
-        nothing, most of them only wait for their turn.
-        """
-        settings = self.settings
-        longest = max(settings.throttled_for, settings.commit_for) + settings.see_within
-        while True:
-            since = self._failing_since
-            left = longest if since is None else since + longest - self.clock.monotonic()
-            if left <= 0:
-                break
-            await self.clock.sleep(left)
-        self.over = True
+        """Return, with the run closed, when no write of anybody has got through for too long."""
+        await self.stall.wait()
+        minutes = round(self._longest_stall / 60)
         self.close(
             Note(
                 rule="stalled",
-                message=f"no write has got through for {longest / 60:.0f} minutes: the run stopped; apply "
-                "again when the directory takes writes",
+                message=f"no write has got through for {minutes} minutes: the run stopped; apply again when "
+                "the directory takes writes",
             )
         )
 
@@ -185,28 +134,17 @@ class Run:
         if reason:
             self.close(reason)
 
-    @contextmanager
-    def stuck(self) -> Iterator[None]:
-        """Mark a guest whose last write does not go through, while it waits."""
-        self._stuck += 1
-        try:
-            yield
-        finally:
-            self._stuck -= 1
-
-    @property
-    def others_move(self) -> bool:
-        """Whether some half-done guest still gets ahead, so that the run goes on anyhow."""
-        return self._stuck < self._at_work
-
-    async def wait(self, guest: ObjectId, reason: WaitReason, seconds: float) -> None:
-        """Wait on this guest's own clock; being hurried ends a long wait at once."""
+    async def wait(
+        self, guest: ObjectId, reason: WaitReason, seconds: float, *, until_closing: bool = False
+    ) -> None:
+        """Wait on this guest's own clock; being hurried ends a long wait at once, and closing if asked to."""
         clock = self.clock
         if self.hurried.is_set():
             await clock.sleep(min(seconds, HURRIED))
             return
         self.progress.waiting(guest, reason, clock.now() + timedelta(seconds=seconds))
-        await first_of(clock.sleep(seconds), self.hurried.wait())
+        ends = (self.hurried.wait(), self.closing.wait()) if until_closing else (self.hurried.wait(),)
+        await first_of(clock.sleep(seconds), *ends)
 
     def record(self, entry: JournalEntry) -> bool:
         """Write to the journal, if there is one; False, and the run closes, when it cannot be written."""
@@ -250,11 +188,13 @@ class Run:
 
 
 async def first_of(*coroutines: Coroutine[object, object, object]) -> None:
-    """Wait until one of them is done, and give the others up."""
+    """Wait until one of them is done, and give the others up. Raises what that one raised."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+    for task in done:
+        task.result()

@@ -54,9 +54,10 @@ class Sender:
         `found` is the guest as last read: `AddOtherMail` keeps what stands there. The commit is always
         sent.
         """
-        request = str(uuid.uuid4())
+        request, asked = str(uuid.uuid4()), self.run.clock.monotonic()
 
         def before_sending() -> None:
+            self._forgive_queueing(self.run.clock.monotonic() - asked)
             if write is not Write.COMMIT and (self.run.closing.is_set() or not still_fits()):
                 raise _NotNowError
             attempt = self.attempts(action) + 1
@@ -67,7 +68,7 @@ class Sender:
             self.run.begin(self.guest)
 
         try:
-            async with self._turn():
+            async with self._turn(write):
                 answer = await self._write(action, found, request, before_sending)
         except _NotNowError:
             return None
@@ -95,13 +96,16 @@ class Sender:
         """Wait as the rule says before the next try; False when this guest's patience is at an end."""
         run = self.run
         seconds = pause(rule, tries=tries, retry_after=failed.retry_after, guest=self.guest)
+        self._failing_since.setdefault(rule.patience, run.clock.monotonic())
         if not self._may_wait(rule.patience, seconds):
             return False
-        await run.wait(self.guest, rule.waits_as, seconds)
+        until_closing = rule.patience is not Patience.RUN
+        await run.wait(self.guest, rule.waits_as, seconds, until_closing=until_closing)
         return True
 
     def no_turn(self) -> Failed | None:
         """Tell that a write whose turn came too late will not be tried once more; `None` while it will."""
+        self._failing_since.setdefault(Patience.DIRECTORY, self.run.clock.monotonic())
         if self._may_wait(Patience.DIRECTORY, 0.0):
             return None
         return Failed(
@@ -114,16 +118,15 @@ class Sender:
         )
 
     def _may_wait(self, patience: Patience, seconds: float) -> bool:
-        if self.run.over:
+        if self.run.stall.reached:
             return False
         settings = self.run.settings
         now = self.run.clock.monotonic()
         # By the clock and not by the pauses: a call that hangs, or a turn that does not come, counts as well.
-        failing = now - self._failing_since.setdefault(patience, now)
-        total = self._spent[patience] + failing + seconds
+        total = self._spent[patience] + now - self._failing_since.get(patience, now) + seconds
         match patience:
             case Patience.RUN:
-                return self.run.hurried.is_set() or self.run.others_move or total <= settings.commit_for
+                return self.run.hurried.is_set() or self.run.gate.others_move or total <= settings.commit_for
             case Patience.DIRECTORY:
                 return total <= settings.throttled_for
             case Patience.REPLICATION:
@@ -132,13 +135,21 @@ class Sender:
                 assert_never(unknown)
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Stand back with a first write until the directory has taken one of somebody's."""
-        if self.wrote:
+    async def _turn(self, write: Write) -> AsyncIterator[None]:
+        """Stand back with a first write until the directory has taken one of somebody's.
+
+        Not with the last write of a guest whom an earlier run has reset: they are locked out already.
+        """
+        if self.wrote or write is Write.COMMIT:
             yield
             return
-        async with self.run.first_write():
+        async with self.run.gate.first_write():
             yield
+
+    def _forgive_queueing(self, seconds: float) -> None:
+        """Count no time against replication in which others kept this guest from asking."""
+        if Patience.REPLICATION in self._failing_since:
+            self._failing_since[Patience.REPLICATION] += seconds
 
     def _learn(self, action: Action, answer: WriteAnswer) -> None:
         self.run.learn(answer)

@@ -124,10 +124,17 @@ class Traveller:
         else:
             self.link_lost = True
 
-    def untold(self, ending: Ending) -> Ending:
+    def told(self, ending: Ending) -> Ending:
         """Turn an ending that looks fine into a failure when the person cannot know of the reset."""
-        fine = ending.outcome in {Outcome.APPLIED, Outcome.ALREADY_APPLIED, Outcome.UNVERIFIED}
-        if not (fine and self.link_lost):
+        if not self.link_lost:
+            return ending
+        if ending.outcome is Outcome.ALREADY_APPLIED and not self.sender.wrote:
+            self.remarks.append(
+                "no message is sent, and no redeem link of theirs is in this file: if none was handed over, "
+                "send the invitation again in the Entra admin center"
+            )
+            return ending
+        if ending.outcome not in {Outcome.APPLIED, Outcome.ALREADY_APPLIED, Outcome.UNVERIFIED}:
             return ending
         return replace(
             ending,
@@ -143,17 +150,33 @@ class Traveller:
             self.run.close(Note(rule=error.rule, message=error.message))
         return Ending(outcome=Outcome.FAILED, rule=error.rule, message=error.message, blame=Blame.DIRECTORY)
 
+    def given_up(self, action: Action, failed: Failed, blame: Blame) -> Ending:
+        """End with an action that will not be tried again."""
+        unknown = self.sender.may_have_happened(action)
+        if self.reset is ResetState.HAPPENED and not isinstance(action, ResetRedemption):
+            self.remarks.append(f"{self._half_done()}; apply again to finish it")
+        return self.failed(
+            action,
+            failed,
+            attempts=self.sender.attempts(action),
+            result=ActionResult.UNKNOWN if unknown else ActionResult.FAILED,
+            blame=blame,
+        )
+
     def stale(self, standing: Standing) -> Ending:
         """End because the guest is not as approved; when this run has written already, that is a failure."""
         if not self.sender.wrote:
             return Ending(outcome=Outcome.STALE, rule="stale", message=standing.message)
-        left = (
-            "before the reset" if self.reset is ResetState.NOT_SENT else "when the reset may have been sent"
-        )
+        if not self._resets:
+            left = "left before `otherMails` was seen written"
+        elif self.reset is ResetState.NOT_SENT:
+            left = "left before the reset"
+        else:
+            left = "left when the reset may have been sent"
         return Ending(
             outcome=Outcome.FAILED,
             rule="changed-meanwhile",
-            message=f"left {left}: {standing.message}",
+            message=f"{left}: {standing.message}",
             blame=Blame.GUEST,
         )
 
@@ -169,24 +192,37 @@ class Traveller:
 
     def left(self) -> Ending:
         """End because the run closed before the reset was sent."""
-        begun = "left before the reset, which the next run sends" if self.sender.wrote else "not attempted"
-        return Ending(
-            outcome=Outcome.NOT_ATTEMPTED,
-            rule=self.run.reason.rule,
-            message=f"{begun}: {self.run.reason.message}",
-        )
+        reason = self.run.reason
+        last = self.recorded.actions[-1]
+        if not self._resets and self.sender.may_have_happened(last):
+            return Ending(
+                outcome=Outcome.UNVERIFIED,
+                rule=reason.rule,
+                message=f"`otherMails` may have been written; plan again to see: {reason.message}",
+            )
+        begun = "not attempted"
+        if self._resets and self.sender.wrote:
+            begun = "left before the reset, which the next run sends"
+        return Ending(outcome=Outcome.NOT_ATTEMPTED, rule=reason.rule, message=f"{begun}: {reason.message}")
 
     def cut_off(self) -> Ending:
         """End because the run closed while the change was half done."""
-        sent = "was sent" if self.reset is ResetState.HAPPENED else "may have been sent"
-        last = self.recorded.actions[-1]
-        left = ""
-        if not isinstance(last, ResetRedemption):
-            field = "mail" if isinstance(last, SetMail) else "otherMails"
-            left = f", `{field}` {'may not be' if self.sender.may_have_happened(last) else 'is not'} written"
         return Ending(
             outcome=Outcome.FAILED,
             rule=self.run.reason.rule,
-            message=f"half done: the reset {sent}{left}; apply again to finish it: {self.run.reason.message}",
+            message=f"{self._half_done()}; apply again to finish it: {self.run.reason.message}",
             blame=Blame.GUEST,
         )
+
+    def _half_done(self) -> str:
+        sent = "was sent" if self.reset is ResetState.HAPPENED else "may have been sent"
+        last = self.recorded.actions[-1]
+        if isinstance(last, ResetRedemption):
+            return f"half done: the reset {sent}"
+        field = "mail" if isinstance(last, SetMail) else "otherMails"
+        written = "may not be" if self.sender.may_have_happened(last) else "is not"
+        return f"half done: the reset {sent}, `{field}` {written} written"
+
+    @property
+    def _resets(self) -> bool:
+        return any(isinstance(action, ResetRedemption) for action in self.recorded.actions)

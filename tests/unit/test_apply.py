@@ -273,7 +273,7 @@ def test_a_lagging_list_of_owners_does_not_stop_a_chain() -> None:
         apply(tenant, work_for(tenant, desired(declared(1, NEW), declared(2, OLD))), heard=heard)
     )
     assert {each.outcome for each in outcome.values()} == {Outcome.APPLIED}, outcome
-    assert WaitReason.REPLICATION in heard.reasons(TWO)
+    assert WaitReason.OWNER in heard.reasons(TWO)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7])
