@@ -4,7 +4,6 @@ A redeem link is a bearer secret: whoever holds it can bind an account of their 
 So the file is its owner's alone, and nothing else in the product ever sees the link.
 """
 
-import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -65,16 +64,12 @@ def open_redeem_links(path: Path) -> Iterator[RedeemLinks]:
                 rule="redeem-links-readable",
                 hint=f"run `chmod 600 {path}`, or name a new file: a redeem link lets its holder in",
             )
-        yield RedeemLinks(lines, _kept_in(path))
+        yield RedeemLinks(lines, _kept_in(lines))
 
 
-def _kept_in(path: Path) -> Iterator[tuple[ObjectId, EmailAddress]]:
-    """Read whose links a file holds; a line that a kill cut short holds none."""
-    for line in path.read_bytes().splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
+def _kept_in(lines: JsonLines) -> Iterator[tuple[ObjectId, EmailAddress]]:
+    """Read whose links a file holds."""
+    for entry in lines.documents():
         match entry:
             case {"id": str(guest), "email": str(email)}:
                 yield ObjectId(guest), EmailAddress(email)

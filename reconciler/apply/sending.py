@@ -31,6 +31,16 @@ class _NotNowError(Exception):
     """The turn of a write has come, and it must not be sent."""
 
 
+_WITHDRAWN = Failed(
+    kind=FailureKind.NOT_EXECUTED,
+    rule="withdrawn",
+    message="refused for its token, and not sent again because the run had closed or the guest was read too "
+    "long ago",
+    status=401,
+    request_id=None,
+)
+
+
 @dataclass(slots=True, kw_only=True)
 class Sender:
     """The writes of one guest."""
@@ -60,6 +70,8 @@ class Sender:
             self._forgive_queueing(self.run.clock.monotonic() - asked)
             if write is not Write.COMMIT and (self.run.closing.is_set() or not still_fits()):
                 raise _NotNowError
+            if self.in_flight:
+                return
             attempt = self.attempts(action) + 1
             if not self._journal(action, attempt, request) and write is not Write.COMMIT:
                 raise _NotNowError
@@ -71,6 +83,9 @@ class Sender:
             async with self._turn(write):
                 answer = await self._write(action, found, request, before_sending)
         except _NotNowError:
+            if self.in_flight:
+                self.in_flight = None
+                self._journal(action, self.attempts(action), request, _WITHDRAWN)
             return None
         self.in_flight = None
         self._journal(action, self.attempts(action), request, answer)

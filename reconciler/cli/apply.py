@@ -126,7 +126,7 @@ class _Files:
 )
 @click.option(
     "--watch",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=600),
     default=round(Settings().watch_for),
     show_default=True,
     metavar="SECONDS",

@@ -19,8 +19,10 @@ from reconciler.model import ActionRecord, Change, GuestOutcome, ObjectId
 
 _WAITS = {
     WaitReason.CHAIN: "another guest to give up the address",
-    WaitReason.THROTTLED: "the directory's quota",
+    WaitReason.THROTTLED: "the directory to take writes again",
     WaitReason.REPLICATION: "the new address to reach the invitation service",
+    WaitReason.WATCH: "the reset of an earlier run to show, if there was one",
+    WaitReason.OWNER: "the old owner of the address to show without it",
     WaitReason.LOST_ANSWER: "the guest to show whether a lost write happened",
     WaitReason.READ_BACK: "the result to show",
 }
@@ -36,28 +38,38 @@ _DRAWN_EVERY = 0.5
 
 
 class Tally:
-    """What is known of the run's progress, in words."""
+    """What is known of the run's progress: hears of every step, and puts it in words."""
 
-    def __init__(self, *, guests: int, clock: Clock, quotas: Quotas) -> None:
+    def __init__(
+        self, *, guests: int, clock: Clock, quotas: Quotas, show_end: Callable[["Tally", GuestOutcome], None]
+    ) -> None:
+        """Know nothing yet. `show_end` shows that a guest has ended."""
         self.guests = guests
         self.finished = 0
         self._quotas = quotas
         self._clock = clock
+        self._show_end = show_end
         self._started = clock.now()
         self._waiting: dict[ObjectId, tuple[WaitReason, datetime | None]] = {}
 
-    def wait(self, guest: ObjectId, reason: WaitReason, until: datetime | None) -> None:
-        """Take note that a guest waits."""
-        self._waiting[guest] = (reason, until)
+    def guest_started(self, change: Change) -> None:
+        """Count the guest as moving."""
+        self._waiting.pop(change.id, None)
 
-    def move(self, guest: ObjectId) -> None:
-        """Take note that a guest does not wait any more."""
+    def action_ended(self, guest: ObjectId, record: ActionRecord) -> None:
+        """Count the guest as moving."""
+        del record
         self._waiting.pop(guest, None)
 
-    def finish(self, guest: ObjectId) -> None:
-        """Take note that a guest has ended."""
-        self.move(guest)
+    def waiting(self, guest: ObjectId, reason: WaitReason, until: datetime | None) -> None:
+        """Count the guest as waiting."""
+        self._waiting[guest] = (reason, until)
+
+    def guest_finished(self, outcome: GuestOutcome) -> None:
+        """Show what became of the guest."""
+        self._waiting.pop(outcome.id, None)
         self.finished += 1
+        self._show_end(self, outcome)
 
     def line(self) -> str:
         """Say what most of the waiting guests wait for, and when the run should end."""
@@ -86,99 +98,51 @@ def _queue(queue: Waiting) -> str:
     return f"{requests} for the quota of {queue.quota}{next_one}"
 
 
-class LineProgress:
-    """A line for each guest that ends, and at regular times one about the whole run."""
-
-    interval = _LINE_EVERY
-
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
-
-    def tell(self) -> None:
-        """Say how far the run is, what it waits for, and when it should end."""
-        state = f"{self._tally.finished}/{self._tally.guests} guests ended"
-        screen.notice("; ".join(filter(None, (state, self._tally.line()))))
-
-    def guest_started(self, change: Change) -> None:
-        """Show nothing: in a log, the end of a guest says more."""
-
-    def action_ended(self, guest: ObjectId, record: ActionRecord) -> None:
-        """Count the guest as moving."""
-        del record
-        self._tally.move(guest)
-
-    def waiting(self, guest: ObjectId, reason: WaitReason, until: datetime | None) -> None:
-        """Count the guest as waiting."""
-        self._tally.wait(guest, reason, until)
-
-    def guest_finished(self, outcome: GuestOutcome) -> None:
-        """Say what became of the guest."""
-        self._tally.finish(outcome.id)
-        screen.notice(f"{self._tally.finished}/{self._tally.guests} {outcome.id} {outcome.outcome}")
-
-
-class BarProgress:
-    """A bar that says what the run waits for."""
-
-    interval = _DRAWN_EVERY
-
-    def __init__(self, tally: Tally, bar: Bar) -> None:
-        self._tally = tally
-        self._bar = bar
-        self._task = bar.add_task("", total=tally.guests, line="")
-
-    def tell(self) -> None:
-        """Say anew what stands beside the bar."""
-        self._bar.update(self._task, line=self._tally.line())
-
-    def guest_started(self, change: Change) -> None:
-        """Show nothing yet."""
-
-    def action_ended(self, guest: ObjectId, record: ActionRecord) -> None:
-        """Count the guest as moving."""
-        del record
-        self._tally.move(guest)
-
-    def waiting(self, guest: ObjectId, reason: WaitReason, until: datetime | None) -> None:
-        """Count the guest as waiting."""
-        self._tally.wait(guest, reason, until)
-
-    def guest_finished(self, outcome: GuestOutcome) -> None:
-        """Move the bar."""
-        self._tally.finish(outcome.id)
-        self._bar.update(self._task, completed=self._tally.finished)
-
-
 @asynccontextmanager
 async def progress_on(work: Sequence[Work], *, clock: Clock, quotas: Quotas) -> AsyncIterator[Progress]:
-    """Show the progress of some work on stderr until the block ends."""
-    tally = Tally(guests=len(work), clock=clock, quotas=quotas)
+    """Show the progress of some work on stderr until the block ends: a bar on a terminal, else lines."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        async with _told_regularly(LineProgress(tally), clock) as lines:
-            yield lines
+        tally = Tally(guests=len(work), clock=clock, quotas=quotas, show_end=_end_line)
+        async with _told(lambda: screen.notice(_state_line(tally)), clock, every=_LINE_EVERY):
+            yield tally
         return
     line = TextColumn("{task.fields[line]}", markup=False)
     with Bar(BarColumn(), MofNCompleteColumn(), line, console=console, transient=True) as bar:
-        async with _told_regularly(BarProgress(tally, bar), clock) as drawn:
-            yield drawn
+        task = bar.add_task("", total=len(work), line="")
+        tally = Tally(
+            guests=len(work),
+            clock=clock,
+            quotas=quotas,
+            show_end=lambda known, _: bar.update(task, completed=known.finished),
+        )
+        async with _told(lambda: bar.update(task, line=tally.line()), clock, every=_DRAWN_EVERY):
+            yield tally
+
+
+def _end_line(tally: Tally, outcome: GuestOutcome) -> None:
+    screen.notice(f"{tally.finished}/{tally.guests} {outcome.id} {outcome.outcome}")
+
+
+def _state_line(tally: Tally) -> str:
+    return "; ".join(filter(None, (f"{tally.finished}/{tally.guests} guests ended", tally.line())))
 
 
 @asynccontextmanager
-async def _told_regularly(progress: LineProgress | BarProgress, clock: Clock) -> AsyncIterator[Progress]:
-    """Let the progress be told while nothing happens, too: quotas fill without an event.
+async def _told(tell: Callable[[], None], clock: Clock, *, every: float) -> AsyncIterator[None]:
+    """Let something be told while nothing happens, too: quotas fill without an event.
 
     From a task, not a thread: what is told belongs to the event loop.
     """
 
-    async def tell() -> None:
+    async def go_on_telling() -> None:
         while True:
-            await clock.sleep(progress.interval)
-            progress.tell()
+            await clock.sleep(every)
+            tell()
 
-    telling = asyncio.ensure_future(tell())
+    telling = asyncio.ensure_future(go_on_telling())
     try:
-        yield progress
+        yield
     finally:
         telling.cancel()
         await asyncio.wait([telling])

@@ -183,7 +183,7 @@ class WriteSession:
     """Sends the two writes there are, once each: whoever calls decides whether to send again.
 
     Both raise httpx's transport errors and `TimeoutError` as they are, and what the token source and
-    `before_sending` raise; in the latter cases nothing was sent.
+    `before_sending` raise; in the latter cases nothing was carried out.
     """
 
     def __init__(self, wire: Wire) -> None:

@@ -73,11 +73,8 @@ class Wire:
         self.pace = pace
         self._tokens = tokens
         self._call_seconds = call_seconds
-        # What was given back last is taken first: its connection is open.
-        self._connections: asyncio.LifoQueue[GraphRequestAdapter] = asyncio.LifoQueue()
-        for _ in range(CONNECTIONS // len(adapters)):
-            for adapter in adapters:
-                self._connections.put_nowait(adapter)
+        self._connections = asyncio.Semaphore(CONNECTIONS)
+        self._free = [adapter for _ in range(CONNECTIONS // len(adapters)) for adapter in adapters]
         self._renewal = asyncio.Lock()
         self._refused = self._fresh = self._latest = ""
 
@@ -92,9 +89,9 @@ class Wire:
         """Send a request when the pace allows, and give the answer, whatever its status.
 
         A 401 is answered with one fresh token and one more attempt: the first was not carried out.
-        `before_sending` is called when quota, connection and token are there. Raises httpx's transport
-        errors and `TimeoutError` as they are, and what the token source and `before_sending` raise; in
-        the latter cases nothing was sent, and the quota is given back.
+        `before_sending` is called when quota, connection and token are there, before each attempt: a token
+        may take a minute to be renewed. Raises httpx's transport errors and `TimeoutError` as they are, and
+        what the token source and `before_sending` raise; in the latter cases nothing was carried out.
         """
         await self.pace.admit(cost)
         settle = self.pace.give_back
@@ -107,6 +104,8 @@ class Wire:
                 response = await self._attempt(adapter, build, token, client_request_id)
                 if response.status_code == 401:
                     self._latest = token = await self._renewed(token, response)
+                    if before_sending:
+                        before_sending()
                     response = await self._attempt(adapter, build, token, client_request_id)
         finally:
             settle(cost)
@@ -127,12 +126,14 @@ class Wire:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[GraphRequestAdapter]:
-        """Wait for a free connection, and give the adapter over its pool."""
-        adapter = await self._connections.get()
-        try:
-            yield adapter
-        finally:
-            self._connections.put_nowait(adapter)
+        """Wait in line for a free connection, and give the adapter over its pool."""
+        async with self._connections:
+            # What was given back last is taken first: its connection is open.
+            adapter = self._free.pop()
+            try:
+                yield adapter
+            finally:
+                self._free.append(adapter)
 
     async def _renewed(self, refused: str, refusal: httpx.Response) -> str:
         """Give a token that is newer than the refused one: one fresh token for all who were refused it."""

@@ -115,7 +115,8 @@ class DirectoryWriter(Protocol):
     """The three writes there are. None raises for an answer of the directory, whatever it is.
 
     A write may wait for its turn, minutes when the directory is busy. `before_sending` is called when the
-    turn has come, just before the request goes out. What it raises passes through, and nothing is sent.
+    turn has come, just before the request goes out, and once more when a refused token was renewed first.
+    What it raises passes through, and nothing is carried out.
     """
 
     def hurry(self) -> None:

@@ -27,6 +27,17 @@ class Rule(StrEnum):
     INVITATIONS_DISABLED = "invitations-disabled"
 
 
+ABOUT_THE_ADDRESS = frozenset(
+    {
+        Rule.ADDRESS_IN_USE,
+        Rule.VERIFIED_DOMAIN,
+        Rule.DOMAIN_NOT_ALLOWED,
+        Rule.DOMAIN_DENIED,
+        Rule.ADDRESS_CYCLE,
+    }
+)
+"""What no longer blocks a guest once another address is declared; the others stand whatever is."""
+
 _RANK = {rule.value: rank for rank, rule in enumerate(Rule)}
 
 

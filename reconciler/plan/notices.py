@@ -15,6 +15,7 @@ from reconciler.model import (
     ObjectId,
     RedemptionState,
 )
+from reconciler.plan.blocking import ABOUT_THE_ADDRESS
 from reconciler.plan.needs import Need, in_order
 
 _ASK_FOR_A_RESET = "if that is another person, set resetAfter to have the guest redeem anew"
@@ -54,12 +55,15 @@ def about_unchanged(
     return tuple(naming(entry.id, note) for note in notes)
 
 
-def about_blocked(entry: DesiredGuest, need: Need | None, *, now: datetime) -> tuple[Note, ...]:
+def about_blocked(
+    entry: DesiredGuest, need: Need | None, obstacles: Iterable[Note], *, now: datetime
+) -> tuple[Note, ...]:
     """Collect the warnings of a blocked guest that stand whether or not the change is made.
 
-    Each names the guest. `need` is `None` for an id that is not among the users.
+    Each names the guest. `need` is `None` for an id that is not among the users; `obstacles` is all that
+    blocks them.
     """
-    notes = _about_hold(entry, now) if need is None else _about_standstill(need, now)
+    notes = _about_hold(entry, now) if need is None else _about_standstill(need, obstacles, now)
     return tuple(naming(entry.id, note) for note in notes)
 
 
@@ -90,12 +94,12 @@ def naming(guest: ObjectId, note: Note) -> Note:
     return Note(rule=note.rule, message=f"{guest}: {note.message}")
 
 
-def _about_standstill(need: Need, now: datetime) -> Iterable[Note]:
+def _about_standstill(need: Need, obstacles: Iterable[Note], now: datetime) -> Iterable[Note]:
     entry, guest = need.entry, need.guest
     yield from _about_entry(entry, guest, now=now)
     yield from _about_identity(entry, guest, need=need, of_reset=_STAYS_WHILE_BLOCKED)
     yield from _about_open_links(entry, guest)
-    yield from _about_lockout(need)
+    yield from _about_lockout(need, obstacles)
 
 
 def _about_entry(entry: DesiredGuest, guest: Guest, *, now: datetime) -> Iterable[Note]:
@@ -251,7 +255,7 @@ def _about_reset(need: Need, live: Live, *, redeem_links: bool) -> Iterable[Note
         )
 
 
-def _about_lockout(need: Need) -> Iterable[Note]:
+def _about_lockout(need: Need, obstacles: Iterable[Note]) -> Iterable[Note]:
     """Say that a blocked guest stands between the reset and the last write: the block keeps them out."""
     if not need.looks_half_done:
         return
@@ -261,9 +265,9 @@ def _about_lockout(need: Need) -> Iterable[Note]:
         if old is None
         else f"nobody can sign in with {old} any more, which is still in mail"
     )
-    undo = (
-        "" if old is None else f"; or undo the change: declare {old} again, with alternateEmails, and apply"
-    )
+    undo = ""
+    if old is not None and {note.rule for note in obstacles} <= ABOUT_THE_ADDRESS:
+        undo = f"; or undo the change: declare {old} again, with alternateEmails, and apply"
     yield Note(
         rule="half-done",
         message=f"looks like a change that was cut short before its last write: {stands}; remove what blocks "

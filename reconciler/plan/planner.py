@@ -74,8 +74,9 @@ def make_plan(
         guest = live.guests.get(entry.id)
         if guest is None:
             if entry.id in shown:
-                blocked[entry.id] = _blocked(entry, None, (blocking.absence(entry, live),), origins)
-                warnings += notices.about_blocked(entry, None, now=now)
+                absence = (blocking.absence(entry, live),)
+                blocked[entry.id] = _blocked(entry, None, absence, origins)
+                warnings += notices.about_blocked(entry, None, absence, now=now)
             continue
         need = find_need(entry, guest)
         if need is not None:
@@ -90,7 +91,7 @@ def make_plan(
         if guest_id in shown:
             entry = entries[guest_id]
             blocked[guest_id] = _blocked(entry, needs[guest_id], obstacles, origins)
-            warnings += notices.about_blocked(entry, needs[guest_id], now=now)
+            warnings += notices.about_blocked(entry, needs[guest_id], obstacles, now=now)
     changes = tuple(
         _change(
             needs[guest_id],

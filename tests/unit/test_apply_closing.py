@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.apply import Finished, exit_code
+from reconciler.apply import Finished, Settings, exit_code
 from reconciler.journal import Journal, open_journal
 from reconciler.json_lines import JsonLines
 from reconciler.model import (
@@ -16,7 +16,8 @@ from reconciler.model import (
 )
 from reconciler.redeem_links import RedeemLinks, open_redeem_links
 from tests.samples.applying import Heard, apply, new_tenant, outcome_of, outcomes, plan_for, work_for
-from tests.samples.directory import NEW, declared, desired, guest, guest_id
+from tests.samples.directory import NEW, OLD, declared, desired, guest, guest_id
+from tests.samples.imagined_time import BEGINNING
 from tests.samples.tenant import Tenant
 from tests.samples.tenant_calls import Call, Fault, Kind, failed, refused
 
@@ -82,6 +83,72 @@ def test_a_lost_write_stands_in_the_report_of_a_guest_who_is_left() -> None:
     assert [(record.action, record.result) for record in outcome.actions] == [
         ("AddOtherMail", ActionResult.UNKNOWN)
     ]
+
+
+@pytest.mark.parametrize("stop_after", [None, 20.0])
+def test_the_last_write_of_a_guest_reset_earlier_passes_the_gate(stop_after: float | None) -> None:
+    """Who is locked out already does not wait until the directory has taken somebody's first write."""
+    tenant, entries = crowd(5)
+    plan = plan_for(tenant, entries)
+    last = guest_id(5)
+    tenant.answers(Kind.RESET, Fault(committed=True, kills=True), guest=last)
+    assert apply(tenant, work_for(tenant, desired(declared(5, "g5@newco.example")), plan)) is None
+    hangs = Fault(answer=failed(FailureKind.UNKNOWN), takes=60.0)
+    tenant.script = lambda call: hangs if call.kind is Kind.OTHER_MAILS else None
+    begun = tenant.clock.monotonic()
+    finished = apply(tenant, work_for(tenant, entries, plan), stop_after=stop_after)
+    (mail,) = [call for call in tenant.calls if call.kind is Kind.MAIL and call.guest == last]
+    assert (mail.at - BEGINNING).total_seconds() - begun < 10.0
+    assert tenant.truth[last].resets == 1
+    assert finished is not None
+
+
+def test_a_refusal_is_no_stall() -> None:
+    """The directory that refuses one guest takes writes; the others may wait as long as they like."""
+    tenant, entries = crowd(2)
+    plan = plan_for(tenant, entries)
+    other = guest_id(2)
+    tenant.answers(Kind.RESET, Fault(kills=True), guest=other)
+    assert apply(tenant, work_for(tenant, desired(declared(2, "g2@newco.example")), plan)) is None
+    tenant.script = lambda call: REFUSED if call.guest == ONE and call.kind.writes else None
+    finished = apply(tenant, work_for(tenant, entries, plan), settings=Settings(watch_for=900.0))
+    assert rules(finished) == ()
+    assert outcomes(finished)[other].outcome is Outcome.APPLIED
+
+
+def test_an_ending_without_a_reset_speaks_of_none() -> None:
+    """A list that may have been written when the run is interrupted is unverified, with no word of one."""
+    tenant = new_tenant()
+    tenant.add(guest())
+    entries = desired(declared(email=OLD, alternates=["b@old.example"]))
+    lost = Fault(answer=failed(FailureKind.UNKNOWN), committed=True)
+    tenant.answers(Kind.OTHER_MAILS, *[lost] * 50)
+    outcome = outcome_of(apply(tenant, work_for(tenant, entries), stop_after=20.0))
+    assert outcome.outcome is Outcome.UNVERIFIED
+    assert "`otherMails` may have been written" in outcome.message
+    assert "reset" not in outcome.message
+
+
+def test_a_last_write_without_an_answer_is_looked_for_before_it_counts_as_failed() -> None:
+    """`mail` that is there although every answer was lost is done, and is reported as that."""
+    tenant = new_tenant()
+    tenant.add(guest())
+    lost = Fault(answer=failed(FailureKind.UNKNOWN, status=504), committed=True)
+    tenant.answers(Kind.MAIL, lost, *[THROTTLED] * 500)
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared()))))
+    assert outcome.outcome is Outcome.APPLIED
+    assert {record.result for record in outcome.actions} == {ActionResult.DONE}
+
+
+def test_a_guest_read_back_in_a_stall_is_not_called_interrupted() -> None:
+    """Nobody has interrupted a run that stalls."""
+    tenant, entries = crowd(2)
+    tenant.answers(Kind.MAIL, *[LOST] * 500, guest=guest_id(2))
+    tenant.answers(Kind.READ, *[None] * 3, *[Fault(committed=True, takes=900.0)] * 9, guest=ONE)
+    finished = apply(tenant, work_for(tenant, entries))
+    assert finished is not None
+    assert not finished.interrupted
+    assert {outcome.rule for outcome in outcomes(finished).values()} & {"interrupted"} == set()
 
 
 def test_a_run_that_stops_finishes_those_it_has_reset() -> None:

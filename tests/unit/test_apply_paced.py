@@ -11,7 +11,7 @@ from reconciler.graph.answers import Answer
 from reconciler.graph.pacing import INVITATION, UPDATE, Cost, Pace
 from reconciler.model import EmailAddress, Failed, FailureKind, ObjectId, Outcome
 from tests.samples.applying import apply, outcomes, work_for
-from tests.samples.directory import declared, desired, guest
+from tests.samples.directory import declared, desired, guest, guest_id
 from tests.samples.imagined_time import ImaginedClock
 from tests.samples.tenant import Tenant
 from tests.samples.tenant_calls import Call, Fault, Kind, failed
@@ -122,3 +122,21 @@ def test_a_signal_does_not_wait_for_what_the_directory_asked_for() -> None:
         if truth.resets and not str(tenant.live[each].mail).endswith("new.example")
     ]
     assert half_done == []
+
+
+def test_the_pauses_of_others_are_not_taken_from_the_patience_with_replication() -> None:
+    """While the invitation service makes everybody wait, nobody's five minutes for replication run out."""
+    tenant = PacedTenant(share=0.8)
+    unknown = Fault(answer=failed(FailureKind.REPLICATION, rule="address-not-replicated", status=400))
+    first, other = guest_id(1), guest_id(2)
+
+    def script(call: Call) -> Fault | None:
+        if call.kind is not Kind.RESET:
+            return None
+        if call.guest == other and call.nth == 1:
+            return throttled(310.0)
+        return unknown if call.guest == first and call.nth <= 3 else None
+
+    tenant.script = script
+    finished = run(tenant, 2)
+    assert {outcome.outcome for outcome in outcomes(finished).values()} == {Outcome.APPLIED}

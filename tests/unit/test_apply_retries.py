@@ -528,3 +528,14 @@ def test_a_lost_reset_is_reported_whatever_ends_the_guest(trouble: str) -> None:
     assert result_of(outcome, "ResetRedemption") == (ActionResult.UNKNOWN, 1)
     assert "may have happened" in outcome.message
     assert "nobody was reset" not in outcome.message
+
+
+def test_a_write_of_ones_own_that_a_look_finds_done_is_applied() -> None:
+    """Not an earlier run has done what this one sent, even if its answer was lost."""
+    tenant = changing()
+    tenant.answers(Kind.OTHER_MAILS, LOST_AFTER, Fault(answer=THROTTLED.answer, takes=70.0))
+    tenant.queues = {Kind.OTHER_MAILS: 0.0}
+    entries = desired(declared(email=OLD, alternates=["b@old.example"]))
+    outcome = outcome_of(apply(tenant, work_for(tenant, entries)))
+    assert outcome.outcome is Outcome.APPLIED
+    assert result_of(outcome, "SetOtherMails")[0] is ActionResult.DONE

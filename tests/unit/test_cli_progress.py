@@ -110,9 +110,24 @@ def test_the_end_is_not_before_what_is_waited_for(capsys: pytest.CaptureFixture[
 
     (line,) = told(course, capsys, guests=2)
     assert line == (
-        "1/2 guests ended; 1 guest waits for the directory's quota until 08:09:00 UTC; "
+        "1/2 guests ended; 1 guest waits for the directory to take writes again until 08:09:00 UTC; "
         "expected to end at 08:09:00 UTC"
     )
+
+
+@pytest.mark.parametrize("reason", list(WaitReason))
+def test_every_reason_to_wait_is_put_in_words(reason: WaitReason, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a guest waits for is said, until the guest moves on."""
+
+    async def course(progress: Progress, clock: ImaginedClock) -> None:
+        progress.waiting(small_plan().changes[0].id, reason, None)
+        await clock.sleep(11)
+        progress.guest_started(small_plan().changes[0])
+        await clock.sleep(10)
+
+    waiting, moving = told(course, capsys, guests=2)
+    assert "1 guest waits for " in waiting
+    assert "waits" not in moving
 
 
 def test_a_terminal_shows_it_beside_the_bar(

@@ -13,7 +13,7 @@ from reconciler.errors import AccessDenied, UnexpectedAnswer
 from reconciler.graph import requests
 from reconciler.graph.client import ReadSession, Terms, WriteSession, connect, connect_for_writing
 from reconciler.graph.pacing import UPDATE, Pace
-from reconciler.graph.wire import _proxy_for, foreign_link, open_wire
+from reconciler.graph.wire import CONNECTIONS, _proxy_for, foreign_link, open_wire
 from reconciler.model import ObjectId
 from tests.stand_in import TOKEN, Reply, Request, Tokens, stand_in
 
@@ -56,6 +56,46 @@ async def test_refused_token_is_renewed_once_and_the_request_sent_again() -> Non
         "Bearer fresh",
     ]
     assert "nbf" in json.loads(tokens.challenges[0])["access_token"]
+
+
+async def test_a_write_is_judged_anew_when_its_token_was_renewed() -> None:
+    """Renewing takes time, in which the run may have closed: then the write is not sent again."""
+    turns: list[int] = []
+
+    def once() -> None:
+        turns.append(len(turns))
+        if len(turns) > 1:
+            raise LookupError
+
+    async with (
+        stand_in(lambda _: Reply(status=401)) as directory,
+        open_wire(directory.root, Tokens("stale", "fresh"), pace=Pace(), call_seconds=5) as wire,
+    ):
+        with pytest.raises(LookupError):
+            await wire.send(requests.organization, cost=UPDATE, before_sending=once)
+    assert (len(turns), len(directory.requests)) == (2, 1)
+
+
+async def test_connections_are_given_in_the_order_of_asking() -> None:
+    """Who sends one request after the other does not overtake who has been waiting for a connection."""
+    async with (
+        stand_in(ok) as directory,
+        open_wire(directory.root, Tokens(), pace=Pace(), call_seconds=5) as wire,
+    ):
+        order: list[str] = []
+
+        async def send(name: str) -> None:
+            await wire.send(requests.organization, cost=UPDATE, before_sending=lambda: order.append(name))
+
+        async def again_and_again(number: int) -> None:
+            for _ in range(3):
+                await send(f"many {number}")
+
+        many = [asyncio.create_task(again_and_again(number)) for number in range(CONNECTIONS)]
+        await asyncio.sleep(0)
+        patient = asyncio.create_task(send("patient"))
+        await asyncio.gather(*many, patient)
+    assert order.index("patient") < 2 * CONNECTIONS
 
 
 async def test_claims_challenge_is_passed_to_the_token_source() -> None:

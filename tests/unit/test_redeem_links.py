@@ -79,3 +79,17 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     with pytest.raises(UsageError):
         append(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("rest", [b"", b'{"id": "cut', b"[" * 100_000, b"7", b'{"id": 7, "email": 8}'])
+def test_a_file_knows_whose_links_it_holds(rest: bytes, tmp_path: Path) -> None:
+    """Links of earlier runs count, in any case of letters; lines that are none are passed over."""
+    path = tmp_path / "links.jsonl"
+    append(path)
+    with path.open("ab") as file:
+        file.write(rest)
+    with open_redeem_links(path) as links:
+        assert links.holds(guest_id(1), EmailAddress("ana@NEWCO.example"))
+        assert not links.holds(guest_id(2), EmailAddress("ana@newco.example"))
+        links.append(guest_id(2), EmailAddress("ana@newco.example"), LINK)
+        assert links.holds(guest_id(2), EmailAddress("ana@newco.example"))
