@@ -5,8 +5,9 @@ https://learn.microsoft.com/graph/throttling
 """
 
 import math
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.emulator.clock import Clock
@@ -14,17 +15,24 @@ from reconciler.emulator.graph_errors import GraphError
 from reconciler.emulator.wire import GraphRequest
 
 _WARN_FROM = 0.8
-_REASONS = {
-    "resourceUnits": "ResourceUnitLimitExceeded",
-    "writes": "WriteLimitExceeded",
-    "tenantWrites": "WriteLimitExceeded",
-    "invitations": "RequestLimitExceeded",
+_WORST = 1.8
+"""The most Graph tells: 80 percent of the requests are being refused."""
+
+_REMEMBERED = 10.0
+"""Emulated seconds for which a bucket remembers whom it refused; how Graph counts is not documented."""
+
+_NAMES = {
+    "resourceUnits": ("Tenant_Application/ReadWrite", "ResourceUnitLimitExceeded"),
+    "writes": ("Tenant_Application/Write", "WriteLimitExceeded"),
+    "tenantWrites": ("Tenant/Write", "WriteLimitExceeded"),
+    "invitations": ("Tenant/ReadWrite", "RequestLimitExceeded"),
 }
+"""Scope and reason of each bucket, as the headers of a 429 call them."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Bucket:
-    """So many tokens in a period; starts full, fills evenly."""
+    """So many tokens in a period, which fill evenly, and whom it refused of late."""
 
     scope: str
     reason: str
@@ -32,6 +40,8 @@ class _Bucket:
     per: float
     tokens: float
     filled_at: float
+    _asked: deque[tuple[float, bool]] = field(default_factory=deque)
+    _refused: int = 0
 
     def fill(self, now: float) -> None:
         self.tokens = min(self.limit, self.tokens + (now - self.filled_at) * self.limit / self.per)
@@ -40,8 +50,17 @@ class _Bucket:
     def wait(self, cost: float) -> float:
         return max(0.0, (cost - self.tokens) * self.per / self.limit)
 
+    def remember(self, now: float, *, refused: bool) -> None:
+        self._asked.append((now, refused))
+        self._refused += refused
+        while self._asked[0][0] < now - _REMEMBERED:
+            self._refused -= self._asked.popleft()[1]
+
     @property
-    def used(self) -> float:
+    def percentage(self) -> float:
+        """Up to 1 the part that is used; above, the part of the requests that is being refused."""
+        if self._refused:
+            return min(_WORST, 1 + self._refused / len(self._asked))
         return 1 - self.tokens / self.limit
 
 
@@ -52,23 +71,25 @@ class Quotas:
         """Fill the buckets.
 
         `document` may set `writes`, `tenantWrites`, `invitations` and `resourceUnits`, each `{limit, per}`
-        with seconds, and `invitationsAreWrites`; what is missing is as documented. `users` is the size of
-        the tenant, on which the resource units depend.
+        with seconds, `filled`, how full they are in percent, and `invitationsAreWrites`; what is missing
+        is as documented. `users` is the size of the tenant, on which the resource units depend.
         """
         self._clock = clock
         units = 3500 if users < 50 else 5000 if users <= 500 else 8000
         now = clock.seconds()
+        filled = document.get("filled", 100) / 100
 
-        def bucket(name: str, limit: int, per: int, *, scope: str) -> _Bucket:
+        def bucket(name: str, limit: int, per: int) -> _Bucket:
             own = document.get(name, {})
             limit, per = own.get("limit", limit), own.get("per", per)
-            reason = _REASONS[name]
-            return _Bucket(scope=scope, reason=reason, limit=limit, per=per, tokens=limit, filled_at=now)
+            scope, reason = _NAMES[name]
+            tokens = limit * filled
+            return _Bucket(scope=scope, reason=reason, limit=limit, per=per, tokens=tokens, filled_at=now)
 
-        self._units = bucket("resourceUnits", units, 10, scope="Tenant_Application/ReadWrite")
-        self._writes = bucket("writes", 3000, 150, scope="Tenant_Application/Write")
-        self._tenant_writes = bucket("tenantWrites", 18000, 300, scope="Tenant/Write")
-        self._invitations = bucket("invitations", 150, 5, scope="Tenant/ReadWrite")
+        self._units = bucket("resourceUnits", units, 10)
+        self._writes = bucket("writes", 3000, 150)
+        self._tenant_writes = bucket("tenantWrites", 18000, 300)
+        self._invitations = bucket("invitations", 150, 5)
         # Whether an invitation spends the directory's write quota too is not documented: yes, to be careful.
         self._invitations_are_writes = document.get("invitationsAreWrites", True)
 
@@ -84,13 +105,15 @@ class Quotas:
             bucket.fill(now)
         short = max(costs, key=lambda item: item[0].wait(item[1]))
         if short[0].wait(short[1]) > 0:
+            short[0].remember(now, refused=True)
             raise _throttled(short[0], short[1], app_id=app_id, tenant_id=tenant_id)
         for bucket, cost in costs:
             bucket.tokens -= cost
+            bucket.remember(now, refused=False)
         headers = {"x-ms-resource-unit": str(units)}
-        used = max(bucket.used for bucket, _ in costs)
-        if used >= _WARN_FROM:
-            headers["x-ms-throttle-limit-percentage"] = f"{used:.2f}"
+        percentage = max(bucket.percentage for bucket, _ in costs)
+        if percentage >= _WARN_FROM:
+            headers["x-ms-throttle-limit-percentage"] = f"{percentage:.2f}"
         return headers
 
     def _costs(self, request: GraphRequest, units: int) -> list[tuple[_Bucket, float]]:
@@ -128,6 +151,6 @@ def _throttled(bucket: _Bucket, cost: float, *, app_id: str, tenant_id: str) -> 
             "Retry-After": str(max(1, math.ceil(bucket.wait(cost)))),
             "x-ms-throttle-scope": f"{bucket.scope}/{app_id}/{tenant_id}",
             "x-ms-throttle-information": bucket.reason,
-            "x-ms-throttle-limit-percentage": "1.00",
+            "x-ms-throttle-limit-percentage": f"{bucket.percentage:.2f}",
         },
     )

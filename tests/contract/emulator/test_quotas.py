@@ -1,5 +1,6 @@
 """The documented quotas, and what the answers tell about them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -101,10 +102,46 @@ def test_headers_warn_and_throttle() -> None:
         "Retry-After": "2",
         "x-ms-throttle-scope": "Tenant_Application/Write/app/tenant",
         "x-ms-throttle-information": "WriteLimitExceeded",
-        "x-ms-throttle-limit-percentage": "1.00",
+        "x-ms-throttle-limit-percentage": "1.17",
     }
     clock.at += 2
     assert _burst(quotas, _request()) == 1
+
+
+def test_the_percentage_tells_how_much_is_refused() -> None:
+    """Above 1 it is the share of the last ten seconds' requests that were refused, 1.8 at most."""
+    clock = Hands()
+    quotas = Quotas({"writes": {"limit": 5, "per": 5}}, users=10, clock=clock)
+    told = []
+    for asked in (10, 10, 5):
+        for _ in range(asked):
+            try:
+                headers: Mapping[str, str] = quotas.charge(_request(), app_id="app", tenant_id="tenant")
+            except GraphError as refused:
+                headers = refused.headers
+        told.append(headers["x-ms-throttle-limit-percentage"])
+    assert told == ["1.50", "1.75", "1.80"]
+    clock.at += 11
+    assert "x-ms-throttle-limit-percentage" not in quotas.charge(_request(), app_id="app", tenant_id="tenant")
+
+
+@pytest.mark.parametrize(("filled", "at_once"), [(0, 0), (40, 4), (100, 10)])
+def test_buckets_may_start_used(filled: int, at_once: int) -> None:
+    """`filled` is the percentage every bucket starts with; from there it fills as usual."""
+    clock = Hands()
+    quotas = Quotas({"filled": filled, "writes": {"limit": 10, "per": 20}}, users=10, clock=clock)
+    assert _burst(quotas, _request()) == at_once
+    clock.at += 2
+    assert _burst(quotas, _request()) == 1
+    assert _burst(
+        Quotas({"filled": filled}, users=10, clock=clock), _request("GET", "/users", "$select=id")
+    ) == (3500 * filled // 100)
+
+
+def test_a_fault_plan_says_how_full_the_quotas_are(plant: Plant) -> None:
+    """In a tenant that has just been busy the first write too many is throttled."""
+    tenant = plant(faults={"quotas": {"filled": 0}})
+    assert tenant.patch(ANA, displayName="A").status == 429
 
 
 @pytest.mark.parametrize(
