@@ -1,11 +1,12 @@
 """What a rule of the tenant has at hand while it answers one request."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from reconciler.emulator.auth import Caller
+from reconciler.emulator.faults import Doing
 from reconciler.emulator.replicas import Replica
 from reconciler.emulator.store import Store, StoredObject
 from reconciler.emulator.switches import Switches
@@ -27,6 +28,9 @@ class Call:
 
     replica: Replica
     """What reads, and the invitation service, see; writes look at the store itself."""
+
+    oddities: Collection[Doing] = ()
+    """What is to go wrong while it is answered."""
 
     def user(self, key: str) -> StoredObject | None:
         """Give the living user with this id or user principal name."""

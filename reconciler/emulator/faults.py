@@ -13,11 +13,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from reconciler.desired.conform import check
+from reconciler.emulator.continuation import expired_page_token
+from reconciler.emulator.files import read_file
 from reconciler.emulator.graph_errors import GraphError, insufficient_privileges, invalid_token
-from reconciler.emulator.listing import expired_page_token
-from reconciler.emulator.wire import GraphRequest
-from reconciler.errors import InvalidDesired, UsageError
+from reconciler.emulator.wire import GraphRequest, JsonObject
 from reconciler.schemas import violations
 
 SCHEMA = "emulator-faults"
@@ -34,19 +33,9 @@ class FaultPlan:
 def load_faults(path: Path) -> FaultPlan:
     """Read a fault plan from a YAML or JSON file.
 
-    Raises `InvalidDesired` with every problem of the file, `UsageError` when it cannot be read.
+    Raises `InvalidFile` with every problem of the file, `UsageError` when it cannot be read.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"the faults {path} cannot be read: {error.strerror}",
-            rule="emulator-faults",
-            hint="give a file of the form that schemas/emulator-faults.schema.json describes",
-        ) from error
-    checked = check(path.name, data, SCHEMA)
-    if checked.problems:
-        raise InvalidDesired(tuple(sorted(checked.problems)))
+    checked = read_file(path, what="the fault plan", rule="emulator-faults", schema=SCHEMA)
     return FaultPlan(document=checked.document.value)
 
 
@@ -77,6 +66,16 @@ class Doing(StrEnum):
     DENY = "deny"
     EXPIRE_TOKEN = "expire-token"  # noqa: S105  no secret
     EXPIRE_PAGE_TOKEN = "expire-page-token"  # noqa: S105
+    ANSWER = "answer"
+    EMPTY_PAGE = "empty-page"
+    REPEAT_ROW = "repeat-row"
+
+
+_ON_PAGES = frozenset({Doing.EMPTY_PAGE, Doing.REPEAT_ROW})
+"""What a listing does while it is carried out."""
+
+_CARRIED_OUT = _ON_PAGES | {Doing.CUT_BODY, Doing.ANSWER}
+"""What cannot happen before the request is carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +89,20 @@ class Fault:
     error: GraphError | None
     """What is answered, for those that answer."""
 
+    tells_throttle: bool
+    """Whether a 429 tells scope and reason too."""
+
+    entry: Mapping[str, Any]
+    """The rule."""
+
     label: str
     """For the record, such as `fail after`."""
+
+    def edited(self, body: JsonObject) -> JsonObject:
+        """Give what `answer` makes of a JSON object that is answered."""
+        missing = self.entry.get("without", ())
+        changed = {**body, **self.entry.get("fields", {})}
+        return {name: value for name, value in changed.items() if name not in missing}
 
 
 @dataclass(slots=True)
@@ -106,6 +117,8 @@ class _Rule:
             return False
         if self.entry["do"] == Doing.EXPIRE_PAGE_TOKEN and "skiptoken" not in request.query:
             return False
+        if self.entry["do"] in _ON_PAGES and (request.method != "GET" or way is Way.ENVELOPE):
+            return False
         self.met += 1
         first = self.entry.get("at", 1)
         times = self.entry.get("times", 1 if "at" in self.entry else None)
@@ -115,9 +128,18 @@ class _Rule:
 
     def fault(self) -> Fault:
         doing = Doing(self.entry["do"])
-        after = self.entry.get("where", "before") == "after" or doing is Doing.CUT_BODY
-        word = "after" if after else "before"
-        return Fault(doing=doing, after=after, error=self._error(doing), label=f"{doing} {word}")
+        after = self.entry.get("where", "before") == "after" or doing in _CARRIED_OUT
+        error = self._error(doing)
+        return Fault(
+            doing=doing,
+            after=after,
+            error=error,
+            tells_throttle=error is not None
+            and error.status == 429
+            and self.entry.get("throttleHeaders", True),
+            entry=self.entry,
+            label=f"{doing} {'after' if after else 'before'}",
+        )
 
     def _error(self, doing: Doing) -> GraphError | None:
         match doing:

@@ -1,6 +1,7 @@
 """Graph's front door: who calls, what goes wrong on the way, one transaction for each request, its record."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,14 +11,15 @@ from reconciler.emulator.auth import Authorizer, Caller
 from reconciler.emulator.batch import BatchItem, join_answers, read_batch
 from reconciler.emulator.call import Call
 from reconciler.emulator.clock import Clock
+from reconciler.emulator.continuation import continued
 from reconciler.emulator.faults import Doing, Fault, FaultPlan, Faults, Way
 from reconciler.emulator.graph_errors import GraphError
 from reconciler.emulator.pauses import Pauses
-from reconciler.emulator.quotas import Quotas
+from reconciler.emulator.quotas import Quotas, scripted_throttling
 from reconciler.emulator.replicas import Replica
 from reconciler.emulator.router import dispatch
 from reconciler.emulator.store import Store
-from reconciler.emulator.switches import switches_of
+from reconciler.emulator.switches import switches_of, turn_for_good
 from reconciler.emulator.wire import GraphRequest, GraphResponse, dump, parse
 from reconciler.model import format_instant
 
@@ -61,7 +63,13 @@ class Gateway:
         self.go_wrong(faults or FaultPlan(document={}))
 
     def go_wrong(self, plan: FaultPlan) -> None:
-        """Follow a fault plan from now on; counters and quotas start anew, what is held is let go."""
+        """Follow a fault plan from now on; counters and quotas start anew, what is held is let go.
+
+        Its switches are turned, for good.
+        """
+        if "switches" in plan.document:
+            with self.store.transaction():
+                turn_for_good(self.store, plan.document["switches"])
         self.pauses.resume(carry_out=True)
         self.faults = Faults(plan)
         self.clock.speed = plan.document.get("speed", 1)
@@ -128,7 +136,7 @@ class Gateway:
                 return None
             self._record_fault(exchange, "dropped", None)
             raise ConnectionBroken(Doing.CUT)
-        response = None if fault.error is None else _identified(_refusal(fault.error, exchange), exchange)
+        response = None if fault.error is None else self._scripted(fault, fault.error, exchange)
         self._record_fault(exchange, fault.label, response)
         if response is None:
             raise ConnectionBroken(fault.doing)
@@ -144,8 +152,25 @@ class Gateway:
         with self.store.transaction():
             self.store.execute("UPDATE requests SET fault = ? WHERE n = ?", fault.label, number)
         if fault.error is not None:
-            return _identified(_refusal(fault.error, exchange), exchange)
-        raise ConnectionBroken(fault.doing, response)
+            return self._scripted(fault, fault.error, exchange)
+        match fault.doing:
+            case Doing.ANSWER:
+                return _edited(response, fault)
+            case Doing.EMPTY_PAGE | Doing.REPEAT_ROW:
+                return response  # the listing has seen to it
+            case _:
+                raise ConnectionBroken(fault.doing, response)
+
+    def _scripted(self, fault: Fault, error: GraphError, exchange: Exchange) -> GraphResponse:
+        """Answer with an error a rule asks for."""
+        headers: Mapping[str, str] = {}
+        if fault.tells_throttle and isinstance(exchange.caller, Caller):
+            tenant_id = self.store.meta("organization")["id"]
+            headers = scripted_throttling(
+                exchange.request, app_id=exchange.caller.app_id, tenant_id=tenant_id
+            )
+        refusal = self._refusal(error, exchange)
+        return _identified(replace(refusal, headers={**headers, **refusal.headers}), exchange)
 
     async def _carry_out_batch(self, exchange: Exchange) -> tuple[int, GraphResponse]:
         with self.store.transaction():
@@ -159,7 +184,7 @@ class Gateway:
                 answers[item.id] = await self._answer_item(item, exchange.request, answers, number)
             response = join_answers(items, answers)
         except GraphError as error:
-            response = _refusal(error, exchange)
+            response = self._refusal(error, exchange)
         response = _identified(response, exchange)
         with self.store.transaction():
             self._end_record(number, exchange, response)
@@ -171,7 +196,7 @@ class Gateway:
         exchange = self._admit(item.request, Way.ITEM, bearer_of=envelope, parent=parent)
         if any(answers[other].status >= 400 for other in item.depends_on):
             error = GraphError(424, "FailedDependency", "A request this one depends on has failed.")
-            return _identified(_refusal(error, exchange), exchange)
+            return _identified(self._refusal(error, exchange), exchange)
         return await self._answer_through_faults(exchange)
 
     def _carry_out(self, exchange: Exchange) -> tuple[int, GraphResponse]:
@@ -182,7 +207,7 @@ class Gateway:
                 response = self._by_the_rules(exchange, number)
             except GraphError as error:
                 self.store.execute("ROLLBACK TO rules")
-                response = _refusal(error, exchange)
+                response = self._refusal(error, exchange)
             response = _identified(response, exchange)
             self._end_record(number, exchange, response)
         return number, response
@@ -191,20 +216,20 @@ class Gateway:
         if isinstance(exchange.caller, GraphError):
             raise exchange.caller
         headers: Mapping[str, str] = {}
+        request = continued(self.store, exchange.request)
         if self._quotas is not None:
             tenant_id = self.store.meta("organization")["id"]
-            headers = self._quotas.charge(
-                exchange.request, app_id=exchange.caller.app_id, tenant_id=tenant_id
-            )
+            headers = self._quotas.charge(request, app_id=exchange.caller.app_id, tenant_id=tenant_id)
         response = dispatch(
             Call(
-                request=exchange.request,
+                request=request,
                 store=self.store,
                 switches=switches_of(self.store),
                 caller=exchange.caller,
                 now=self.clock.now(),
                 number=number,
                 replica=self._replica(exchange.request),
+                oddities=frozenset(fault.doing for fault in exchange.faults),
             )
         )
         return replace(response, headers={**response.headers, **headers})
@@ -217,6 +242,14 @@ class Gateway:
         elif request.segments == ("invitations",):
             lag = self.faults.lag("invitations")
         return Replica(store=self.store, lag=self.clock.real(lag))
+
+    def _refusal(self, error: GraphError, exchange: Exchange) -> GraphResponse:
+        body = error.envelope(
+            request_id=exchange.request_id,
+            client_request_id=exchange.client_request_id,
+            inner="innererror" if switches_of(self.store).inner_error_lower_case else "innerError",
+        )
+        return replace(GraphResponse.of(body, status=error.status), headers=error.headers)
 
     def _record_fault(self, exchange: Exchange, label: str, response: GraphResponse | None) -> None:
         with self.store.transaction():
@@ -252,9 +285,12 @@ def _bearer(headers: Mapping[str, str]) -> str | None:
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
-def _refusal(error: GraphError, exchange: Exchange) -> GraphResponse:
-    body = error.envelope(request_id=exchange.request_id, client_request_id=exchange.client_request_id)
-    return replace(GraphResponse.of(body, status=error.status), headers=error.headers)
+def _edited(response: GraphResponse, fault: Fault) -> GraphResponse:
+    """Let a rule change the JSON object of a success."""
+    if response.status >= 300 or not response.content:
+        return response
+    changed = GraphResponse.of(fault.edited(json.loads(response.content)), status=response.status)
+    return replace(changed, headers=response.headers)
 
 
 def _identified(response: GraphResponse, exchange: Exchange) -> GraphResponse:

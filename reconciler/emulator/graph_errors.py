@@ -27,15 +27,17 @@ class GraphError(Exception):
         self.details = tuple(details)
         self.headers = dict(headers or {})
 
-    def envelope(self, *, request_id: str, client_request_id: str) -> dict[str, Any]:
-        """Write the error as Graph does.
+    def envelope(
+        self, *, request_id: str, client_request_id: str, inner: str = "innerError"
+    ) -> dict[str, Any]:
+        """Write the error as Graph does; `inner` is how it spells its innermost part.
 
         Source: https://learn.microsoft.com/graph/errors
         """
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.details:
             error["details"] = [dict(detail) for detail in self.details]
-        error["innerError"] = {
+        error[inner] = {
             "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
             "request-id": request_id,
             "client-request-id": client_request_id,
@@ -86,11 +88,17 @@ def invalid_token(message: str) -> GraphError:
     )
 
 
-def address_conflict(owner: str, owner_kind: str) -> GraphError:
-    """Refuse a `mail` that another object has among its addresses.
+def address_conflict(owner: str, owner_kind: str, *, http_conflict: bool) -> GraphError:
+    """Refuse a `mail` that another object has among its addresses, in one of two forms that are reported.
 
     Source: https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8421
     """
+    if http_conflict:
+        return GraphError(
+            409,
+            "Request_MultipleObjectsWithSameKeyValue",
+            "The address is in use by another object.",  # invented: the report tells the code alone
+        )
     return GraphError(
         400,
         "Request_BadRequest",

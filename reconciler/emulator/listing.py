@@ -3,26 +3,26 @@
 Source: https://learn.microsoft.com/graph/paging
 """
 
-import base64
-import binascii
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from typing import TypeVar
 
 from reconciler.emulator.call import Call
 from reconciler.emulator.conditions import Expression
+from reconciler.emulator.continuation import next_link
+from reconciler.emulator.faults import Doing
 from reconciler.emulator.filters import parse_filter
 from reconciler.emulator.graph_errors import GraphError, bad_request, unsupported_query
 from reconciler.emulator.selection import ObjectType
 from reconciler.emulator.wire import GraphRequest, GraphResponse, dump
 
+_T = TypeVar("_T")
+
 _MAX_PAGE = 999
 _DEFAULT_PAGE = 100
-_KNOWN = frozenset({
-    "$filter", "$select", "$top", "$skip", "$skiptoken", "$count", "$search", "$orderby", "$expand",
-    "$format",
-})  # fmt: skip
+_KNOWN = frozenset(
+    {"$filter", "$select", "$top", "$skip", "$count", "$search", "$orderby", "$expand", "$format"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,8 @@ def list_page(call: Call, collection: Collection, *parameters: object) -> GraphR
     request, of = call.request, collection.of
     refuse_advanced(request)
     names = of.selected(request.options.get("$select"))
-    size, after = page_size(request.options), continued(request.options)
-    condition, values = f"kind = ? AND ({collection.scope}) AND n > ?", [of.kind, *parameters, after]
+    size = page_size(request.options)
+    condition, values = f"kind = ? AND ({collection.scope}) AND n > ?", [of.kind, *parameters, request.after]
     expression = _filter(call, of)
     if expression is not None:
         sql, bound = expression.sql()
@@ -68,15 +68,31 @@ def list_page(call: Call, collection: Collection, *parameters: object) -> GraphR
     found += [
         (n, dump(of.shown(body, names)))
         for n, body in late.items()
-        if n > after and body is not None and (expression is None or expression.matches(body))
+        if n > request.after and body is not None and (expression is None or expression.matches(body))
     ]
     found.sort()
     head = {"@odata.context": collection_context(request, collection.context, names)}
-    if len(found) > size:
-        head["@odata.nextLink"] = next_link(request, found[size - 1][0])
+    texts, onward = cut_page(call, found, size)
     # The objects are JSON text already.
-    content = f'{dump(head)[:-1]},"value":[{",".join(text for _, text in found[:size])}]}}'
+    content = f'{dump({**head, **onward})[:-1]},"value":[{",".join(texts)}]}}'
     return GraphResponse(status=200, content=content.encode())
+
+
+def cut_page(call: Call, found: Sequence[tuple[int, _T]], size: int) -> tuple[list[_T], dict[str, str]]:
+    """Give the rows of a page and, if there is more, the link to the next one.
+
+    `found` are positions and rows, in order, one more than fit the page where there are more.
+    """
+    request = call.request
+    if Doing.EMPTY_PAGE in call.oddities and not request.emptied:
+        # The page after an empty one has rows, or nobody would ever come to an end.
+        return [], {"@odata.nextLink": next_link(call.store, request, request.after, emptied=True)}
+    shown = found[:size]
+    onward = shown[-1][0] if len(found) > size else None
+    if Doing.REPEAT_ROW in call.oddities and len(shown) > 1:
+        onward = shown[-2][0]
+    links = {} if onward is None else {"@odata.nextLink": next_link(call.store, request, onward)}
+    return [row for _, row in shown], links
 
 
 def collection_context(request: GraphRequest, context: str, names: Sequence[str]) -> str:
@@ -100,10 +116,8 @@ def _filter(call: Call, of: ObjectType) -> Expression | None:
 def refuse_advanced(request: GraphRequest) -> None:
     """Refuse what no plain query may ask for. Raises `GraphError`."""
     options = request.options
+    refuse_unknown(options)
     eventual = request.headers.get("consistencylevel", "").lower() == "eventual"
-    for name in options:
-        if name not in _KNOWN:
-            raise bad_request(f"The query parameter '{name}' is not supported.")
     if "$skip" in options:
         raise unsupported_query("'$skip' is not supported by the service.")
     if "$search" in options and not eventual:
@@ -121,6 +135,28 @@ def refuse_advanced(request: GraphRequest) -> None:
         raise not_emulated("$orderby")
     if "$expand" in options:
         raise not_emulated("$expand here")
+
+
+def refuse_unknown(options: Mapping[str, str]) -> None:
+    """Refuse query options that exist nowhere, and answers other than JSON. Raises `GraphError`."""
+    for name, value in options.items():
+        if name not in _KNOWN:
+            raise bad_request(f"The query parameter '{name}' is not supported.")
+        if name == "$format" and value != "json":
+            raise not_emulated("any $format but json")
+
+
+def refuse_options(request: GraphRequest, *, besides: frozenset[str], graph_knows: frozenset[str]) -> None:
+    """Refuse query options the route does not take. Raises `GraphError`.
+
+    `besides` are taken by whoever answers the route; `graph_knows` are those that Graph takes there.
+    """
+    refuse_unknown(request.options)
+    for name in request.options:
+        if name in graph_knows:
+            raise not_emulated(f"{name} here")
+        if name not in {*besides, "$format"}:
+            raise unsupported_query(f"The query option '{name}' is not supported here.")
 
 
 def not_emulated(what: str) -> GraphError:
@@ -141,37 +177,3 @@ def page_size(options: Mapping[str, str]) -> int:
             f"Invalid page size specified: '{text}'. Must be between 1 and 999 inclusive."
         )
     return int(text)
-
-
-def continued(options: Mapping[str, str]) -> int:
-    """Read where the page before ended. Raises `GraphError` for a token that is not ours."""
-    token = options.get("$skiptoken")
-    if token is None:
-        return 0
-    try:
-        after = json.loads(base64.urlsafe_b64decode(f"{token}==".encode()))["after"]
-    except (binascii.Error, ValueError, KeyError, TypeError):
-        after = None
-    if not isinstance(after, int):
-        raise expired_page_token()
-    return after
-
-
-def expired_page_token() -> GraphError:
-    """Refuse a link to a next page.
-
-    Source: https://github.com/microsoftgraph/msgraph-sdk-dotnet/issues/2254
-    """
-    return GraphError(
-        400,
-        "Directory_ExpiredPageToken",
-        "The specified page token value has expired and is no longer valid.",
-    )
-
-
-def next_link(request: GraphRequest, after: int) -> str:
-    """Give the link to the page that begins behind this position, on the host the caller used."""
-    token = base64.urlsafe_b64encode(dump({"after": after}).encode()).decode().rstrip("=")
-    options = {name: value for name, value in request.options.items() if name != "$skiptoken"}
-    query = urlencode({**options, "$skiptoken": token}, safe="$,()':/")
-    return f"{request.root}{request.path}?{query}"

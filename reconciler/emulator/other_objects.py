@@ -9,11 +9,12 @@ from reconciler.emulator.graph_errors import not_found
 from reconciler.emulator.listing import (
     Collection,
     collection_context,
-    continued,
+    cut_page,
     entity,
     list_page,
-    next_link,
+    not_emulated,
     page_size,
+    refuse_advanced,
 )
 from reconciler.emulator.selection import BY_KIND, CONTACT, GROUP, USER, ObjectType
 from reconciler.emulator.store import StoredObject, from_row
@@ -77,24 +78,25 @@ def list_transitive_members(call: Call, group_id: str) -> GraphResponse:
     request = call.request
     if call.store.by_id(group_id, "group") is None:
         raise not_found(group_id)
-    size, after = page_size(request.options), continued(request.options)
+    refuse_advanced(request)
+    if "$filter" in request.options:
+        raise not_emulated("$filter here")
+    size = page_size(request.options)
     found = list(
         call.store.rows(
             f"{_MEMBERS_OF} SELECT * FROM objects"  # noqa: S608  constants
             " WHERE id IN (SELECT id FROM inside) AND deleted IS NULL AND n > ? ORDER BY n LIMIT ?",
             group_id.lower(),
-            after,
+            request.after,
             size + 1,
         )
     )
     context = collection_context(
         request, "directoryObjects", tuple(request.options.get("$select", "").split(","))
     )
-    page: JsonObject = {"@odata.context": context}
-    if len(found) > size:
-        page["@odata.nextLink"] = next_link(request, found[size - 1]["n"])
-    page["value"] = [_member(call, from_row(row)) for row in found[:size]]
-    return GraphResponse.of(page)
+    members, onward = cut_page(call, [(row["n"], row) for row in found], size)
+    value = [_member(call, from_row(row)) for row in members]
+    return GraphResponse.of({"@odata.context": context, **onward, "value": value})
 
 
 def _member(call: Call, member: StoredObject) -> JsonObject:

@@ -171,9 +171,14 @@ def _objects(planter: Planter, document: Mapping[str, Any]) -> Iterator[StoredOb
     for section in ("guests", "deleted"):
         yield from map(planter.guest, document.get(section, ()))
     yield from map(planter.member, document.get("members", ()))
-    for kind in ("group", "contact"):
-        for entry in document.get(f"{kind}s", ()):
-            yield _addressed(kind, entry)
+    names = names_of(document)
+    for entry in document.get("groups", ()):
+        group = _addressed("group", entry)
+        owners = [names.get(owner, owner.lower()) for owner in entry.get("owners", ())]
+        assignable = entry.get("roleAssignable", False)
+        yield group.with_properties({"isAssignableToRole": assignable, "owners": owners})
+    for entry in document.get("contacts", ()):
+        yield _addressed("contact", entry)
 
 
 def _addressed(kind: str, entry: Mapping[str, Any]) -> StoredObject:

@@ -126,6 +126,13 @@ class Quotas:
         return costs
 
 
+def scripted_throttling(request: GraphRequest, *, app_id: str, tenant_id: str) -> dict[str, str]:
+    """Give the headers with which the quota that binds first, as a rule, would throttle a request."""
+    name = "resourceUnits" if request.method == "GET" else "writes"
+    scope, reason = _NAMES["invitations" if request.segments[0] == "invitations" else name]
+    return _told(scope, reason, app_id=app_id, tenant_id=tenant_id)
+
+
 def resource_units(request: GraphRequest) -> int:
     """Give the price of a request; what the price list does not name costs one."""
     segments, options = request.segments, request.options
@@ -149,8 +156,11 @@ def _throttled(bucket: _Bucket, cost: float, *, app_id: str, tenant_id: str) -> 
         "Too many requests.",
         headers={
             "Retry-After": str(max(1, math.ceil(bucket.wait(cost)))),
-            "x-ms-throttle-scope": f"{bucket.scope}/{app_id}/{tenant_id}",
-            "x-ms-throttle-information": bucket.reason,
+            **_told(bucket.scope, bucket.reason, app_id=app_id, tenant_id=tenant_id),
             "x-ms-throttle-limit-percentage": f"{bucket.percentage:.2f}",
         },
     )
+
+
+def _told(scope: str, reason: str, *, app_id: str, tenant_id: str) -> dict[str, str]:
+    return {"x-ms-throttle-scope": f"{scope}/{app_id}/{tenant_id}", "x-ms-throttle-information": reason}

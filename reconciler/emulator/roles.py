@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.emulator.call import Call
 from reconciler.emulator.filters import parse_filter
 from reconciler.emulator.graph_errors import GraphError, bad_request
-from reconciler.emulator.listing import collection_context, continued, next_link, page_size
+from reconciler.emulator.listing import collection_context, cut_page, page_size
 from reconciler.emulator.selection import BY_KIND, ObjectType, chosen
 from reconciler.emulator.wire import GraphResponse, JsonObject
 
@@ -32,21 +32,31 @@ _ASSIGNMENT = ObjectType(
 )
 
 
-def holds_role(call: Call, user_id: str) -> bool:
-    """Tell whether the directory protects the user's sensitive properties: an active role, however held."""
-    return _any_role(call, user_id, eligible=False, through_groups=True)
+def is_protected(call: Call, user_id: str) -> bool:
+    """Tell whether the directory protects the user's sensitive properties from applications.
+
+    An active role does that, however held, and so does a role-assignable group.
+    Source: https://learn.microsoft.com/graph/api/resources/users#who-can-perform-sensitive-actions
+    """
+    return _any_role(call, user_id, eligible=False, through_groups=True) or _in_role_assignable_group(
+        call, user_id
+    )
 
 
 def blocks_reset(call: Call, user_id: str) -> bool:
     """Tell whether an application may not reset the user.
 
     Source: https://learn.microsoft.com/entra/external-id/reset-redemption-status; whether eligible
-    roles and roles of groups count is not written there, hence the switches.
+    roles, roles of groups and role-assignable groups count is not written there, hence the switches.
     """
     through_groups = call.switches.group_roles_block_reset
-    return _any_role(call, user_id, eligible=False, through_groups=through_groups) or (
-        call.switches.eligible_roles_block_reset
-        and _any_role(call, user_id, eligible=True, through_groups=through_groups)
+    return (
+        _any_role(call, user_id, eligible=False, through_groups=through_groups)
+        or (
+            call.switches.eligible_roles_block_reset
+            and _any_role(call, user_id, eligible=True, through_groups=through_groups)
+        )
+        or (call.switches.role_assignable_groups_protect and _in_role_assignable_group(call, user_id))
     )
 
 
@@ -72,6 +82,19 @@ def _any_role(call: Call, user_id: str, *, eligible: bool, through_groups: bool)
     return next(found, None) is not None
 
 
+def _in_role_assignable_group(call: Call, user_id: str) -> bool:
+    # As a member or an owner; groups inside such a group do not exist.
+    # Source: https://learn.microsoft.com/entra/identity/role-based-access-control/groups-concept
+    found = call.store.rows(
+        "SELECT 1 FROM objects WHERE kind = 'group' AND deleted IS NULL AND body ->> '$.isAssignableToRole'"
+        " AND (EXISTS (SELECT 1 FROM members WHERE group_id = objects.id AND member_id = ?)"
+        " OR EXISTS (SELECT 1 FROM json_each(body, '$.owners') WHERE value = ?)) LIMIT 1",
+        user_id,
+        user_id,
+    )
+    return next(found, None) is not None
+
+
 def _list(
     call: Call, name: str, shape: Callable[[sqlite3.Row], JsonObject], *, eligible: bool
 ) -> GraphResponse:
@@ -79,8 +102,8 @@ def _list(
     expand = options.get("$expand")
     if expand not in {None, "principal", "roleDefinition"}:
         raise bad_request(f"Parsing OData Select and Expand failed: '{expand}' cannot be expanded here.")
-    size, after = page_size(options), continued(options)
-    condition, values = "eligible = ? AND n > ?", [eligible, after]
+    size = page_size(options)
+    condition, values = "eligible = ? AND n > ?", [eligible, call.request.after]
     if "$filter" in options:
         sql, bound = parse_filter(options["$filter"], of=_ASSIGNMENT).sql()
         condition, values = f"{condition} AND {sql}", [*values, *bound]  # type: ignore[list-item]
@@ -91,14 +114,11 @@ def _list(
             size + 1,
         )
     )
-    items = [_shown(call, row, shape(row), expand) for row in rows[:size]]
+    shown, onward = cut_page(call, [(row["n"], row) for row in rows], size)
     names = tuple(options.get("$select", "").split(","))
-    page: JsonObject = {
-        "@odata.context": collection_context(call.request, f"roleManagement/directory/{name}", names)
-    }
-    if len(rows) > size:
-        page["@odata.nextLink"] = next_link(call.request, rows[size - 1]["n"])
-    return GraphResponse.of({**page, "value": items})
+    context = collection_context(call.request, f"roleManagement/directory/{name}", names)
+    items = [_shown(call, row, shape(row), expand) for row in shown]
+    return GraphResponse.of({"@odata.context": context, **onward, "value": items})
 
 
 def _shown(call: Call, row: sqlite3.Row, item: JsonObject, expand: str | None) -> JsonObject:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from reconciler.emulator import invitations, other_objects, roles, tenant, users
 from reconciler.emulator.call import Call
 from reconciler.emulator.graph_errors import GraphError, bad_request
+from reconciler.emulator.listing import refuse_options
 from reconciler.emulator.wire import GraphResponse
 
 Handler = Callable[..., GraphResponse]
@@ -23,23 +24,34 @@ class Route:
 
     answer: Handler
 
+    options: frozenset[str] | None = frozenset()
+    """The query options it takes; `None`: whoever answers looks for himself."""
 
+    not_emulated: frozenset[str] = frozenset()
+    """Those that Graph takes and the emulator does not."""
+
+
+_SELECT = frozenset({"$select"})
+_EXPAND = frozenset({"$expand"})
+_ROLES = frozenset({"$select", "$filter", "$expand", "$top"})
+
+# Source of the options: the pages of each method, such as https://learn.microsoft.com/graph/api/user-get
 ROUTES = (
-    Route("GET", "users", users.list_users),
-    Route("GET", "users/*", users.read_user),
+    Route("GET", "users", users.list_users, None),
+    Route("GET", "users/*", users.read_user, _SELECT, _EXPAND),
     Route("PATCH", "users/*", users.update_user),
     Route("POST", "invitations", invitations.invite),
-    Route("GET", "groups", other_objects.list_groups),
-    Route("GET", "groups/*", other_objects.read_group),
-    Route("GET", "groups/*/transitiveMembers", other_objects.list_transitive_members),
-    Route("GET", "contacts", other_objects.list_contacts),
-    Route("GET", "contacts/*", other_objects.read_contact),
-    Route("GET", "directory/deletedItems/microsoft.graph.user", other_objects.list_deleted_users),
-    Route("GET", "directory/deletedItems/*", other_objects.read_deleted),
-    Route("GET", "roleManagement/directory/roleAssignments", roles.list_assignments),
-    Route("GET", "roleManagement/directory/roleEligibilityScheduleInstances", roles.list_eligible),
-    Route("GET", "organization", tenant.read_organization),
-    Route("GET", "policies/authorizationPolicy", tenant.read_authorization_policy),
+    Route("GET", "groups", other_objects.list_groups, None),
+    Route("GET", "groups/*", other_objects.read_group, _SELECT, _EXPAND),
+    Route("GET", "groups/*/transitiveMembers", other_objects.list_transitive_members, None),
+    Route("GET", "contacts", other_objects.list_contacts, None),
+    Route("GET", "contacts/*", other_objects.read_contact, _SELECT, _EXPAND),
+    Route("GET", "directory/deletedItems/microsoft.graph.user", other_objects.list_deleted_users, None),
+    Route("GET", "directory/deletedItems/*", other_objects.read_deleted, _SELECT),
+    Route("GET", "roleManagement/directory/roleAssignments", roles.list_assignments, _ROLES),
+    Route("GET", "roleManagement/directory/roleEligibilityScheduleInstances", roles.list_eligible, _ROLES),
+    Route("GET", "organization", tenant.read_organization, _SELECT),
+    Route("GET", "policies/authorizationPolicy", tenant.read_authorization_policy, _SELECT),
 )
 
 
@@ -53,6 +65,8 @@ def dispatch(call: Call) -> GraphResponse:
             part in {"*", segment} for part, segment in zip(parts, segments, strict=True)
         ):
             if route.method == call.request.method:
+                if route.options is not None:
+                    refuse_options(call.request, besides=route.options, graph_knows=route.not_emulated)
                 variables = [segment for part, segment in zip(parts, segments, strict=True) if part == "*"]
                 return route.answer(call, *variables)
             method_missing = True

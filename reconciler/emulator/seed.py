@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.desired.conform import Checked, check
+from reconciler.desired.conform import Checked
 from reconciler.desired.reader import Position
+from reconciler.emulator.files import read_file
 from reconciler.emulator.planting import PROVIDERS, entry_id, names_of, organization_from, plant_document
 from reconciler.emulator.store import Store
-from reconciler.emulator.switches import switches_of
-from reconciler.errors import InvalidDesired, UsageError
+from reconciler.emulator.switches import turn_for_good
 from reconciler.model import Problem
 from reconciler.schemas import quoted
 
@@ -29,22 +29,15 @@ class Seed:
 def load_seed(path: Path) -> Seed:
     """Read a seed from a YAML file.
 
-    Raises `InvalidDesired` with every problem of the file, `UsageError` when it cannot be read.
+    Raises `InvalidFile` with every problem of the file, `UsageError` when it cannot be read.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"the seed {path} cannot be read: {error.strerror}",
-            rule="emulator-seed",
-            hint="give a file of the form that schemas/emulator.schema.json describes",
-        ) from error
-    checked = check(path.name, data, "emulator")
-    problems = list(checked.problems)
-    if not problems:
-        problems = [*_unknown_names(checked), *_duplicates(checked)]
-    if problems:
-        raise InvalidDesired(tuple(sorted(problems)))
+    checked = read_file(
+        path,
+        what="the seed",
+        rule="emulator-seed",
+        schema="emulator",
+        more=lambda checked: [*_unknown_names(checked), *_duplicates(checked)],
+    )
     return Seed(document=checked.document.value)
 
 
@@ -60,8 +53,7 @@ def plant(store: Store, seed: Seed, *, switches: Mapping[str, Any] | None = None
         store.set_meta("providers", {**PROVIDERS, **document.get("providers", {})})
         store.set_meta("switches", document.get("switches", {}))
         plant_document(store, document)
-    store.set_meta("turned", {**(store.meta("turned") or {}), **(switches or {})})
-    store.set_meta("switches", switches_of(store).turned(switches or {}).to_json())
+    turn_for_good(store, switches or {})
 
 
 def _duplicates(checked: Checked) -> Iterator[Problem]:
@@ -88,18 +80,23 @@ def _unknown_names(checked: Checked) -> Iterator[Problem]:
     document = checked.document.value
     groups = {entry["name"] for entry in document.get("groups", ())}
     anybody = names_of(document)
-    for section in ("guests", "members"):
-        for number, entry in enumerate(document.get(section, ())):
-            for position, group in enumerate(entry.get("groups", ())):
-                if group not in groups:
-                    yield _unknown(checked, (section, number, "groups", position), group)
-    for number, entry in enumerate(document.get("groups", ())):
-        for position, member in enumerate(entry.get("members", ())):
-            if member not in anybody and not _GUID.fullmatch(member):
-                yield _unknown(checked, ("groups", number, "members", position), member)
+    for path, group in (*_named(document, "guests", "groups"), *_named(document, "members", "groups")):
+        if group not in groups:
+            yield _unknown(checked, path, group)
+    for path, member in (*_named(document, "groups", "members"), *_named(document, "groups", "owners")):
+        if member not in anybody and not _GUID.fullmatch(member):
+            yield _unknown(checked, path, member)
     for number, entry in enumerate(document.get("roles", ())):
         if entry["holder"] not in anybody and not _GUID.fullmatch(entry["holder"]):
             yield _unknown(checked, ("roles", number, "holder"), entry["holder"])
+
+
+def _named(
+    document: Mapping[str, Any], section: str, key: str
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for number, entry in enumerate(document.get(section, ())):
+        for position, name in enumerate(entry.get(key, ())):
+            yield (section, number, key, position), name
 
 
 def _unknown(checked: Checked, path: tuple[str | int, ...], name: str) -> Problem:

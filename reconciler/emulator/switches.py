@@ -58,8 +58,17 @@ class Switches:
     disabled_pending_refused: bool = True
     """Whether a disabled guest who is still pending cannot be invited again."""
 
+    role_assignable_groups_protect: bool = True
+    """Whether an application cannot reset a member or owner of a role-assignable group either."""
+
     proxy_filter_ignores_case: bool = True
     """Whether a filter on `proxyAddresses` finds `SMTP:` when asked for `smtp:`."""
+
+    address_in_use_is_http_conflict: bool = False
+    """Whether an address in use is answered with 409, rather than 400 with details."""
+
+    inner_error_lower_case: bool = False
+    """Whether errors spell `innererror`, rather than `innerError`."""
 
     record_bodies: bool = True
     """Whether the request record keeps headers and bodies; off for measuring."""
@@ -85,6 +94,16 @@ class Switches:
 def switches_of(store: Store) -> Switches:
     """Give the switches as they are now, whoever of those who share the state turned them."""
     return _read(store.meta_text("switches"))
+
+
+def turn_for_good(store: Store, changes: Mapping[str, Any]) -> None:
+    """Turn switches so that they stay turned when the tenant goes back to its seed.
+
+    Raises `ValueError` like `Switches.turned`; call it inside a transaction.
+    """
+    turned = switches_of(store).turned(changes)
+    store.set_meta("turned", {**(store.meta("turned") or {}), **changes})
+    store.set_meta("switches", turned.to_json())
 
 
 @lru_cache(maxsize=16)

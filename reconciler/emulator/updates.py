@@ -19,7 +19,7 @@ SENSITIVE = frozenset({
     "accountEnabled", "businessPhones", "mobilePhone", "onPremisesImmutableId", "otherMails",
     "passwordProfile", "userPrincipalName",
 })  # fmt: skip
-"""What an application cannot write on a user who holds a role.
+"""What an application cannot write on a user who is protected.
 
 Source: https://learn.microsoft.com/graph/api/resources/users#who-can-perform-sensitive-actions
 """
@@ -28,7 +28,7 @@ _MAX_VALUES = 250
 _MAX_LENGTH = 250
 
 
-def check_update(changes: Mapping[str, Any], *, holds_role: bool) -> None:
+def check_update(changes: Mapping[str, Any]) -> None:
     """Refuse an update that breaks a rule about properties alone. Raises `GraphError`."""
     for name, value in changes.items():
         if name not in USER.known:
@@ -43,7 +43,15 @@ def check_update(changes: Mapping[str, Any], *, holds_role: bool) -> None:
             raise insufficient_privileges()
         if not _RULES.get(name, _is_text_or_null)(value):
             raise invalid_value(name)
-    if holds_role and not SENSITIVE.isdisjoint(changes):
+
+
+def check_power(changes: Mapping[str, Any], *, protected: bool, restricted: bool) -> None:
+    """Refuse an application what takes a role in the directory. Raises `GraphError`.
+
+    `restricted`: the user is in a restricted management administrative unit, and whoever has no role there
+    changes nothing. Source: https://learn.microsoft.com/graph/api/resources/user (isManagementRestricted)
+    """
+    if restricted or (protected and not SENSITIVE.isdisjoint(changes)):
         raise insufficient_privileges()
 
 

@@ -13,10 +13,10 @@ from reconciler.emulator.graph_errors import (
 )
 from reconciler.emulator.listing import Collection, entity, list_page
 from reconciler.emulator.permissions import may_update
-from reconciler.emulator.roles import holds_role
+from reconciler.emulator.roles import is_protected
 from reconciler.emulator.selection import USER
 from reconciler.emulator.store import StoredObject, fold
-from reconciler.emulator.updates import check_update
+from reconciler.emulator.updates import check_power, check_update
 from reconciler.emulator.wire import GraphResponse
 
 _USERS = Collection(of=USER, context="users", scope="deleted IS NULL", replicated=True)
@@ -48,7 +48,13 @@ def update_user(call: Call, key: str) -> GraphResponse:
     found = call.user(key)
     if found is None:
         raise not_found(key)
-    check_update(changes, holds_role=holds_role(call, found.id))
+    check_update(changes)
+    if call.caller.application:
+        check_power(
+            changes,
+            protected=is_protected(call, found.id),
+            restricted=found.body.get("isManagementRestricted") is True,
+        )
     if found.body.get("onPremisesSyncEnabled"):
         raise refused_value(
             "Unable to update the specified properties for on-premises mastered Directory Sync objects "
@@ -58,7 +64,11 @@ def update_user(call: Call, key: str) -> GraphResponse:
     if "mail" in changes:
         owner = _owner_of(call, changes["mail"], besides=found)
         if owner is not None:
-            raise address_conflict(owner.id, owner.kind.capitalize())
+            raise address_conflict(
+                owner.id,
+                owner.kind.capitalize(),
+                http_conflict=call.switches.address_in_use_is_http_conflict,
+            )
         changes["proxyAddresses"] = recalculated(
             found.body.get("proxyAddresses", []), changes["mail"], keep_old=call.switches.stale_proxies_kept
         )

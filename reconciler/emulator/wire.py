@@ -48,6 +48,12 @@ class GraphRequest:
     root: str
     """The version root the caller used, such as `http://127.0.0.1:8080/v1.0`: links point back there."""
 
+    after: int = 0
+    """Where the page before ended, when a link to a next page was followed."""
+
+    emptied: bool = False
+    """Whether the page before was emptied by a fault."""
+
     @cached_property
     def segments(self) -> tuple[str, ...]:
         """The decoded parts of the path."""

@@ -124,6 +124,27 @@ def test_faults_can_be_named(shell: Shell) -> None:
     assert answer.status_code == 503
 
 
+def test_faults_can_turn_switches_of_a_kept_state(shell: Shell) -> None:
+    """The switches of the --faults file are turned over what --state keeps."""
+    with _serving(shell, "--state", "tenant.sqlite"):
+        pass
+    (shell.folder / "faults.yaml").write_text("switches: {allowInvitesFrom: none}\n")
+    with _serving(shell, "--state", "tenant.sqlite", "--faults", "faults.yaml") as serving:
+        url = f"{serving.root}/v1.0/policies/authorizationPolicy"
+        policy = httpx.get(url, headers=_TOKEN, trust_env=False).json()
+    assert policy["allowInvitesFrom"] == "none"
+
+
+def test_a_broken_fault_plan_is_told_as_one(shell: Shell) -> None:
+    """A fault plan with a mistake is exit 3, with the place, and speaks of that file."""
+    (shell.folder / "faults.yaml").write_text("rules:\n  - {do: cut-body, where: before}\n")
+    refused = shell.run("emulator", "--faults", "faults.yaml")
+    assert refused.returncode == 3
+    assert "faults.yaml:2" in refused.stderr
+    assert "the fault plan faults.yaml has 1 problem" in refused.stderr
+    assert "desired state" not in refused.stderr
+
+
 @pytest.mark.parametrize("option", [["--port", "70000"], ["--state", "desired"], ["--faults", "missing"]])
 def test_unusable_options_are_refused(shell: Shell, option: list[str]) -> None:
     """A port that is none, or a file that is not there, is wrong usage."""

@@ -116,6 +116,7 @@ def test_names_nobody_bears_are_told(tmp_path: Path) -> None:
         groups:
           - name: Team
             members: [nobody@x.example, 1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01, Team, ana@fabrikam.example]
+            owners: [nobody@x.example, ana@fabrikam.example]
         roles:
           - {role: Reader, holder: Nowhere}
           - {role: Reader, holder: 1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01}
@@ -124,7 +125,7 @@ def test_names_nobody_bears_are_told(tmp_path: Path) -> None:
     with pytest.raises(InvalidDesired) as raised:
         load_seed(path)
     assert [(problem.line, problem.rule) for problem in raised.value.problems] == [
-        (3, "unknown-name"), (6, "unknown-name"), (8, "unknown-name"),
+        (3, "unknown-name"), (6, "unknown-name"), (7, "unknown-name"), (9, "unknown-name"),
     ]  # fmt: skip
 
 

@@ -260,6 +260,38 @@ def test_an_eligible_role_does_not_protect_other_mails(plant: Plant) -> None:
     assert tenant.patch(ANA, otherMails=[]).status == 204
 
 
+@pytest.mark.parametrize("tie", ["members", "owners"])
+def test_a_role_assignable_group_protects_like_a_role(plant: Plant, tie: str) -> None:
+    """Over members and owners of a role-assignable group an application has no power, role or not."""
+    groups = [{"name": "Admins", "roleAssignable": True, tie: ["ana@fabrikam.example"]}]
+    tenant = plant({**SEED, "groups": groups})
+    assert tenant.get("/groups?$select=isAssignableToRole").body["value"] == [{"isAssignableToRole": True}]
+    assert tenant.patch(ANA, otherMails=[]).code == "Authorization_RequestDenied"
+    assert tenant.patch(BO, otherMails=[]).status == 204
+    assert tenant.patch(ANA, mail="ana@newco.example").status == 204
+    refused = tenant.reset(ANA, "ana@newco.example")
+    assert (refused.status, refused.code) == (403, "Forbidden")
+    tenant = plant({**SEED, "groups": groups}, roleAssignableGroupsProtect=False)
+    assert tenant.reset(ANA, "ana@fabrikam.example").status == 201
+
+
+def test_an_ordinary_group_protects_nobody(plant: Plant) -> None:
+    """Only a group that can be given roles does."""
+    tenant = plant({**SEED, "groups": [{"name": "Partners", "members": [ANA], "owners": [ANA]}]})
+    assert tenant.patch(ANA, otherMails=[]).status == 204
+
+
+@pytest.mark.parametrize("changes", [{"mail": "ana@newco.example"}, {"otherMails": []}, {"displayName": "A"}])
+def test_restricted_management_units_keep_applications_out(plant: Plant, changes: dict[str, object]) -> None:
+    """Whoever has no role in a restricted unit changes nothing about its users."""
+    guest = {"id": ANA, "email": "ana@fabrikam.example", "managementRestricted": True}
+    tenant = plant({"guests": [guest]})
+    answer = tenant.patch(ANA, **changes)
+    assert (answer.status, answer.code) == (403, "Authorization_RequestDenied")
+    assert tenant.reset(ANA, "ana@fabrikam.example").status == 403
+    assert tenant.history() == []
+
+
 def test_synchronised_users_are_mastered_elsewhere(plant: Plant) -> None:
     """A user synchronised from on-premises cannot be updated here."""
     entry = {"userPrincipalName": "nils@contoso.example", "id": MARA, "onPremisesSynced": True}

@@ -1,0 +1,59 @@
+"""Links to next pages: a token nobody can read, good for one path and one query.
+
+Source: https://learn.microsoft.com/graph/paging
+"""
+
+import json
+from dataclasses import replace
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from reconciler.emulator.graph_errors import GraphError
+from reconciler.emulator.store import Store
+from reconciler.emulator.wire import GraphRequest, dump
+
+_KEY = "pageKey"
+_NAME = "$skiptoken"
+
+
+def expired_page_token() -> GraphError:
+    """Refuse a link to a next page.
+
+    Source: https://github.com/microsoftgraph/msgraph-sdk-dotnet/issues/2254
+    """
+    return GraphError(
+        400,
+        "Directory_ExpiredPageToken",
+        "The specified page token value has expired and is no longer valid.",
+    )
+
+
+def continued(store: Store, request: GraphRequest) -> GraphRequest:
+    """Give the request a link stands for, with its query and the place where it goes on.
+
+    Raises `GraphError` for a token that is not this tenant's, is used on another path, or has company.
+    """
+    if _NAME not in request.options:
+        return request
+    try:
+        sealed = _box(store).decrypt(request.options[_NAME].encode())
+    except InvalidToken as error:
+        raise expired_page_token() from error
+    path, query, after, emptied = json.loads(sealed)
+    if path != request.path or len(request.options) > 1:
+        raise expired_page_token()
+    return replace(request, query=query, after=after, emptied=emptied)
+
+
+def next_link(store: Store, request: GraphRequest, after: int, *, emptied: bool = False) -> str:
+    """Give the link to the page that begins behind this position, on the host the caller used."""
+    token = _box(store).encrypt(dump([request.path, request.query, after, emptied]).encode()).decode()
+    return f"{request.root}{request.path}?{_NAME}={token}"
+
+
+def _box(store: Store) -> Fernet:
+    key = store.meta(_KEY)
+    if key is None:
+        key = Fernet.generate_key().decode()
+        store.set_meta(_KEY, key)
+    return Fernet(key)
