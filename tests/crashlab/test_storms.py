@@ -10,10 +10,15 @@ from typing import Any
 import pytest
 
 from reconciler.apply import Finished, Settings, apply_plan
+from reconciler.emulator.applications import Application
+from reconciler.emulator.auth import ALL_PERMISSIONS, Authorizer, Caller
 from reconciler.emulator.control import ControlClient
+from reconciler.emulator.graph_errors import GraphError
+from reconciler.emulator.permissions import TokenAuthorizer
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
-from reconciler.graph.client import Terms
+from reconciler.emulator.tokens import TokenService
+from reconciler.graph.client import Terms, TokenSource
 from reconciler.graph.pacing import Pace
 from reconciler.graph.perform import open_directory
 from reconciler.guard.approval import approve_all
@@ -45,7 +50,6 @@ STORMS: Mapping[str, Mapping[str, Any]] = {
     "reads that go stale and come back": {
         "replication": {"reads": 20_000, "invitations": 20_000, "current": 50}
     },
-    "a token that expires on the way": {"rules": [{"on": "any", "do": "expire-token", "at": 40, "times": 3}]},
 }
 
 
@@ -79,6 +83,39 @@ class Tokens:
         return "emulator"
 
 
+APPLICATION = Application(
+    name="apply",
+    client_id="0c3e5a7b-1111-4222-8333-444455556666",
+    permissions=tuple(sorted(ALL_PERMISSIONS)),
+)
+
+
+class Hour:
+    """A token service whose clock leaps over the life of a token when a certain write arrives."""
+
+    def __init__(self, *, over_at: int) -> None:
+        self._now = 1_800_000_000.0
+        self._service = TokenService(tenant_id=TENANT, applications=(APPLICATION,), now=lambda: self._now)
+        self._authorizer = TokenAuthorizer(self._service)
+        self._writes = 0
+        self._over_at = over_at
+        self.issued = [self._service.issue(APPLICATION)]
+
+    async def token(self, *, claims: str | None = None) -> str:
+        """Give the token there is, and another one only when told that it was refused."""
+        if claims is not None:
+            self.issued.append(self._service.issue(APPLICATION))
+        return self.issued[-1]
+
+    def authorize(self, bearer: str | None, method: str, path: str) -> Caller | GraphError:
+        """Look at the token; the hour may be over."""
+        self._writes += method != "GET" and path != "/$batch"
+        if self._writes == self._over_at:
+            self._over_at = 0
+            self._now += self._service.lifetime
+        return self._authorizer.authorize(bearer, method, path)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stormy:
     """A served tenant."""
@@ -87,7 +124,7 @@ class Stormy:
     control: ControlClient
 
 
-def tenant(*, pending_moves_time: bool = True) -> Iterator[Stormy]:
+def tenant(*, pending_moves_time: bool = True, authorizer: Authorizer | None = None) -> Iterator[Stormy]:
     """Serve guests whose addresses are all to change."""
     guests = [
         {
@@ -103,7 +140,10 @@ def tenant(*, pending_moves_time: bool = True) -> Iterator[Stormy]:
         "guests": guests,
         "switches": {"pendingResetMovesTime": pending_moves_time},
     }
-    with serve(None, seed=Seed(document=seed)) as emulator, ControlClient(emulator.root) as control:
+    with (
+        serve(None, seed=Seed(document=seed), authorizer=authorizer) as emulator,
+        ControlClient(emulator.root) as control,
+    ):
         yield Stormy(root=emulator.root, control=control)
 
 
@@ -119,11 +159,25 @@ def silent() -> Iterator[Stormy]:
     yield from tenant(pending_moves_time=False)
 
 
-async def weather(served: Stormy, storm: Mapping[str, Any]) -> tuple[Finished, Plan]:
+@pytest.fixture
+def hour() -> Hour:
+    """Issue tokens that live until the sixth write."""
+    return Hour(over_at=6)
+
+
+@pytest.fixture
+def served_for_an_hour(hour: Hour) -> Iterator[Stormy]:
+    """Serve the tenant to whoever has such a token."""
+    yield from tenant(authorizer=hour)
+
+
+async def weather(
+    served: Stormy, storm: Mapping[str, Any], tokens: TokenSource | None = None
+) -> tuple[Finished, Plan]:
     """Plan in calm, apply in a storm, and plan again in calm."""
     clock = FastClock()
     terms = Terms(pace=Pace(clock=clock))
-    async with open_directory(served.root, Tokens(), terms=terms) as (reader, writer):
+    async with open_directory(served.root, tokens or Tokens(), terms=terms) as (reader, writer):
         plan = make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
         await asyncio.to_thread(served.control.go_wrong, {"speed": SPEED, **storm})
         finished = await apply_plan(
@@ -156,6 +210,19 @@ async def test_a_storm_ends_converged_without_an_extra_reset(name: str, served: 
     for number in (*ACCEPTED, *PENDING):
         guest = served.control.truth()[guest_id(number)]
         assert (guest.account, guest.invited, guest.has_live_link) == (None, f"g{number}@new.example", True)
+
+
+async def test_a_token_that_expires_on_the_way_is_renewed(hour: Hour, served_for_an_hour: Stormy) -> None:
+    """The old token stays refused and a new one is fetched, once; what was refused is sent again, once."""
+    finished, plan = await weather(served_for_an_hour, {}, hour)
+    assert {outcome.outcome for outcome in finished.outcomes} == {Outcome.APPLIED}, finished.outcomes
+    assert plan.changes == ()
+    assert set(resets(served_for_an_hour).values()) == {1}
+    old, new = hour.issued
+    assert isinstance(hour.authorize(old, "GET", "/users"), GraphError)
+    assert isinstance(hour.authorize(new, "GET", "/users"), Caller)
+    refused = [request.method for request in served_for_an_hour.control.requests() if request.status == 401]
+    assert {"PATCH", "POST"} & set(refused)
 
 
 async def test_where_nothing_shows_there_is_one_more_reset(silent: Stormy) -> None:
