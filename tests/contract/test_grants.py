@@ -1,0 +1,159 @@
+"""The recommended grants are enough for a whole run, and the plan's application cannot write.
+
+Tokens come from azure-identity, of the two applications the seed registers.
+Source of the grants: docs/authentication.md
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from azure.identity import ClientSecretCredential
+
+from reconciler.apply import Settings, SystemClock, apply_plan
+from reconciler.emulator.control import ControlClient
+from reconciler.emulator.seed import Seed
+from reconciler.emulator.server import serve
+from reconciler.graph.credentials import CredentialTokens
+from reconciler.graph.observe import open_reader
+from reconciler.graph.perform import open_directory
+from reconciler.guard.approval import approve, approve_all
+from reconciler.model import EmailAddress, Failed, FailureKind, Outcome
+from reconciler.plan import make_plan
+from tests.samples.applying import Heard
+from tests.samples.directory import declared, desired
+from tests.samples.plans import TENANT, guest_id
+
+READING = (
+    "GroupMember.Read.All",
+    "Organization.Read.All",
+    "Policy.Read.All",
+    "RoleManagement.Read.Directory",
+    "User.Read.All",
+)
+WRITING = ("User.Invite.All", "User.ReadWrite.All")
+SECRET = "not a real one"
+CLIENTS = {
+    "plan": "0c3e5a7b-1111-4222-8333-444455556666",
+    "apply": "0c3e5a7b-7777-4888-9999-aaaabbbbcccc",
+}
+HOLDER = 4
+GUESTS = range(1, 5)
+ENTRIES = desired(*(declared(number, f"g{number}@new.example") for number in GUESTS))
+
+SEED = {
+    "tenant": {"id": TENANT, "verifiedDomains": ["contoso.example"]},
+    "guests": [
+        {
+            "id": guest_id(number),
+            "email": f"g{number}@old.example",
+            "state": "PendingAcceptance" if number == 3 else "Accepted",
+        }
+        for number in GUESTS
+    ],
+    "groups": [{"name": "Reviewers", "members": [guest_id(HOLDER)]}],
+    "roles": [
+        {"role": "Reports Reader", "holder": "Reviewers"},
+        {"role": "Reports Reader", "holder": guest_id(HOLDER), "eligible": True},
+    ],
+    "contacts": [{"name": "Desk", "mail": "desk@partner.example"}],
+    # The setting under which people report that User.ReadWrite.All alone does not do.
+    "switches": {"allowInvitesFrom": "adminsAndGuestInviters"},
+    "applications": [
+        {"name": "plan", "clientId": CLIENTS["plan"], "secret": SECRET, "permissions": [*READING]},
+        {
+            "name": "apply",
+            "clientId": CLIENTS["apply"],
+            "secret": SECRET,
+            "permissions": [*READING, *WRITING],
+        },
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant that issues tokens."""
+
+    root: str
+    control: ControlClient
+    credentials: dict[str, ClientSecretCredential]
+
+    def tokens(self, application: str) -> CredentialTokens:
+        """Sign in as one of the applications."""
+        return CredentialTokens(self.credentials[application], scope="https://graph.microsoft.com/.default")
+
+
+@pytest.fixture
+def tenant(tmp_path: Path) -> Iterator[Tenant]:
+    pem = tmp_path / "ca.pem"
+    with ExitStack() as stack:
+        emulator = stack.enter_context(serve(None, seed=Seed(document=SEED), certificates=pem))
+        credentials = {
+            name: stack.enter_context(
+                ClientSecretCredential(
+                    TENANT,
+                    client_id,
+                    SECRET,
+                    authority=emulator.authority,
+                    disable_instance_discovery=True,
+                    connection_verify=str(pem),
+                )
+            )
+            for name, client_id in CLIENTS.items()
+        }
+        control = stack.enter_context(ControlClient(emulator.root))
+        yield Tenant(emulator.root, control, credentials)
+
+
+async def test_the_recommended_grants_do_for_a_whole_run(tenant: Tenant) -> None:
+    """One application plans, the other plans again and applies what was approved; nothing is refused."""
+    clock = SystemClock()
+    async with open_reader(tenant.root, tenant.tokens("plan")) as reader:
+        reviewed = make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
+    assert reviewed.complete
+    assert reviewed.refusals == ()
+    assert [change.id for change in reviewed.changes] == [guest_id(n) for n in GUESTS if n != HOLDER]
+    assert [blocked.id for blocked in reviewed.blocked] == [guest_id(HOLDER)]
+
+    async with open_directory(tenant.root, tenant.tokens("apply")) as (reader, writer):
+        plan = make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
+        approval = approve(plan, [reviewed])
+        assert approval.work == approve_all(plan).work
+        finished = await apply_plan(
+            approval.work,
+            reader=reader,
+            writer=writer,
+            journal=None,
+            links=None,
+            settings=Settings(),
+            clock=clock,
+            progress=Heard(),
+            stop=asyncio.Event(),
+        )
+        assert {outcome.outcome for outcome in finished.outcomes} == {Outcome.APPLIED}
+        assert make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now()).changes == ()
+
+    asked = tenant.control.requests()
+    assert {request.app_id for request in asked if request.status != 403} == set(CLIENTS.values())
+    refused = {request.url.partition("?")[0] for request in asked if request.status == 403}
+    # Contacts can be looked at with OrgContact.Read.All only, and that check can be done without.
+    assert refused <= {"/v1.0/contacts"}
+    for number in GUESTS:
+        mail = tenant.control.truth()[guest_id(number)].mail
+        assert mail == f"g{number}@{'old' if number == HOLDER else 'new'}.example"
+
+
+async def test_the_application_that_plans_cannot_write(tenant: Tenant) -> None:
+    """With the grants of a plan every write is refused, and nothing happens."""
+    async with open_directory(tenant.root, tenant.tokens("plan")) as (_, writer):
+        answer = await writer.set_other_mails(
+            guest_id(1), [EmailAddress("g1@new.example")], client_request_id="1"
+        )
+    assert isinstance(answer, Failed)
+    assert answer.kind in {FailureKind.GUEST_REFUSED, FailureKind.RUN_REFUSED}
+    assert answer.status == 403
+    assert tenant.control.history() == []
