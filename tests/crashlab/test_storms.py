@@ -40,6 +40,7 @@ STORMS: Mapping[str, Mapping[str, Any]] = {
     "throttled half of the time": {
         "rules": [{"on": "writes", "do": "fail", "status": 429, "retryAfter": 5, "chance": 50}]
     },
+    "quotas that others have used up": {"quotas": {"filled": 0, "writes": {"limit": 30, "per": 60}}},
     "503 after each POST": {"rules": [{**INVITATIONS, "do": "fail", "status": 503, "where": "after"}]},
     "each POST cut after it was carried out": {"rules": [{**INVITATIONS, "do": "cut", "where": "after"}]},
     "each answer to a POST cut in the middle": {"rules": [{**INVITATIONS, "do": "cut-body"}]},
