@@ -95,6 +95,9 @@ class Fault:
     entry: Mapping[str, Any]
     """The rule."""
 
+    undoes: bool
+    """Whether what is answered as a success has changed nothing."""
+
     label: str
     """For the record, such as `fail after`."""
 
@@ -138,6 +141,7 @@ class _Rule:
             and error.status == 429
             and self.entry.get("throttleHeaders", True),
             entry=self.entry,
+            undoes=doing is Doing.ANSWER and self.entry.get("undone", False),
             label=f"{doing} {'after' if after else 'before'}",
         )
 

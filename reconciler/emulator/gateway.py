@@ -205,6 +205,8 @@ class Gateway:
             self.store.execute("SAVEPOINT rules")
             try:
                 response = self._by_the_rules(exchange, number)
+                if any(fault.undoes for fault in exchange.faults):
+                    self.store.execute("ROLLBACK TO rules")
             except GraphError as error:
                 self.store.execute("ROLLBACK TO rules")
                 response = self._refusal(error, exchange)

@@ -108,6 +108,19 @@ def test_an_answer_can_be_changed(plant: Plant) -> None:
     assert (refused.status, refused.code) == (400, "BadRequest")
 
 
+def test_an_answer_can_be_untrue(plant: Plant) -> None:
+    """With `undone`, what is answered as a success has written nothing, and no message was sent."""
+    rule = {"on": "POST", "do": "answer", "fields": {"status": "InProgress"}, "undone": True}
+    tenant = plant(faults={"rules": [rule]})
+    tenant.patch(ANA, otherMails=[NEW])
+    answer = tenant.reset(ANA, NEW, sendInvitationMessage=True)
+    assert (answer.status, answer.body["status"]) == (201, "InProgress")
+    assert tenant.user(ANA)["externalUserState"] == "Accepted"
+    assert [write["operation"] for write in tenant.history()] == ["patch"]
+    assert tenant.messages() == []
+    assert [entry["status"] for entry in tenant.requests()] == [204, 201, 200]
+
+
 def test_an_error_can_be_spelt_otherwise(plant: Plant) -> None:
     """Both spellings of the innermost part of an error are known, also in errors that a rule asks for."""
     tenant = plant(innerErrorLowerCase=True, faults={"rules": [{"on": "PATCH", "do": "fail"}]})
