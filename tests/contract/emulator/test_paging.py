@@ -104,6 +104,15 @@ def test_a_page_may_be_empty(many: Tenant, path: str) -> None:
     assert "empty-page after" in {entry["fault"] for entry in many.requests()}
 
 
+def test_only_pages_can_be_odd(many: Tenant) -> None:
+    """A rule about pages leaves writes and single objects alone."""
+    [user] = many.get("/users?$top=1").ids
+    many.gateway.go_wrong(fault_plan({"rules": [{"do": "empty-page"}, {"do": "repeat-row"}]}))
+    assert many.patch(user, displayName="A").status == 204
+    assert many.get(f"/users/{user}").body["displayName"] == "A"
+    assert many.gateway.faults.met == [1, 1]
+
+
 @pytest.mark.parametrize("path", ["/users?$top=3", f"{ROLES}?$top=3"])
 def test_a_row_may_come_twice(many: Tenant, path: str) -> None:
     """The last row of a page stands on the next one again; nothing is missed, and the listing ends."""
