@@ -233,16 +233,17 @@ class _Bucket:
     def slow_down(self, percentage: float) -> None:
         """Fill at a speed that fits how full Graph's own bucket is: 0.8 is full speed, 1.0 its limit.
 
-        Up to the limit a little slower is enough to move away from it. Beyond, where requests are
-        refused, much less goes out: at 1.8, the most Graph tells, a fifth.
+        Up to the limit a little slower, at most a hundredth, is enough to move away from it: an application
+        that uses its whole quota is told to be near it all the time. Beyond, where requests are refused,
+        much less goes out: at 1.8, the most Graph tells, a fifth.
         """
         self._fill()
         if percentage <= _SLOW_FROM:
             self._speed = 1.0
         elif percentage <= 1:
-            self._speed = 1 - (percentage - _SLOW_FROM) / 4
+            self._speed = 1 - (percentage - _SLOW_FROM) / 20
         else:
-            self._speed = max(0.2, 0.95 - (percentage - 1))
+            self._speed = max(0.2, 0.99 - (percentage - 1))
 
     def pause(self, tokens: int) -> float:
         """Tell how many seconds there are until so many tokens can be taken."""

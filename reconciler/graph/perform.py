@@ -149,10 +149,19 @@ def _reset_done(answer: Answer) -> WriteAnswer:
     Source: https://learn.microsoft.com/graph/api/resources/invitation
     """
     match answer.body:
-        case {"status": "PendingAcceptance" | "Completed" | "InProgress", "inviteRedeemUrl": str(url)}:
+        case {"status": "PendingAcceptance" | "Completed", "inviteRedeemUrl": str(url)}:
             return Done(status=answer.status, request_id=answer.request_id, redeem_url=RedeemUrl(url))
-        case {"status": "PendingAcceptance" | "Completed" | "InProgress"}:
+        case {"status": "PendingAcceptance" | "Completed"}:
             return Done(status=answer.status, request_id=answer.request_id)
+        case {"status": "InProgress"}:
+            # Not done yet, and maybe never: only the guest can tell.
+            return Failed(
+                kind=FailureKind.UNKNOWN,
+                rule="invitation-in-progress",
+                message="the invitation service took the invitation and has not finished it; run apply again",
+                status=answer.status,
+                request_id=answer.request_id,
+            )
         case {"status": "Error"}:
             return Failed(
                 kind=FailureKind.GUEST_REFUSED,

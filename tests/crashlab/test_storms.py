@@ -47,6 +47,21 @@ STORMS: Mapping[str, Mapping[str, Any]] = {
     "the first POSTs cut before they are carried out": {
         "rules": [{**INVITATIONS, "do": "cut", "at": 1, "times": 8}]
     },
+    "invitations that are in progress and never get done": {
+        "rules": [
+            {
+                **INVITATIONS,
+                "do": "answer",
+                "fields": {"status": "InProgress"},
+                "undone": True,
+                "at": 1,
+                "times": 2,
+            }
+        ]
+    },
+    "invitations that are in progress and done at once": {
+        "rules": [{**INVITATIONS, "do": "answer", "fields": {"status": "InProgress"}}]
+    },
     "every write known a minute late": {"replication": {"reads": 60_000, "invitations": 60_000}},
     "reads that go stale and come back": {
         "replication": {"reads": 20_000, "invitations": 20_000, "current": 50}
