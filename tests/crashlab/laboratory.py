@@ -3,56 +3,36 @@
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from reconciler.emulator.control import ControlClient, GuestTruth
+from reconciler.emulator.control import ControlClient, GuestTruth, RecordedRequest
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
-from tests.crashlab.invariants import Evidence, violations
+from tests.crashlab.boundaries import Boundary, Way
+from tests.crashlab.evidence import Evidence, Held, Ran, read_line
+from tests.crashlab.invariants import at_any_time, violations
 from tests.crashlab.nursery import Nursery, RunningCommand
-from tests.crashlab.scenario import REFUSAL, cases, seed, write_tree
+from tests.crashlab.records import i9_reports_agree
+from tests.crashlab.scenario import REFUSALS, Entries, cases, guest_id, refusal, seed, write_tree
 
-_ONE_RUN = 120.0
+_ONE_RUN = 180.0
+_LOOK_AGAIN = 0.05
 
-
-class Way(StrEnum):
-    """How the job is started again."""
-
-    SAME_PLAN = "same plan"
-    NO_PLAN = "no plan"
-
-
-class Where(StrEnum):
-    """On which side of the request the kill comes."""
-
-    BEFORE = "before"
-    AFTER = "after"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Boundary:
-    """A point at which a run is killed."""
-
-    request: int
-    """Counted from 1 over all requests of the run on the wire."""
-
-    where: Where
-    way: Way
+Weather = Mapping[str, Any]
+"""More of a fault plan than who is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What one trial came to."""
 
-    boundary: Boundary
-    request: str
-    """What was killed: method and path; empty when the run ended before that many requests."""
+    hit: bool
+    """Whether the run was held where it was to be held."""
 
     runs: int
     violations: tuple[str, ...]
@@ -66,63 +46,104 @@ class Laboratory:
     control: ControlClient
     root: str
     nursery: Nursery
-    _reports: list[dict[str, Any]] = field(default_factory=list)
-    _exit_codes: list[int] = field(default_factory=list)
-    _texts: list[str] = field(default_factory=list)
+    approved: Mapping[str, Any] = field(default_factory=dict)
+    ran: list[Ran] = field(default_factory=list)
+    before: Mapping[str, GuestTruth] = field(default_factory=dict)
+    _started: int = 0
+    _lags: bool = False
 
-    def boundaries(self) -> int:
-        """Count the requests of an apply that nobody kills."""
-        self._begin()
-        self.control.forget_requests()
-        self._finish_run(self._start(Way.SAME_PLAN))
-        return sum(1 for request in self.control.requests() if request.parent is None)
+    def undisturbed(self) -> Sequence[RecordedRequest]:
+        """Give the requests of an apply that nobody kills."""
+        self.begin()
+        self.finish(self.start(Way.SAME_PLAN))
+        return self.control.requests(bodies=True)
 
-    def trial(self, boundary: Boundary) -> Result:
+    def trial(self, boundary: Boundary, weather: Weather | None = None) -> Result:
         """Kill one run, run again, and judge."""
-        self._begin()
-        before = self.control.truth()
-        pause = {"on": "any", "at": boundary.request, "where": boundary.where, "do": "pause"}
-        self.control.go_wrong({"rules": [REFUSAL, pause]})
-        command = self._start(boundary.way)
-        held = self._wait_for_pause(command)
-        if held:
-            command.kill()
-            command.wait(_ONE_RUN)
-            self.control.resume(carry_out=False)
-            self.control.go_wrong({"rules": [REFUSAL]})
-            self._finish_run(self._start(boundary.way))
-        else:
-            self._finish_run(command)
-        return Result(
-            boundary=boundary,
-            request=f"{held[0]['method']} {held[0]['path']}" if held else "",
-            runs=2 if held else 1,
-            violations=tuple(violations(self._evidence(before, same_plan=boundary.way is Way.SAME_PLAN))),
-        )
+        self.begin()
+        hit = self.kill_at(boundary, weather)
+        if hit:
+            self.finish(self.start(boundary.way))
+        self.go_wrong(None)
+        return self.judge(self.evidence(), hit=hit)
 
-    def together(self, way: Way, count: int = 2) -> tuple[str, ...]:
-        """Start several applies at the same time, then one more, and judge (I10)."""
-        self._begin()
-        before = self.control.truth()
-        running = [self._start(way, number) for number in range(count)]
-        for number, command in enumerate(running):
-            self._finish_run(command, number)
-        self._finish_run(self._start(way))
-        evidence = self._evidence(before, same_plan=False)
-        return tuple(found for found in violations(evidence) if not found.startswith(("I5", "I6")))
+    def kill_at(self, boundary: Boundary, weather: Weather | None = None) -> bool:
+        """Start a run and kill it at a boundary; False when it ended before."""
+        command = self.start_until(boundary, weather)
+        if command is None:
+            return False
+        links = self._links()
+        command.kill()
+        command.wait(_ONE_RUN)
+        self.control.resume(carry_out=False)
+        self.go_wrong(weather)
+        self._note(command, held=boundary.held, links=links)
+        return True
 
-    def interrupt(self, boundary: Boundary) -> tuple[int, float]:
+    def start_until(self, boundary: Boundary, weather: Weather | None = None) -> "Running | None":
+        """Start a run and let it come to a boundary, where it is held; `None` when it ended before."""
+        self.go_wrong(weather, boundary.rule())
+        command = self.start(boundary.way)
+        while True:
+            held = self.control.paused(wait=0.1)
+            if held:
+                assert _is_of(boundary, held), f"{held} is held, and not {boundary.name}"
+                return command
+            if command.poll() is not None:
+                self.finish(command)
+                return None
+
+    def together(self, way: Way, count: int = 2) -> Result:
+        """Start several applies at the same time; judge, then run one more and judge again (I10)."""
+        self.begin()
+        running = [self.start(way, links=number) for number in range(count)]
+        for command in running:
+            self.finish(command)
+        return self._judge_twice(way)
+
+    def overtaken(self, boundary: Boundary) -> Result:
+        """Hold one apply at a boundary while another runs from beginning to end, then let it go on (I10)."""
+        self.begin()
+        command = self.start_until(boundary)
+        if command is None:
+            return self.judge(self.evidence(), hit=False)
+        self.finish(self.start(boundary.way, links=1))
+        self.control.resume()
+        self.finish(command)
+        return self._judge_twice(boundary.way)
+
+    def interrupt(self, boundary: Boundary, *more_rules: Mapping[str, Any]) -> tuple[int, float]:
         """Send SIGTERM while one request is held; gives the exit code and the seconds until the end."""
-        self._begin()
-        pause = {"on": "any", "at": boundary.request, "where": boundary.where, "do": "pause"}
-        self.control.go_wrong({"rules": [REFUSAL, pause]})
-        command = self._start(boundary.way)
-        assert self._wait_for_pause(command), "the run ended before that many requests"
+        self.begin()
+        command = self.start_until(boundary, {"rules": more_rules})
+        assert command is not None, "the run ended before that request"
         command.interrupt()
         sent = time.monotonic()
         self.control.resume()
-        self._finish_run(command)
-        return self._exit_codes[-1], time.monotonic() - sent
+        code = self.finish(command)
+        return code, time.monotonic() - sent
+
+    def refused_at_last(self, way: Way, number: int) -> Result:
+        """Refuse `SetMail` of one guest until somebody interrupts the run; run again when it is allowed."""
+        self.begin()
+        guest = guest_id(number)
+        self.go_wrong(None, refusal(number, has="mail"))
+        command = self.start(way)
+        while not self._has_failed(guest, "SetMail"):
+            assert command.poll() is None, command.output.read_text()
+            time.sleep(_LOOK_AGAIN)
+        command.interrupt()
+        code = self.finish(command)
+        report = self.ran[-1].report or {}
+        outcome = next(outcome for outcome in report["outcomes"] if outcome["id"] == guest)
+        told = (code, outcome["outcome"], outcome["rule"], outcome["message"].partition(":")[0])
+        found = [f"{told}"] if told != (130, "failed", "interrupted", "half done") else []
+        change = next(change for change in self.plan()["changes"] if change["id"] == guest)
+        if not any(note["rule"] == "half-done" for note in change["warnings"]):
+            found.append("the plan does not say that the guest is half done")
+        self.go_wrong(None)
+        self.finish(self.start(way))
+        return self.judge(self.evidence(), also=found)
 
     def half_done(self) -> list[str]:
         """Name the guests who were reset and whose `mail` was not written."""
@@ -136,77 +157,142 @@ class Laboratory:
 
     def refused_run(self) -> int:
         """Run an apply that is expected to be refused; gives its exit code."""
-        self._begin()
-        return self._start(Way.SAME_PLAN).wait(_ONE_RUN)
+        return self.start(Way.SAME_PLAN).wait(_ONE_RUN)
 
     def plan(self, *arguments: str) -> dict[str, Any]:
         """Plan, and give the document."""
-        output = self.folder / "plan.txt"
-        output.unlink(missing_ok=True)
-        code = self._command("plan", "--out", "now.json", *arguments, output=output).wait(_ONE_RUN)
+        self._started += 1
+        output, file = self.folder / f"output{self._started}.txt", f"now{self._started}.json"
+        code = self._command("plan", "--out", file, *arguments, output=output).wait(_ONE_RUN)
         assert code == 0, output.read_text()
-        self._texts += [output.read_text(), (self.folder / "now.json").read_text()]
-        document: dict[str, Any] = json.loads((self.folder / "now.json").read_text())
+        document: dict[str, Any] = json.loads((self.folder / file).read_text())
         return document
 
     def approve(self) -> None:
         """Keep a plan as the approved one."""
-        self.plan()
-        (self.folder / "now.json").rename(self.folder / "plan.json")
+        self.approved = self.plan()
+        (self.folder / "plan.json").write_text(json.dumps(self.approved))
 
-    def _begin(self) -> None:
-        self.control.go_wrong({"rules": [REFUSAL]})
+    def declare(self, otherwise: Entries) -> None:
+        """Declare single guests otherwise than at first."""
+        write_tree(self.folder / "desired", otherwise)
+
+    def begin(self) -> None:
+        """Take tenant, tree and folder back to how they were when the plan was approved."""
+        self.go_wrong(None)
         self.control.reset()
         self.control.forget_requests()
-        self._reports, self._exit_codes, self._texts = [], [], []
-        for leftover in self.folder.glob("*.json*"):
+        self.ran, self._started, self._lags = [], 0, False
+        for leftover in (*self.folder.glob("*.json*"), *self.folder.glob("*.txt")):
             if leftover.name != "plan.json":
                 leftover.unlink()
+        self.declare({})
+        self.before = self.control.truth()
 
-    def _start(self, way: Way, number: int = 0) -> RunningCommand:
+    def go_wrong(self, weather: Weather | None, *rules: Mapping[str, Any]) -> None:
+        """Let Graph refuse who is refused, and more go wrong; of all rules those given here come first."""
+        weather = weather or {}
+        self._lags = self._lags or "replication" in weather
+        # What is refused is not held any more, so the rule that holds a request has to see it first.
+        self.control.go_wrong({**weather, "rules": [*rules, *weather.get("rules", ()), *REFUSALS]})
+
+    def start(self, way: Way, *, links: int = 0) -> "Running":
+        """Start an apply. Those that run at the same time keep their links in files of their own."""
+        self._started += 1
         consent = ("--plan", "plan.json") if way is Way.SAME_PLAN else ("--auto-approve",)
-        for name in (f"report{number}.json", f"output{number}.txt"):
-            (self.folder / name).unlink(missing_ok=True)
-        return self._command(
-            *("apply", *consent, "--report", f"report{number}.json", "--journal", "journal.jsonl"),
-            *("--redeem-links", f"links{number}.jsonl"),
-            output=self.folder / f"output{number}.txt",
+        report = self.folder / f"report{self._started}.json"
+        output = self.folder / f"output{self._started}.txt"
+        command = self._command(
+            *("apply", *consent, "--report", report.name, "--journal", "journal.jsonl"),
+            *("--redeem-links", f"links{links}.jsonl"),
+            # Where nothing lags, a guest whom a killed run left shows at once whether the reset was sent.
+            *(() if self._lags else ("--watch", "1")),
+            output=output,
         )
+        return Running(command.nursery, command.pid, way=way, report=report, output=output)
 
-    def _finish_run(self, command: RunningCommand, number: int = 0) -> None:
-        self._exit_codes.append(command.wait(_ONE_RUN))
-        report = (self.folder / f"report{number}.json").read_text()
-        self._reports.append(json.loads(report))
-        self._texts += [report, (self.folder / f"output{number}.txt").read_text()]
+    def finish(self, command: "Running") -> int:
+        """Wait for the end of an apply that nobody kills; gives its exit code."""
+        code = command.wait(_ONE_RUN)
+        self._note(command, held=None, links=self._links())
+        return code
 
-    def _wait_for_pause(self, command: RunningCommand) -> list[dict[str, Any]]:
-        while True:
-            held = self.control.paused(wait=0.1)
-            if held or command.poll() is not None:
-                return held
+    def judge(self, evidence: Evidence, *, also: Sequence[str] = (), hit: bool = True) -> Result:
+        """Judge what there is."""
+        return Result(hit=hit, runs=len(evidence.runs), violations=(*violations(evidence), *also))
 
-    def _evidence(self, before: Mapping[str, GuestTruth], *, same_plan: bool) -> Evidence:
+    def evidence(self, *, meddled: str | None = None) -> Evidence:
+        """Gather what the runs have left behind, and plan once more."""
         changes = self.plan()["changes"]
-        journal = self.folder / "journal.jsonl"
+        links = sorted(self.folder.glob("links*.jsonl"))
+        texts = {
+            str(file.relative_to(self.folder)): file.read_text(errors="replace")
+            for file in self.folder.rglob("*")
+            if file.is_file() and file not in links and ".git" not in file.parts
+        }
         return Evidence(
-            before=before,
+            plan=self.approved,
+            before=self.before,
             after=self.control.truth(),
             history=self.control.history(),
             requests=self.control.requests(bodies=True),
             messages=self.control.messages(),
-            reports=self._reports,
-            exit_codes=self._exit_codes,
-            journal=journal.read_text() if journal.exists() else "",
-            texts=self._texts,
+            runs=tuple(self.ran),
+            journal=texts.get("journal.jsonl", ""),
+            texts=texts,
+            links=self._links(),
+            links_modes=frozenset(file.stat().st_mode & 0o777 for file in links),
             open_changes=frozenset(change["id"] for change in changes),
-            same_plan=same_plan,
+            lags=self._lags,
+            meddled=meddled,
         )
+
+    def _judge_twice(self, way: Way) -> Result:
+        evidence = self.evidence()
+        found = [*at_any_time(evidence), *i9_reports_agree(evidence, last_tells_all=False)]
+        self.finish(self.start(way))
+        evidence = self.evidence()
+        found += [f"afterwards: {more}" for more in at_any_time(evidence)]
+        found += [f"afterwards: {more}" for more in i9_reports_agree(evidence, last_tells_all=True)]
+        return Result(hit=True, runs=len(self.ran), violations=tuple(found))
+
+    def _has_failed(self, guest: str, action: str) -> bool:
+        journal = self.folder / "journal.jsonl"
+        lines = map(read_line, journal.read_text().splitlines() if journal.exists() else ())
+        keys = ("id", "action", "event")
+        return any(line and tuple(line[key] for key in keys) == (guest, action, "failed") for line in lines)
+
+    def _note(self, command: "Running", *, held: Held | None, links: str) -> None:
+        killed = command.exit_code is not None and command.exit_code < 0
+        self.ran.append(
+            Ran(
+                same_plan=command.way is Way.SAME_PLAN,
+                exit_code=None if killed else command.exit_code,
+                report=None if killed else json.loads(command.report.read_text()),
+                output=command.output.read_text(),
+                held=held,
+                requests_until=max((request.n for request in self.control.requests()), default=0),
+                links=links,
+            )
+        )
+
+    def _links(self) -> str:
+        return "".join(file.read_text() for file in sorted(self.folder.glob("links*.jsonl")))
 
     def _command(self, *arguments: str, output: Path) -> RunningCommand:
         foreign = ("RECONCILER_", "AZURE_", "GITHUB_", "ACTIONS_", "COVERAGE_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         environment = {**kept, "RECONCILER_GRAPH_URL": self.root}
         return self.nursery.start(*arguments, folder=self.folder, environment=environment, output=output)
+
+
+@dataclass(slots=True, kw_only=True)
+class Running(RunningCommand):
+    """An apply on its way."""
+
+    way: Way
+    report: Path
+    output: Path
 
 
 @contextmanager
@@ -222,3 +308,9 @@ def laboratory(nursery: Nursery, *, pending_reset_moves_time: bool = True) -> It
         write_tree(lab.folder / "desired")
         lab.approve()
         yield lab
+
+
+def _is_of(boundary: Boundary, held: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether exactly the request of a boundary is held."""
+    found = [(f"{one['method']} {one['path'].removeprefix('/v1.0')}", one["where"]) for one in held]
+    return found == [(boundary.on, boundary.where)]

@@ -1,4 +1,4 @@
-"""The tenant and the desired tree of the laboratory: every kind of change, a chain, and a guest who fails."""
+"""The tenant and the desired tree of the laboratory: every kind of change, chains, and guests who fail."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -49,6 +49,9 @@ class Case:
     fails: bool = False
     """Whether Graph refuses every write to them."""
 
+    is_left: bool = False
+    """Whether they wait for the address of one who fails, so that nothing is written to them."""
+
     seed: Mapping[str, Any] = field(default_factory=dict)
     entry: Mapping[str, Any] = field(default_factory=dict)
 
@@ -56,6 +59,11 @@ class Case:
     def id(self) -> str:
         """The object id."""
         return guest_id(self.number)
+
+    @property
+    def stays(self) -> bool:
+        """Whether they end as they began, with their change still planned."""
+        return self.fails or self.is_left
 
 
 def cases() -> Sequence[Case]:
@@ -134,6 +142,14 @@ def cases() -> Sequence[Case]:
         Case(number=14, what="takes it over", email=old(13), ends_with=(old(13),)),
         Case(number=15, what="is refused", email=new(15), ends_with=(new(15),), fails=True),
         Case(number=16, what="unchanged", email=old(16), ends_with=(old(16),), resets=False),
+        Case(
+            number=17,
+            what="gives an address up, and is refused",
+            email=new(17),
+            ends_with=(new(17),),
+            fails=True,
+        ),
+        Case(number=18, what="waits in vain", email=old(17), ends_with=(old(17),), is_left=True),
     )
 
 
@@ -161,24 +177,35 @@ def seed(*, pending_reset_moves_time: bool) -> dict[str, Any]:
     }
 
 
-def write_tree(folder: Path) -> None:
+Entries = Mapping[str, Mapping[str, Any] | None]
+"""Keys of single guests that are declared otherwise than at first; `None`: the entry is gone."""
+
+
+def write_tree(folder: Path, otherwise: Entries | None = None) -> None:
     """Write the desired tree. JSON is YAML."""
-    (folder / "guests").mkdir(parents=True)
+    (folder / "guests").mkdir(parents=True, exist_ok=True)
     tenant = {
         "tenantId": TENANT,
         "cloud": "emulator",
         "defaults": {"invitation": {"sendMessage": True, "language": "en-US"}},
     }
-    entries = [{"id": case.id, "email": case.email, **case.entry} for case in cases()]
+    declared = {case.id: {"email": case.email, **case.entry} for case in cases()} | dict(otherwise or {})
+    entries = [{"id": guest, **keys} for guest, keys in declared.items() if keys is not None]
     (folder / "tenant.yaml").write_text(json.dumps(tenant))
     (folder / "guests" / "all.yaml").write_text(json.dumps({"guests": entries}))
 
 
-REFUSAL = {
-    "on": f"PATCH /users/{guest_id(15)}",
-    "do": "fail",
-    "status": 403,
-    "code": "Authorization_RequestDenied",
-    "message": "Insufficient privileges to complete the operation.",
-}
-"""Why one guest fails: Graph refuses the first write."""
+def refusal(number: int, has: str = "otherMails") -> dict[str, Any]:
+    """Let Graph refuse every PATCH of one guest in whose body a property stands."""
+    return {
+        "on": f"PATCH /users/{guest_id(number)}",
+        "has": has,
+        "do": "fail",
+        "status": 403,
+        "code": "Authorization_RequestDenied",
+        "message": "Insufficient privileges to complete the operation.",
+    }
+
+
+REFUSALS = tuple(refusal(case.number) for case in cases() if case.fails)
+"""Why guests fail: Graph refuses their first write."""

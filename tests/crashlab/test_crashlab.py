@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crashlab.laboratory import Boundary, Laboratory, Way, Where, laboratory
+from tests.crashlab import trials
+from tests.crashlab.boundaries import Boundary, Way, Where, write_boundary
+from tests.crashlab.laboratory import Laboratory, laboratory
 from tests.crashlab.nursery import Nursery
 
 GRACE_OF_CI = 10.0
@@ -33,35 +35,72 @@ def silent_lab(nursery: Nursery) -> Iterator[Laboratory]:
         yield lab
 
 
+def test_every_write_of_a_run_is_a_boundary(lab: Laboratory) -> None:
+    """The enumeration names both sides of every write that a run sends, and no boundary twice."""
+    every = [trial.name for trial in trials.every_trial(lab, lab.undisturbed())]
+    assert len(every) == len(set(every))
+
+
 @pytest.mark.parametrize("way", list(Way))
-@pytest.mark.parametrize(("request_number", "where"), [(24, "after"), (52, "before"), (77, "after")])
-def test_a_killed_run_is_healed_by_the_next(
-    lab: Laboratory, request_number: int, where: str, way: Way
+@pytest.mark.parametrize(
+    ("number", "action", "where"), [(2, "ResetRedemption", "after"), (1, "SetMail", "before")]
+)
+def test_a_run_killed_at_a_write_is_healed_by_the_next(
+    lab: Laboratory, number: int, action: str, where: str, way: Way
 ) -> None:
     """Wherever the process is killed, the next run brings every guest to the desired state in fact."""
-    result = lab.trial(Boundary(request=request_number, where=Where(where), way=way))
-    assert result.runs == 2
+    result = lab.trial(write_boundary(number, action, Where(where), way))
+    assert (result.hit, result.runs) == (True, 2)
+    assert result.violations == ()
+
+
+@pytest.mark.parametrize("way", list(Way))
+def test_a_run_killed_at_a_read_is_healed_by_the_next(lab: Laboratory, way: Way) -> None:
+    """Between the writes, too, the next run finds all it needs to know."""
+    boundary = Boundary(kind="POST /$batch", on="POST /$batch", at=20, where=Where.AFTER, way=way)
+    result = lab.trial(boundary)
+    assert (result.hit, result.runs) == (True, 2)
     assert result.violations == ()
 
 
 @pytest.mark.parametrize("way", list(Way))
 def test_a_killed_run_is_healed_where_nothing_shows(silent_lab: Laboratory, way: Way) -> None:
     """Where a reset of a pending guest leaves no trace, there is one more at most, and it is reported."""
-    result = silent_lab.trial(Boundary(request=64, where=Where.AFTER, way=way))
-    assert result.violations == ()
+    result = silent_lab.trial(write_boundary(8, "ResetRedemption", Where.AFTER, way))
+    assert (result.hit, result.violations) == (True, ())
 
 
 @pytest.mark.parametrize("way", list(Way))
 def test_two_applies_at_the_same_time_end_in_the_desired_state(lab: Laboratory, way: Way) -> None:
     """Two jobs over the same tenant do not leave anybody half done (I10)."""
-    assert lab.together(way) == ()
+    assert lab.together(way).violations == ()
 
 
-@pytest.mark.parametrize(("request_number", "where"), [(33, "after"), (58, "after"), (70, "before")])
-def test_an_interrupted_run_leaves_nobody_half_done(lab: Laboratory, request_number: int, where: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "action", "way"),
+    [(1, "AddOtherMail", Way.SAME_PLAN), (8, "ResetRedemption", Way.NO_PLAN)],
+)
+def test_an_apply_that_another_overtakes_does_no_harm(
+    lab: Laboratory, number: int, action: str, way: Way
+) -> None:
+    """A write that comes when another job has done everything leaves the desired state (I10)."""
+    result = lab.overtaken(write_boundary(number, action, Where.BEFORE, way))
+    assert (result.hit, result.violations) == (True, ())
+
+
+def test_who_is_refused_after_the_reset_is_half_done_and_said_to_be(lab: Laboratory) -> None:
+    """A last write that is refused until somebody interrupts ends half done in report and plan."""
+    assert lab.refused_at_last(Way.SAME_PLAN, trials.HALF_DONE).violations == ()
+
+
+@pytest.mark.parametrize(
+    ("number", "action", "where"), [(5, "ResetRedemption", Where.AFTER), (13, "SetMail", Where.BEFORE)]
+)
+def test_an_interrupted_run_leaves_nobody_half_done(
+    lab: Laboratory, number: int, action: str, where: Where
+) -> None:
     """Between the signal and the kill everybody who was reset gets `mail`, and the report is written."""
-    boundary = Boundary(request=request_number, where=Where(where), way=Way.NO_PLAN)
-    code, seconds = lab.interrupt(boundary)
+    code, seconds = lab.interrupt(write_boundary(number, action, where, Way.NO_PLAN))
     assert code == 130
     assert seconds < GRACE_OF_CI
     assert lab.half_done() == []
@@ -69,11 +108,8 @@ def test_an_interrupted_run_leaves_nobody_half_done(lab: Laboratory, request_num
 
 def test_a_refused_run_writes_nothing(lab: Laboratory) -> None:
     """A run that breaks a limit is refused before the first write (I8)."""
+    lab.begin()
     tenant = lab.folder / "desired" / "tenant.yaml"
-    before = tenant.read_text()
-    tenant.write_text(json.dumps({**json.loads(before), "policy": {"maxChanges": 3}}))
-    try:
-        assert lab.refused_run() == 5
-    finally:
-        tenant.write_text(before)
+    tenant.write_text(json.dumps({**json.loads(tenant.read_text()), "policy": {"maxChanges": 3}}))
+    assert lab.refused_run() == 5
     assert lab.control.history() == []

@@ -1,0 +1,123 @@
+"""Every point at which a run can be killed: each write of each guest by name, each read by its number.
+
+Guests are written to at the same time, so the number of a write among all requests says nothing: it is
+another write in the next run.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import product
+from typing import Any
+
+from reconciler.emulator.control import RecordedRequest
+from tests.crashlab.evidence import MAIL, OTHER_MAILS, RESET, WRITTEN_BY, Held
+from tests.crashlab.scenario import cases, guest_id
+
+
+class Way(StrEnum):
+    """How the job is started again."""
+
+    SAME_PLAN = "same plan"
+    NO_PLAN = "no plan"
+
+
+class Where(StrEnum):
+    """On which side of the request the kill comes."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Boundary:
+    """A point at which a run is killed."""
+
+    kind: str
+    """For the table, such as `PATCH mail`."""
+
+    on: str
+    """The requests it is looked for among, as a rule of a fault plan says it."""
+
+    has: str = ""
+    """A property or a value in the body that tells them from others; empty: none is needed."""
+
+    at: int = 1
+    """Which of those, counted from 1."""
+
+    where: Where
+    way: Way
+    guest: str = ""
+    """Whose write it is; empty for a read."""
+
+    action: str = ""
+
+    @property
+    def name(self) -> str:
+        """Say which point it is."""
+        what = f"{self.action} of {self.guest}" if self.action else f"{self.on} no. {self.at}"
+        return f"{what}, {self.where}, {self.way}"
+
+    @property
+    def held(self) -> Held:
+        """Say what is held there."""
+        return Held(guest=self.guest or None, action=self.action or None)
+
+    def rule(self) -> dict[str, Any]:
+        """Hold the request there."""
+        has = {"has": self.has} if self.has else {}
+        return {"on": self.on, "at": self.at, "where": self.where, "do": "pause", **has}
+
+
+_ON_THE_WIRE = {
+    OTHER_MAILS: ("PATCH otherMails", "PATCH /users/{guest}", "otherMails"),
+    MAIL: ("PATCH mail", "PATCH /users/{guest}", "mail"),
+    RESET: ("POST /invitations", "POST /invitations", "{guest}"),
+}
+
+
+def write_boundary(number: int, action: str, where: Where, way: Way) -> Boundary:
+    """Name the side of one write: of each action of a guest, the first one sent."""
+    guest = guest_id(number)
+    kind, on, has = _ON_THE_WIRE[WRITTEN_BY[action]]
+    return Boundary(
+        kind=f"{kind} ({action})" if kind == "PATCH otherMails" else kind,
+        on=on.format(guest=guest),
+        has=has.format(guest=guest),
+        where=where,
+        way=way,
+        guest=guest,
+        action=action,
+    )
+
+
+def write_boundaries(plan: Mapping[str, Any]) -> Iterator[Boundary]:
+    """Name both sides of every write of a run that nobody kills.
+
+    A write that Graph refuses is not carried out, so it has one side. What comes after it is not sent.
+    """
+    declared = {case.id: case for case in cases()}
+    for change in plan["changes"]:
+        case = declared[change["id"]]
+        if case.is_left:
+            continue
+        actions = change["actions"][:1] if case.fails else change["actions"]
+        sides = (Where.BEFORE,) if case.fails else tuple(Where)
+        for action, where, way in product(actions, sides, Way):
+            yield write_boundary(case.number, action["action"], where, way)
+
+
+def read_boundaries(requests: Sequence[RecordedRequest]) -> Iterator[Boundary]:
+    """Name both sides of every read on the wire, by path and number, as they were in an undisturbed run."""
+    counts: Counter[str] = Counter()
+    for request in requests:
+        path = request.url.removeprefix("/v1.0").partition("?")[0]
+        on = f"{request.method} {path}"
+        counts[on] += 1
+        is_read = request.method == "GET" or path == "/$batch"
+        if not is_read or request.parent is not None:
+            continue
+        kind = f"{request.method} /users/*" if path.startswith("/users/") else on
+        for where, way in product(Where, Way):
+            yield Boundary(kind=kind, on=on, at=counts[on], where=where, way=way)

@@ -1,0 +1,82 @@
+"""Every trial of the laboratory, and the row of the table that it counts in."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from reconciler.emulator.control import RecordedRequest
+from tests.crashlab.boundaries import Boundary, Way, Where, read_boundaries, write_boundaries, write_boundary
+from tests.crashlab.evidence import WRITTEN_BY, is_write, subject_of
+from tests.crashlab.laboratory import Laboratory, Result
+from tests.crashlab.scenario import guest_id
+
+LAG = {"replication": {"reads": 4000, "invitations": 4000}}
+"""Milliseconds until a write shows: the next run begins before that."""
+
+HALF_DONE = 2
+"""Whose `SetMail` is refused, where one is."""
+
+_OVERTAKEN = frozenset(map(guest_id, (1, 7, 8, 10, 11, 12, 13, 14)))
+"""One guest of each kind of change, and both of the chain."""
+
+_BOTH_SIDES = frozenset({"POST /invitations"})
+"""What a run that comes late can send once more, or find sent without having heard of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One experiment, which begins with the tenant as it was seeded."""
+
+    kind: str
+    """The row of the table."""
+
+    name: str
+    run: Callable[[Laboratory], Result]
+
+
+def killed(boundary: Boundary) -> Trial:
+    """Kill a run at a boundary, and run again."""
+    kind = f"{boundary.kind}, {boundary.where}, {boundary.way}"
+    return Trial(kind=kind, name=boundary.name, run=lambda lab: lab.trial(boundary))
+
+
+def killed_under_lag(boundary: Boundary) -> Trial:
+    """Do the same while reads and invitations lag, so that the next run begins with an old picture."""
+    name = f"lagging: {boundary.name}"
+    return Trial(kind=f"lagging, {boundary.way}", name=name, run=lambda lab: lab.trial(boundary, LAG))
+
+
+def overtaken(boundary: Boundary) -> Trial:
+    """Hold a run at a boundary while another goes from beginning to end."""
+    name = f"overtaken: {boundary.name}"
+    return Trial(kind=f"overtaken, {boundary.way}", name=name, run=lambda lab: lab.overtaken(boundary))
+
+
+def together(way: Way) -> Trial:
+    """Start two runs at once."""
+    return Trial(kind=f"two at once, {way}", name=f"two at once, {way}", run=lambda lab: lab.together(way))
+
+
+def refused_at_last(way: Way) -> Trial:
+    """Refuse the last write of a guest who has been reset, until somebody interrupts the run."""
+    name = f"SetMail refused, {way}"
+    return Trial(kind=name, name=name, run=lambda lab: lab.refused_at_last(way, HALF_DONE))
+
+
+def every_trial(lab: Laboratory, undisturbed: Sequence[RecordedRequest]) -> Iterator[Trial]:
+    """Give all of them, those that take longest first."""
+    sides = tuple(product((("ResetRedemption", Where.BEFORE), ("ResetRedemption", Where.AFTER)), (1, 8)))
+    for (action, where), number in sides:
+        yield killed_under_lag(write_boundary(number, action, where, Way.SAME_PLAN))
+    for way in Way:
+        yield refused_at_last(way)
+        yield together(way)
+    writes = list(write_boundaries(lab.approved))
+    named = {(boundary.guest, WRITTEN_BY[boundary.action]) for boundary in writes}
+    sent = {subject_of(request) for request in undisturbed if is_write(request)}
+    assert sent == named, f"a run sends what is no boundary, or the reverse: {sent ^ named}"
+    for boundary in writes:
+        if boundary.guest in _OVERTAKEN and (boundary.where is Where.BEFORE or boundary.kind in _BOTH_SIDES):
+            yield overtaken(boundary)
+    for boundary in (*writes, *read_boundaries(undisturbed)):
+        yield killed(boundary)
