@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crashlab import trials
+from tests.crashlab import meddling, trials
 from tests.crashlab.boundaries import Boundary, Way, Where, write_boundary
 from tests.crashlab.laboratory import Laboratory, laboratory
 from tests.crashlab.nursery import Nursery
@@ -85,6 +85,26 @@ def test_an_apply_that_another_overtakes_does_no_harm(
 ) -> None:
     """A write that comes when another job has done everything leaves the desired state (I10)."""
     result = lab.overtaken(write_boundary(number, action, Where.BEFORE, way))
+    assert (result.hit, result.violations) == (True, ())
+
+
+_MEDDLED = (
+    ("change taken back", "ResetRedemption", Where.AFTER, Way.NO_PLAN),
+    ("entry removed", "ResetRedemption", Where.AFTER, Way.SAME_PLAN),
+    ("right person redeems", "SetMail", Where.BEFORE, Way.SAME_PLAN),
+    ("admin adds an address", "ResetRedemption", Where.BEFORE, Way.SAME_PLAN),
+)
+
+
+@pytest.mark.parametrize(("what", "action", "where", "way"), _MEDDLED)
+def test_what_happens_between_two_runs_ends_right(
+    lab: Laboratory, what: str, action: str, where: Where, way: Way
+) -> None:
+    """Whatever becomes of a guest between a kill and the next run ends right, or is said."""
+    found = next(one for one in meddling.MEDDLINGS if one.what == what)
+    boundary = write_boundary(1, action, where, way)
+    trial = meddling.Meddled(meddling=found, boundary=boundary, stage=meddling.POINTS[action, where])
+    result = trial.run(lab)
     assert (result.hit, result.violations) == (True, ())
 
 

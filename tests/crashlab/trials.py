@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from reconciler.emulator.control import RecordedRequest
+from tests.crashlab import meddling
 from tests.crashlab.boundaries import Boundary, Way, Where, read_boundaries, write_boundaries, write_boundary
 from tests.crashlab.evidence import WRITTEN_BY, is_write, subject_of
 from tests.crashlab.laboratory import Laboratory, Result
@@ -63,6 +64,12 @@ def refused_at_last(way: Way) -> Trial:
     return Trial(kind=name, name=name, run=lambda lab: lab.refused_at_last(way, HALF_DONE))
 
 
+def meddled(trial: meddling.Meddled) -> Trial:
+    """Let something happen to one guest between the kill and the next run."""
+    kind = f"{trial.meddling.what}, {trial.boundary.way}"
+    return Trial(kind=kind, name=trial.name, run=trial.run)
+
+
 def every_trial(lab: Laboratory, undisturbed: Sequence[RecordedRequest]) -> Iterator[Trial]:
     """Give all of them, those that take longest first."""
     sides = tuple(product((("ResetRedemption", Where.BEFORE), ("ResetRedemption", Where.AFTER)), (1, 8)))
@@ -71,6 +78,8 @@ def every_trial(lab: Laboratory, undisturbed: Sequence[RecordedRequest]) -> Iter
     for way in Way:
         yield refused_at_last(way)
         yield together(way)
+    for trial in meddling.trials():
+        yield meddled(trial)
     writes = list(write_boundaries(lab.approved))
     named = {(boundary.guest, WRITTEN_BY[boundary.action]) for boundary in writes}
     sent = {subject_of(request) for request in undisturbed if is_write(request)}
