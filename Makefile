@@ -25,7 +25,7 @@ demo: $(READY)  ## the whole story against the embedded emulator
 test: $(READY)  ## all tests that need no browser, with the branch coverage of reconciler/
 	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report term-missing:skip-covered
 
-crashlab: $(READY)  ## kill apply at every request boundary, and judge what the next run makes of it
+crashlab: $(READY)  ## kill apply at both sides of every request, and judge what the next run makes of it
 	$(BIN)/python -m tests.crashlab
 
 bench: $(READY)  ## measure, as ratios in one run

@@ -14,14 +14,13 @@ from reconciler.emulator.control import ControlClient, GuestTruth, RecordedReque
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
 from tests.crashlab.boundaries import Boundary, Way
-from tests.crashlab.evidence import Evidence, Held, Ran, read_line
+from tests.crashlab.evidence import Evidence, Held, Ran
 from tests.crashlab.invariants import at_any_time, violations
 from tests.crashlab.nursery import Nursery, RunningCommand
 from tests.crashlab.records import i9_reports_agree
-from tests.crashlab.scenario import REFUSALS, Entries, cases, guest_id, refusal, seed, write_tree
+from tests.crashlab.scenario import REFUSALS, Entries, cases, seed, write_tree
 
 _ONE_RUN = 180.0
-_LOOK_AGAIN = 0.05
 
 Weather = Mapping[str, Any]
 """More of a fault plan than who is refused."""
@@ -122,28 +121,6 @@ class Laboratory:
         self.control.resume()
         code = self.finish(command)
         return code, time.monotonic() - sent
-
-    def refused_at_last(self, way: Way, number: int) -> Result:
-        """Refuse `SetMail` of one guest until somebody interrupts the run; run again when it is allowed."""
-        self.begin()
-        guest = guest_id(number)
-        self.go_wrong(None, refusal(number, has="mail"))
-        command = self.start(way)
-        while not self._has_failed(guest, "SetMail"):
-            assert command.poll() is None, command.output.read_text()
-            time.sleep(_LOOK_AGAIN)
-        command.interrupt()
-        code = self.finish(command)
-        report = self.ran[-1].report or {}
-        outcome = next(outcome for outcome in report["outcomes"] if outcome["id"] == guest)
-        told = (code, outcome["outcome"], outcome["rule"], outcome["message"].partition(":")[0])
-        found = [f"{told}"] if told != (130, "failed", "interrupted", "half done") else []
-        change = next(change for change in self.plan()["changes"] if change["id"] == guest)
-        if not any(note["rule"] == "half-done" for note in change["warnings"]):
-            found.append("the plan does not say that the guest is half done")
-        self.go_wrong(None)
-        self.finish(self.start(way))
-        return self.judge(self.evidence(), also=found)
 
     def half_done(self) -> list[str]:
         """Name the guests who were reset and whose `mail` was not written."""
@@ -255,12 +232,6 @@ class Laboratory:
         found += [f"afterwards: {more}" for more in at_any_time(evidence)]
         found += [f"afterwards: {more}" for more in i9_reports_agree(evidence, last_tells_all=True)]
         return Result(hit=True, runs=len(self.ran), violations=tuple(found))
-
-    def _has_failed(self, guest: str, action: str) -> bool:
-        journal = self.folder / "journal.jsonl"
-        lines = map(read_line, journal.read_text().splitlines() if journal.exists() else ())
-        keys = ("id", "action", "event")
-        return any(line and tuple(line[key] for key in keys) == (guest, action, "failed") for line in lines)
 
     def _note(self, command: "Running", *, held: Held | None, links: str) -> None:
         killed = command.exit_code is not None and command.exit_code < 0

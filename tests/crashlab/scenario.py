@@ -150,6 +150,13 @@ def cases() -> Sequence[Case]:
             fails=True,
         ),
         Case(number=18, what="waits in vain", email=old(17), ends_with=(old(17),), is_left=True),
+        Case(
+            number=19,
+            what="forced reset and a declared list",
+            email=old(19),
+            ends_with=(old(19), "fourth@new.example"),
+            entry={"resetAfter": FORCED, "alternateEmails": ["fourth@new.example"]},
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from tests.crashlab import meddling, trials
 from tests.crashlab.boundaries import Boundary, Way, Where, write_boundary
 from tests.crashlab.laboratory import Laboratory, laboratory
 from tests.crashlab.nursery import Nursery
+from tests.crashlab.refused import refused_at_last_until_interrupted
 
 GRACE_OF_CI = 10.0
 """Seconds between the signal and the kill: a promise of the product, not a measurement."""
@@ -110,7 +111,7 @@ def test_what_happens_between_two_runs_ends_right(
 
 def test_who_is_refused_after_the_reset_is_half_done_and_said_to_be(lab: Laboratory) -> None:
     """A last write that is refused until somebody interrupts ends half done in report and plan."""
-    assert lab.refused_at_last(Way.SAME_PLAN, trials.HALF_DONE).violations == ()
+    assert refused_at_last_until_interrupted(lab, Way.SAME_PLAN).violations == ()
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,13 @@ from tests.crashlab import meddling
 from tests.crashlab.boundaries import Boundary, Way, Where, read_boundaries, write_boundaries, write_boundary
 from tests.crashlab.evidence import WRITTEN_BY, is_write, subject_of
 from tests.crashlab.laboratory import Laboratory, Result
+from tests.crashlab.refused import refused_at_last_until_interrupted
 from tests.crashlab.scenario import guest_id
 
 LAG = {"replication": {"reads": 4000, "invitations": 4000}}
 """Milliseconds until a write shows: the next run begins before that."""
 
-HALF_DONE = 2
-"""Whose `SetMail` is refused, where one is."""
-
-_OVERTAKEN = frozenset(map(guest_id, (1, 7, 8, 10, 11, 12, 13, 14)))
+_OVERTAKEN = frozenset(map(guest_id, (1, 7, 8, 10, 11, 12, 13, 14, 19)))
 """One guest of each kind of change, and both of the chain."""
 
 _BOTH_SIDES = frozenset({"POST /invitations"})
@@ -61,7 +59,7 @@ def together(way: Way) -> Trial:
 def refused_at_last(way: Way) -> Trial:
     """Refuse the last write of a guest who has been reset, until somebody interrupts the run."""
     name = f"SetMail refused, {way}"
-    return Trial(kind=name, name=name, run=lambda lab: lab.refused_at_last(way, HALF_DONE))
+    return Trial(kind=name, name=name, run=lambda lab: refused_at_last_until_interrupted(lab, way))
 
 
 def meddled(trial: meddling.Meddled) -> Trial:
