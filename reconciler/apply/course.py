@@ -86,7 +86,7 @@ class Course:
 
     def outcome(self, ending: Ending) -> GuestOutcome:
         """Turn the ending into what the report says."""
-        self._note_what_is_open()
+        self._note_what_is_open(ending)
         return GuestOutcome(
             id=self.id,
             display_name=self._recorded.display_name,
@@ -96,14 +96,22 @@ class Course:
             actions=tuple(self._traveller.records),
         )
 
-    def _note_what_is_open(self) -> None:
-        """Write down every action that was sent and did not come to an end."""
+    def _note_what_is_open(self, ending: Ending) -> None:
+        """Write down every action that was sent and came to no end, or that somebody else has carried out."""
         sender, noted = self._sender, {record.action for record in self._traveller.records}
         for action in self._recorded.actions:
-            if sender.attempts(action) and action_name(action) not in noted:
+            if action_name(action) in noted:
+                continue
+            if sender.attempts(action):
                 unknown = sender.may_have_happened(action)
-                result = ActionResult.UNKNOWN if unknown else ActionResult.FAILED
-                self._traveller.note(action, result, attempts=sender.attempts(action))
+                self._traveller.note(
+                    action,
+                    ActionResult.UNKNOWN if unknown else ActionResult.FAILED,
+                    attempts=sender.attempts(action),
+                    request_id=sender.last_request_id(action),
+                )
+            elif ending.outcome is Outcome.ALREADY_APPLIED:
+                self._traveller.note(action, ActionResult.SKIPPED)
 
     async def _write(self) -> Ending | None:
         self._run.progress.guest_started(self._planned or self._recorded)

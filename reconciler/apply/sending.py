@@ -53,6 +53,7 @@ class Sender:
 
     _attempts: Counter[type[Action]] = field(default_factory=Counter)
     _doubtful: set[type[Action]] = field(default_factory=set)
+    _request_ids: dict[type[Action], str | None] = field(default_factory=dict)
     _failing_since: dict[Patience, float] = field(default_factory=dict)
     _spent: defaultdict[Patience, float] = field(default_factory=lambda: defaultdict(float))
 
@@ -100,6 +101,10 @@ class Sender:
     def wrote(self) -> bool:
         """Whether anything was sent at all."""
         return bool(self._attempts)
+
+    def last_request_id(self, action: Action) -> str | None:
+        """Give Graph's id of the last answered request of an action; `None` when there was no answer."""
+        return self._request_ids.get(type(action))
 
     def may_have_happened(self, action: Action) -> bool:
         """Tell whether an action that was not seen to succeed may have been carried out all the same."""
@@ -168,6 +173,7 @@ class Sender:
 
     def _learn(self, action: Action, answer: WriteAnswer) -> None:
         self.run.learn(answer)
+        self._request_ids[type(action)] = answer.request_id
         if isinstance(answer, Done):
             self._doubtful.discard(type(action))
             now = self.run.clock.monotonic()

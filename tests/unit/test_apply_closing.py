@@ -85,6 +85,18 @@ def test_a_lost_write_stands_in_the_report_of_a_guest_who_is_left() -> None:
     ]
 
 
+def test_a_last_write_that_was_refused_to_the_end_names_the_request() -> None:
+    """Who asks Microsoft why needs the id, also when the run was interrupted between two tries."""
+    tenant = new_tenant()
+    tenant.add(guest())
+    tenant.answers(Kind.MAIL, *[REFUSED] * 500)
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared())), stop_after=20.0))
+    assert outcome.outcome is Outcome.FAILED
+    last = outcome.actions[-1]
+    assert (last.action, last.result, last.request_id) == ("SetMail", ActionResult.FAILED, "r")
+    assert last.attempts > 1
+
+
 @pytest.mark.parametrize("stop_after", [None, 20.0])
 def test_the_last_write_of_a_guest_reset_earlier_passes_the_gate(stop_after: float | None) -> None:
     """Who is locked out already does not wait until the directory has taken somebody's first write."""

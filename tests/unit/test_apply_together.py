@@ -33,7 +33,10 @@ def test_two_runs_over_the_same_guest_end_in_the_desired_state(apart: float) -> 
     )
     assert settled(tenant, entry)
     assert tenant.live[ONE].other_mails == addresses(NEW)
-    assert {outcome.outcome for run in finished for outcome in run.outcomes} <= GOOD
+    reported = [outcome for run in finished for outcome in run.outcomes]
+    assert {outcome.outcome for outcome in reported} <= GOOD
+    for outcome in reported:
+        assert [record.action for record in outcome.actions] == ["AddOtherMail", "ResetRedemption", "SetMail"]
 
 
 @pytest.mark.parametrize("takes", [0.0, 1.0, 5.0, 90.0])
