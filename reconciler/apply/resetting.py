@@ -156,6 +156,10 @@ class Resetting:
         traveller.reset = ResetState.HAPPENED
         if not self._run.keep_link(traveller.id, self._reset.email, answer):
             traveller.without_link(self._reset)
+        if not self._reset.send_message and not self._run.keeps_links:
+            traveller.remarks.append(
+                "nobody has been told: no message is sent, and no redeem link is kept without --redeem-links"
+            )
         sent_twice = self._lost_answers >= _MOST_LOST_ANSWERS or (answer and self._lost_answers)
         traveller.note(
             self._reset,

@@ -163,6 +163,11 @@ class Run:
             return False
         return True
 
+    @property
+    def keeps_links(self) -> bool:
+        """Whether redeem links were asked for."""
+        return self._links is not None
+
     def lacks_link(self, guest: ObjectId, email: EmailAddress) -> bool:
         """Tell whether redeem links were asked for and the file has none of this guest at this address."""
         return self._links is not None and not self._links.holds(guest, email)

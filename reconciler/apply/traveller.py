@@ -120,7 +120,7 @@ class Traveller:
     def without_link(self, reset: ResetRedemption) -> None:
         """Take note that the guest was reset and the redeem link that was asked for is lost."""
         if reset.send_message:
-            self.remarks.append(f"the redeem link is not in the file: {_LOST_LINK}")
+            self.remarks.append("the redeem link is not in the file, and Microsoft's message has one")
         else:
             self.link_lost = True
 

@@ -16,7 +16,7 @@ from reconciler.cli import screen
 from reconciler.cli.approvals import plan_files
 from reconciler.cli.directory import endpoint
 from reconciler.cli.distinct import check_distinct
-from reconciler.cli.files import check_writable
+from reconciler.cli.files import check_writable, clear
 from reconciler.cli.leaving import leave_report
 from reconciler.cli.progress import progress_on
 from reconciler.cli.record import RunRecord
@@ -86,13 +86,15 @@ class _Files:
     help="An approved plan document, or a folder of them; only changes they approve run. May be given"
     " several times.",
 )
-@click.option("--auto-approve", is_flag=True, help="Run everything that is planned, without asking.")
+@click.option(
+    "--auto-approve", is_flag=True, help="Run everything that is planned, unreviewed and without asking."
+)
 @click.option(
     "--report",
     "report_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write what became of each guest as JSON, however the run ends.",
+    help="Write what became of each guest as JSON, however the run ends; an older file is removed first.",
 )
 @click.option(
     "--journal",
@@ -114,7 +116,8 @@ class _Files:
     default=Settings().half_done,
     show_default=True,
     metavar="N",
-    help="At most this many guests stand between their first write and their last.",
+    help="At most this many guests stand between their first write and their last. Fewer leave fewer people"
+    " locked out if the job dies, and take longer.",
 )
 @click.option(
     "--quota-share",
@@ -131,7 +134,7 @@ class _Files:
     show_default=True,
     metavar="SECONDS",
     help="Watch a guest whom an earlier run left just before the reset for so long, and only then send it:"
-    " that run may have sent it, and reads lag.",
+    " that run may have sent it, and reads lag. With 0 the person may get a second message.",
 )
 @click.pass_obj
 def command(  # noqa: PLR0913 - click hands over each option on its own
@@ -165,6 +168,7 @@ def command(  # noqa: PLR0913 - click hands over each option on its own
     check_distinct({"--report": report_file, "--journal": journal_file, "--redeem-links": links_file}, plans)
     if report_file is not None:
         check_writable(report_file)
+        clear(report_file)
     # The loop closes last: whatever it waits for then holds up no report.
     with handled_signals() as signals, asyncio.Runner() as runner:
         return _run(options, files, signals=signals, runner=runner)

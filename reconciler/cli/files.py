@@ -22,6 +22,18 @@ def check_writable(path: Path) -> None:
         raise _unusable(path, IsADirectoryError(errno.EISDIR, "Is a directory"))
 
 
+def clear(path: Path) -> None:
+    """Take away what an earlier run has left: a killed run leaves nothing, rather than the report of another.
+
+    Links and devices stay. Raises `UsageError` when the file cannot be removed.
+    """
+    try:
+        if path.is_file() and not path.is_symlink():
+            path.unlink()
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file that is either the old one or the new one, never half of it.
 

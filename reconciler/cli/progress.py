@@ -85,10 +85,11 @@ class Tally:
             )
         parts.extend(_queue(queue) for queue in self._quotas())
         if 0 < self.finished < self.guests:
-            pace = (now - self._started) / self.finished
-            at_this_pace = now + pace * (self.guests - self.finished)
-            end = max([at_this_pace, *(until for _, until in waits if until is not None)])
-            parts.append(f"expected to end at {end:%H:%M:%S} UTC")
+            known_ends = [until for _, until in waits if until is not None]
+            # Who waits does so side by side with the others, and as long as was said.
+            moving = self.guests - self.finished - len(known_ends)
+            at_this_pace = now + (now - self._started) / self.finished * moving
+            parts.append(f"expected to end at {max([at_this_pace, *known_ends]):%H:%M:%S} UTC")
         return "; ".join(parts)
 
 

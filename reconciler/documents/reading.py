@@ -45,7 +45,7 @@ def plan_from_json(data: bytes, *, tenant: TenantId | None) -> Plan:
             "plan",
             "foreign-plan",
             f"it is for tenant {found}, not for {tenant}",
-            "use the plan made for this tenant",
+            "use the plan made for this tenant, or correct tenantId in tenant.yaml",
         )
     if tenant is not None and "partial" in document:
         refuse(
@@ -62,6 +62,9 @@ def plan_from_json(data: bytes, *, tenant: TenantId | None) -> Plan:
     return plan
 
 
+_TAMPERED = "the file was changed after it was made: make the plan again, and have that one reviewed"
+
+
 def _check_digests(plan: Plan) -> None:
     for change in plan.changes:
         expected = change_digest(
@@ -72,9 +75,9 @@ def _check_digests(plan: Plan) -> None:
             actions=change.actions,
         )
         if change.digest != expected:
-            refuse("plan", "tampered-plan", f"the digest of {change.id} does not fit that change")
+            refuse("plan", "tampered-plan", f"the digest of {change.id} does not fit that change", _TAMPERED)
     if plan.digest != plan_digest(change.digest for change in plan.changes):
-        refuse("plan", "tampered-plan", "its digest does not fit its changes")
+        refuse("plan", "tampered-plan", "its digest does not fit its changes", _TAMPERED)
 
 
 def _plan(document: dict[str, Any]) -> Plan:

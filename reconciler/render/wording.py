@@ -52,7 +52,7 @@ KINDS: Final = {
 }
 
 OUTCOMES: Final = {
-    Outcome.FAILED: "Put the cause right and run apply again; the next plan shows what is left.",
+    Outcome.FAILED: "Put right what each message names, then apply again; the next plan shows what is left.",
     Outcome.UNVERIFIED: "Plan again in a few minutes: an empty plan means that it arrived.",
     Outcome.STALE: "The guest, or what is declared, is not as approved: have a new plan reviewed.",
     Outcome.NOT_ATTEMPTED: "Nobody was reset: run apply again, once what stood in the way is put right.",

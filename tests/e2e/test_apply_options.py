@@ -1,10 +1,12 @@
 """What the options of `apply` do to the requests that the directory receives."""
 
+import subprocess
+import time
 from datetime import datetime
 from itertools import pairwise
 
 from reconciler.emulator.control import ControlClient, RecordedRequest, Write
-from tests.e2e.shell import Shell
+from tests.e2e.shell import COMMAND, Shell, clean_environment
 
 ANA = "1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01"
 NEW = "ana.ruiz@fabrikam.example"
@@ -54,3 +56,23 @@ def test_a_guest_left_before_the_reset_is_watched(shell: Shell, tenant: ControlC
     (reset,) = [request for request in mine if request.method == "POST" and request.parent is None]
     assert seconds(reads[0], reset) > 2
     assert [write.operation for write in tenant.history() if write.id == ANA].count("reset") == 1
+
+
+def test_the_report_of_an_earlier_run_goes_before_this_one_begins(
+    shell: Shell, tenant: ControlClient
+) -> None:
+    """A run that is killed leaves no report, rather than the green one of another run."""
+    applied(shell, "--report", "report.json")
+    tenant.go_wrong({"latency": [{"milliseconds": 3000}]})
+    with subprocess.Popen(
+        [COMMAND, "apply", "--auto-approve", "--report", "report.json"],
+        cwd=shell.folder,
+        env=clean_environment(shell.environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        while (shell.folder / "report.json").exists():
+            time.sleep(0.05)
+        running.kill()
+    assert not (shell.folder / "report.json").exists()

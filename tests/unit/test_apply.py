@@ -439,3 +439,14 @@ def test_the_exit_code_follows_the_outcomes(outcome: Outcome, expected: int) -> 
     both = (fine, replace(fine, id=TWO, outcome=outcome))
     assert exit_code(both, interrupted=False) == expected
     assert exit_code(both, interrupted=True) == 130
+
+
+def test_a_guest_whom_nobody_tells_is_named() -> None:
+    """Without a message and without a file for the link, that nobody was told stands in the outcome."""
+    tenant = tenant_of_one()
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared(send_message=False)))))
+    assert outcome.outcome is Outcome.APPLIED
+    assert "nobody has been told" in outcome.message
+    told = tenant_of_one()
+    outcome = outcome_of(apply(told, work_for(told, desired(declared()))))
+    assert "nobody has been told" not in outcome.message

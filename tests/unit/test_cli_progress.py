@@ -115,6 +115,20 @@ def test_the_end_is_not_before_what_is_waited_for(capsys: pytest.CaptureFixture[
     )
 
 
+def test_who_waits_for_a_known_moment_is_not_added_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """Guests who are watched side by side end together, however long the watching has taken so far."""
+
+    async def course(progress: Progress, clock: ImaginedClock) -> None:
+        for number in (2, 3, 4):
+            progress.waiting(guest_id(number), WaitReason.WATCH, clock.now() + timedelta(seconds=30))
+        progress.guest_finished(applied(1))
+        await clock.sleep(21)
+
+    lines = told(course, capsys, guests=4)
+    assert len(lines) == 2
+    assert all(line.endswith("expected to end at 08:00:30 UTC") for line in lines)
+
+
 @pytest.mark.parametrize("reason", list(WaitReason))
 def test_every_reason_to_wait_is_put_in_words(reason: WaitReason, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever a guest waits for is said, until the guest moves on."""
