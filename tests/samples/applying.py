@@ -53,12 +53,8 @@ class Heard:
 
 
 def plan_for(tenant: Tenant, desired: Desired) -> Plan:
-    """Observe and plan."""
-
-    async def observe_and_plan() -> Plan:
-        return make_plan(desired, await tenant.observe(desired), tenant.clock.now())
-
-    return tenant.clock.run(observe_and_plan())
+    """Look and plan; what the directory shows may be late."""
+    return make_plan(desired, tenant.look(desired, lag=tenant.observe_lag), tenant.clock.now())
 
 
 def work_for(tenant: Tenant, desired: Desired, *approved: Plan) -> tuple[Work, ...]:
@@ -111,6 +107,7 @@ def apply_together(tenant: Tenant, *works: Sequence[Work], apart: float) -> list
     async def all_of_them() -> list[Finished]:
         return await asyncio.gather(*(after(number * apart, work) for number, work in enumerate(works)))
 
+    tenant.killed = asyncio.Event()
     return tenant.clock.run(all_of_them())
 
 

@@ -46,6 +46,13 @@ class Truth:
     """Who was invited last, whether or not anybody has redeemed since."""
 
     resets: int = 0
+
+    reset_at: datetime | None = None
+    """When the last reset took effect."""
+
+    mail_at_reset: EmailAddress | None = None
+    """`mail` as it was at the last reset."""
+
     versions: list[tuple[datetime, Guest]] = field(default_factory=list)
 
 
@@ -58,7 +65,9 @@ class Tenant:
         self.script: Script = lambda call: None
         self.latency = 0.1
         self.read_lag = 0.0
-        """Seconds until a write shows in reads."""
+        """Seconds until a write shows in reads of one guest."""
+        self.observe_lag = 0.0
+        """Seconds until a write shows in what planning reads."""
         self.owner_lag = 0.0
         """Seconds until a write shows in who owns an address."""
         self.invitation_lag = 0.0
@@ -68,6 +77,8 @@ class Tenant:
         self.keeps_stale_proxies = True
         self.moves_time_of_pending = True
         self.killed = asyncio.Event()
+        self.links: list[RedeemUrl] = []
+        """Every redeem link that was ever made, each another secret."""
         self.invites_from = InvitesFrom.EVERYONE
         self.truth: dict[ObjectId, Truth] = {}
         self.live: dict[ObjectId, Guest] = {}
@@ -119,7 +130,11 @@ class Tenant:
     # The reader
 
     async def observe(self, desired: Desired) -> Live:
-        """Read all that planning needs, without lag."""
+        """Read all that planning needs, as the replicas know it."""
+        return self.look(desired, lag=self.observe_lag)
+
+    def look(self, desired: Desired, *, lag: float = 0.0) -> Live:
+        """Give all that planning needs, as it was `lag` seconds ago."""
         wanted = {entry.id for entry in desired.guests}
         addresses = {
             address for entry in desired.guests for address in (entry.email, *(entry.alternate_emails or ()))
@@ -129,10 +144,10 @@ class Tenant:
             verified_domains=frozenset({"contoso.example"}),
             invites_from=self.invites_from,
             caller=Caller.APPLICATION,
-            guests={guest.id: guest for guest in self.live.values() if guest.id in wanted},
+            guests={guest.id: guest for guest in self._all_as_of(lag) if guest.id in wanted},
             deleted=frozenset(),
             role_holders={},
-            owners={address: self._owners(address) for address in addresses},
+            owners={address: self._owners(address, lag=lag) for address in addresses},
             unmanaged=len(self.live.keys() - wanted),
             listed_all=True,
             not_checked=(),
@@ -238,6 +253,8 @@ class Tenant:
         keeps_time = found.state is RedemptionState.PENDING and not self.moves_time_of_pending
         truth.bound, truth.invited, truth.last_invited = None, reset.email, reset.email
         truth.resets += 1
+        truth.reset_at, truth.mail_at_reset = self.clock.now(), found.mail
+        self.links.append(RedeemUrl(f"https://redeem.example/?ticket=secret-{len(self.links) + 1}-{guest}"))
         self._commit(
             replace(
                 found,
@@ -245,11 +262,11 @@ class Tenant:
                 state_changed_at=found.state_changed_at if keeps_time else self.clock.now(),
             )
         )
-        return done(RedeemUrl(f"https://redeem.example/?ticket=secret-{truth.resets}"))
+        return done(self.links[-1])
 
     def _owners(self, address: EmailAddress, lag: float = 0.0) -> tuple[AddressOwner, ...]:
         uses: list[AddressOwner] = []
-        for guest in filter(None, [self._as_of(each, lag) for each in self.live]):
+        for guest in self._all_as_of(lag):
             kind = OwnerKind.GUEST if guest.is_b2b else OwnerKind.MEMBER
             proxies = {proxy.address: proxy.primary for proxy in guest.proxy_addresses}
             held = {
@@ -283,6 +300,9 @@ class Tenant:
         known = [found for at, found in versions if (self.clock.now() - at).total_seconds() >= lag]
         return (known or [found for _, found in versions[:1]])[-1]
 
+    def _all_as_of(self, lag: float) -> tuple[Guest, ...]:
+        return tuple(filter(None, (self._as_of(each, lag) for each in self.live)))
+
     async def _take_turn(
         self, before_sending: Callable[[], None] | None, kind: Kind, guest: ObjectId, *sent: EmailAddress
     ) -> Fault:
@@ -312,6 +332,8 @@ class Tenant:
 
     async def _write(self, fault: Fault, rule: Callable[[], WriteAnswer]) -> WriteAnswer:
         answer = rule() if fault.committed else done()
+        if fault.meanwhile:
+            fault.meanwhile()
         await self._answer(fault)
         return fault.answer if isinstance(fault.answer, Failed) else answer
 

@@ -59,6 +59,9 @@ class Fault:
     takes: float = 0.0
     """Seconds more until the answer."""
 
+    meanwhile: Callable[[], None] | None = None
+    """What people do between the effect of a write and its answer."""
+
 
 Script = Callable[[Call], Fault | None]
 
