@@ -1,0 +1,322 @@
+"""A small tenant that people change and redeem in while apply runs, is killed and is run again.
+
+After every run the invariants are checked against what only the tenant knows: who can sign in, and who
+holds the good link.
+"""
+
+import logging
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from reconciler.guard.approval import approve, approve_all
+from reconciler.journal import open_journal
+from reconciler.model import Note, ObjectId, Plan, RedemptionState
+from reconciler.plan import make_plan
+from reconciler.redeem_links import open_redeem_links
+from tests.property.apply_laws import (
+    Listening,
+    Ran,
+    check_run,
+    first_write_shows,
+    just_redeemed,
+    must_be_said,
+)
+from tests.property.apply_people import People, email
+from tests.property.apply_troubles import (
+    MANAGED,
+    NO_TROUBLE,
+    Deed,
+    Trouble,
+    Wish,
+    World,
+    calm,
+    deeds,
+    troubles,
+    weighted,
+    wishes,
+    worlds,
+)
+from tests.samples.applying import apply, apply_together, plan_for
+from tests.samples.directory import declared, guest, guest_id
+from tests.samples.tenant_calls import Call, Fault, Kind
+
+ACCEPTED, PENDING = RedemptionState.ACCEPTED, RedemptionState.PENDING
+PEOPLE_TAKE = 60.0
+"""Seconds until somebody who has seen a run end has changed the desired state: replicas are that fast."""
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - the journal is forced to the disk before each write
+_log = logging.getLogger("reconciler")
+
+
+def play(examples: int) -> Counter[str]:
+    """Play so many examples, and give how often each fault and each deed has come to pass."""
+    People.hits.clear()
+    run_state_machine_as_test(
+        ApplyMachine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=6,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )
+    return Counter(People.hits)
+
+
+class ApplyMachine(RuleBasedStateMachine):
+    """A tenant, a desired state, an approved plan, and everything that may happen to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.people = People()
+        self.tenant = self.people.tenant
+        self.approved: Plan | None = None
+        self.resets_under_plan: Counter[ObjectId] = Counter()
+        self.told_apart: set[ObjectId] = set()
+        """Guests who were accepted when the approved plan was made, as long as only it is applied."""
+        self.said: defaultdict[ObjectId, set[Note]] = defaultdict(set)
+        """All that plans have ever said of each guest."""
+        self.last_told: list[tuple[ObjectId, str]] = []
+        self.upns: dict[ObjectId, str | None] = {}
+        self.folder = tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None)
+
+    def teardown(self) -> None:
+        """See that everything ends right, unless something has gone wrong already."""
+        try:
+            if sys.exc_info()[0] is None and self.upns:
+                self.converge()
+        finally:
+            self.folder.cleanup()
+
+    @initialize(world=worlds)
+    def begin(self, world: World) -> None:
+        """Fill the tenant; every guest is declared as they are, but for a new address."""
+        self.tenant.moves_time_of_pending = world.moves_time
+        self.tenant.keeps_stale_proxies = world.keeps_proxies
+        self.tenant.read_lag = self.tenant.observe_lag = world.read_lag
+        self.tenant.owner_lag = world.owner_lag
+        self.tenant.queues = {Kind.RESET: world.queue, Kind.MAIL: world.queue}
+        self.tenant.add(guest(9, "undeclared@old.example"))
+        for number in MANAGED:
+            state = PENDING if number in world.pending else ACCEPTED
+            self.tenant.add(guest(number, email(number, "old"), state=state))
+            self.people.entries[guest_id(number)] = declared(number, email(number, "new"))
+        self.upns = {each.id: each.user_principal_name for each in self.tenant.live.values()}
+
+    # What people do between runs
+
+    @rule(number=st.sampled_from(MANAGED), clears=st.booleans())
+    def take_back(self, number: int, clears: bool) -> None:  # noqa: FBT001
+        """Somebody declares what the directory has; who sees that others redeemed clears the rest."""
+        found, truth = self.tenant.live.get(guest_id(number)), self.tenant.truth[guest_id(number)]
+        redeemed = found is not None and found.state is ACCEPTED and truth.last_invited != found.mail
+        self.tenant.clock.pass_by(PEOPLE_TAKE)
+        self.people.take_back(number, clears=clears or redeemed)
+
+    @rule(number=st.sampled_from(MANAGED), deed=deeds)
+    def meanwhile(self, number: int, deed: Deed) -> None:
+        """Something happens between two runs."""
+        self.people.do(deed, guest_id(number))
+
+    # Runs
+
+    @rule(
+        wished=wishes,
+        runs=st.lists(troubles, min_size=1, max_size=3),
+        gone=weighted(st.none(), st.none(), st.sampled_from(MANAGED)),
+    )
+    def change_and_run(self, wished: dict[int, Wish], runs: list[Trouble], gone: int | None) -> None:
+        """Change the desired state, have the plan reviewed, and apply under it, again and again."""
+        self.tenant.clock.pass_by(PEOPLE_TAKE)
+        self.people.declare(wished)
+        self.approved = self.plan()
+        self.resets_under_plan.clear()
+        self.people.touched.clear()
+        self.told_apart = {
+            change.id for change in self.approved.changes if change.precondition.state is ACCEPTED
+        }
+        for trouble in runs:
+            self.run_approved(trouble, self.approved)
+            if gone:
+                self.people.forget(gone)
+
+    @precondition(lambda self: self.approved is not None)
+    @rule(trouble=troubles)
+    def run_approved_again(self, trouble: Trouble) -> None:
+        """Start the job again, with the same plan."""
+        assert self.approved is not None
+        self.run_approved(trouble, self.approved)
+
+    @rule(wished=weighted(st.just({}), wishes), trouble=troubles)
+    def run_without_plan(self, wished: dict[int, Wish], trouble: Trouble) -> None:
+        """Somebody applies whatever is planned now."""
+        if wished:
+            self.tenant.clock.pass_by(PEOPLE_TAKE)
+        self.people.declare(wished)
+        self.told_apart.clear()
+        self.carry_out(trouble)
+
+    @rule(apart=st.sampled_from([0.0, 0.3, 5.0]))
+    def run_twice_at_once(self, apart: float) -> None:
+        """I10: two jobs apply the same at the same time; that all ends right is seen afterwards."""
+        tenant = self.tenant
+        self.told_apart.clear()
+        tenant.calls.clear()
+        tenant.script = lambda call: None
+        tenant.clock.pass_by(PEOPLE_TAKE)
+        before = {each: truth.resets for each, truth in tenant.truth.items()}
+        work = approve_all(self.plan()).work
+        apply_together(tenant, work, work, apart=apart)
+        for each, count in before.items():
+            assert tenant.truth[each].resets - count <= 2
+        assert {call.guest for call in tenant.calls if call.kind.writes} <= {
+            each.recorded.id for each in work
+        }
+
+    def converge(self) -> None:
+        """Without trouble, a few runs end with an empty plan."""
+        self.told_apart.clear()
+        for _ in range(3):
+            self.tenant.clock.pass_by(NO_TROUBLE.rest)
+            if self.plan().changes:
+                self.carry_out(NO_TROUBLE)
+        self.tenant.clock.pass_by(NO_TROUBLE.rest)
+        left = [(change.id, change.reason) for change in self.plan().changes]
+        assert not left, f"{left} is left: {self.last_told}"
+        self.check_everybody_ends_right_or_is_said()
+
+    def plan(self) -> Plan:
+        """Plan from what the directory shows, and remember what the plan says."""
+        return self.note(plan_for(self.tenant, self.people.desired))
+
+    def note(self, plan: Plan) -> Plan:
+        """Remember what a plan says, and see that it blocks nobody without cause."""
+        for change in plan.changes:
+            self.said[change.id].update(change.warnings)
+        for note in plan.warnings:
+            self.said[ObjectId(note.message.partition(":")[0])].add(note)
+        for blocked in plan.blocked:
+            if blocked.rule == "not-found":
+                assert blocked.id not in self.tenant.live
+            else:
+                assert self.people.chained, f"{blocked.id} is blocked: {blocked.message}"
+                assert blocked.rule in {"address-in-use", "address-cycle"}
+        return plan
+
+    def run_approved(self, trouble: Trouble, approved: Plan) -> None:
+        """Apply under a plan, at once where the first write shows whether the reset may have been sent."""
+        at_once = all(first_write_shows(change) for change in approved.changes)
+        self.carry_out(trouble if at_once else calm(trouble, rest=PEOPLE_TAKE), approved)
+
+    def carry_out(self, trouble: Trouble, *approved: Plan) -> None:
+        """Run apply once, and check what it promises."""
+        tenant, people = self.tenant, self.people
+        tenant.clock.pass_by(trouble.rest)
+        tenant.calls.clear()
+        tenant.invitation_lag = trouble.invitation_lag
+        plan = self.plan()
+        people.ran = ran = Ran(
+            declared=dict(people.entries),
+            work=(approve(plan, approved) if approved else approve_all(plan)).work,
+            before=dict(tenant.live),
+            resets_before={each: truth.resets for each, truth in tenant.truth.items()},
+            redeemed=just_redeemed(tenant),
+        )
+        tenant.script = lambda call: self.answer(trouble, call, ran)
+        journal, links = Path(self.folder.name, "journal.jsonl"), Path(self.folder.name, "links.jsonl")
+        listening = Listening(ran.logged)
+        _log.addHandler(listening)
+        try:
+            with open_journal(journal, run="r") as open_one, open_redeem_links(links) as open_other:
+                ran.finished = apply(
+                    tenant,
+                    ran.work,
+                    journal=open_one,
+                    links=open_other,
+                    heard=ran.heard,
+                    stop_after=trouble.stop_after,
+                )
+        finally:
+            _log.removeHandler(listening)
+            people.ran = None
+        self.count(ran, under_plan=bool(approved))
+        check_run(tenant, ran, journal=journal.read_text(), links=links.read_text())
+        self.check_i5_one_reset_under_one_plan()
+
+    def count(self, ran: Ran, *, under_plan: bool) -> None:
+        """Add up what a run has done."""
+        told = ran.finished.outcomes if ran.finished else ()
+        self.last_told = [(outcome.id, outcome.message) for outcome in told]
+        for each, count in ran.resets(self.tenant).items():
+            if count:
+                self.people.by_hand.discard(each)
+            if under_plan:
+                self.resets_under_plan[each] += count
+
+    def answer(self, trouble: Trouble, call: Call, ran: Ran) -> Fault | None:
+        """Let a call go as the trouble says, and people do meanwhile what it says."""
+        planned, wanted = trouble.fault_for(call), trouble.deeds_for(call)
+        behind = [each for each in wanted if each.after and call.kind.writes]
+        for each in wanted:
+            if each not in behind:
+                self.people.do(each.deed, each.guest)
+        if planned:
+            self.people.happened(f"{call.kind} {planned.name}")
+            ran.hear(call, planned.fault)
+        fault = planned.fault if planned else None
+        if not behind:
+            return fault
+
+        def meanwhile() -> None:
+            for each in behind:
+                self.people.do(each.deed, each.guest)
+
+        return replace(fault or Fault(committed=True), meanwhile=meanwhile)
+
+    # Invariants
+
+    def check_i5_one_reset_under_one_plan(self) -> None:
+        """I5: under one plan a guest who was accepted is reset once, as long as nobody else interferes."""
+        for each in self.told_apart - self.people.touched:
+            assert self.resets_under_plan[each] <= 1, f"{each} was reset again under the same plan"
+
+    @invariant()
+    def check_i2_guests_stay_who_they_are(self) -> None:
+        """I2: no guest loses id or UPN."""
+        for each in self.tenant.live.values():
+            assert each.user_principal_name == self.upns[each.id]
+
+    @invariant()
+    def check_everybody_ends_right_or_is_said(self) -> None:
+        """I3 and I4: where nothing is planned, the desired person is in or invited, or a plan has said it."""
+        tenant, wanted = self.tenant, self.people.desired
+        plan = self.note(make_plan(wanted, tenant.look(wanted), tenant.clock.now()))
+        open_ids = {change.id for change in plan.changes} | {blocked.id for blocked in plan.blocked}
+        for entry in wanted.guests:
+            truth, said = tenant.truth[entry.id], self.said[entry.id]
+            if entry.id in open_ids | self.people.by_hand or truth.bound == entry.email:
+                continue
+            if truth.last_invited == entry.email:
+                assert truth.bound or truth.invited == entry.email, f"{entry.id} is stranded"
+                if truth.bound:
+                    must_be_said({"old-address-remains"}, truth.bound, said)
+                continue
+            assert truth.mail_at_reset == entry.email, f"{entry.id} got another address than was invited"
+            if truth.invited is not None:
+                must_be_said({"kept-address"}, truth.invited, plan.warnings)
+            else:
+                must_be_said({"kept-address", "may-have-redeemed"}, truth.bound, said)

@@ -1,0 +1,129 @@
+"""The people around a small tenant: who declares addresses, who redeems, and other administrators."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+from hypothesis import event
+
+from reconciler.model import Desired, DesiredGuest, EmailAddress, Guest, ObjectId
+from tests.property.apply_laws import Ran
+from tests.property.apply_troubles import MANAGED, Deed, Wish
+from tests.samples.applying import new_tenant
+from tests.samples.directory import addresses, declared, desired, guest_id
+
+
+def email(number: int, company: str) -> str:
+    """Give one guest's address at a company; each guest has their own at each."""
+    return f"g{number}@{company}.example"
+
+
+class People:
+    """A tenant, what is declared for it, and what people have done so far."""
+
+    hits: ClassVar[Counter[str]] = Counter()
+    """How often each fault and each deed has come to pass, over all examples."""
+
+    def __init__(self) -> None:
+        self.tenant = new_tenant()
+        self.entries: dict[ObjectId, DesiredGuest] = {}
+        self.touched: set[ObjectId] = set()
+        """Guests whom somebody has redeemed, edited or declared anew since the approved plan was made."""
+        self.by_hand: set[ObjectId] = set()
+        """Guests whose `mail` another administrator has written since the last reset."""
+        self.chained = False
+        """Whether a guest was ever to take over the address of another."""
+        self.ran: Ran | None = None
+        """The run that is under way."""
+
+    @property
+    def desired(self) -> Desired:
+        """The desired state as it is now."""
+        return desired(*self.entries.values())
+
+    def declare(self, wished: Mapping[int, Wish]) -> None:
+        """Somebody edits entries; no address is ever declared twice, as the loader promises."""
+        for number, wish in wished.items():
+            wanted = self._wanted(number, wish)
+            if wanted is None or wanted in self._declared_for_others(number):
+                continue
+            self.entries[guest_id(number)] = declared(
+                number,
+                wanted.text,
+                alternates=None if wish.alternates is None else [email(number, "alt")] * wish.alternates,
+                reset_after=self.tenant.clock.now() if wish.anew else None,
+            )
+            self.touched.add(guest_id(number))
+
+    def take_back(self, number: int, *, clears: bool) -> None:
+        """Somebody declares what the directory has; who clears the other addresses undoes the change."""
+        found, entry = self.tenant.live.get(guest_id(number)), self.entries.get(guest_id(number))
+        if found is None or entry is None or found.mail is None or found.mail == entry.email:
+            return
+        if found.mail not in self._declared_for_others(number):
+            alternates = () if clears else None
+            self.entries[entry.id] = replace(entry, email=found.mail, alternate_emails=alternates)
+            self.touched.add(entry.id)
+            self.happened("taken back")
+
+    def forget(self, number: int) -> None:
+        """Somebody stops managing a guest."""
+        if self.entries.pop(guest_id(number), None):
+            self.happened("entry removed")
+        self.touched.add(guest_id(number))
+
+    def do(self, deed: Deed, each: ObjectId) -> None:
+        """Let somebody do something to a guest."""
+        found = self.tenant.live.get(each)
+        if found is None:
+            return
+        match deed:
+            case Deed.RIGHT_REDEEMS | Deed.OLD_REDEEMS:
+                self._redeem(found, deed)
+                return
+            case Deed.ADDS:
+                foreign = addresses(f"extra{len(found.other_mails)}@admin.{found.id}.example")
+                self.tenant.edit(each, other_mails=tuple(sorted({*found.other_mails, *foreign})))
+            case Deed.WRITES_MAIL | Deed.PUTS_MAIL_BACK:
+                wanted = self._first_mail(each)
+                if deed is Deed.WRITES_MAIL:
+                    wanted = self.entries[each].email if each in self.entries else None
+                if wanted is None or wanted == found.mail or self.chained:
+                    return
+                self.tenant.edit(each, mail=wanted)
+                self.by_hand.add(each)
+            case Deed.DELETES:
+                self.tenant.delete(each)
+        self.happened(deed)
+        self.touched.add(each)
+        if self.ran:
+            self.ran.edited.add(each)
+
+    def happened(self, what: str) -> None:
+        """Count it, so that a test can tell that it was tried at all."""
+        self.hits[str(what)] += 1
+        event(what)
+
+    def _redeem(self, found: Guest, deed: Deed) -> None:
+        invited = self.tenant.truth[found.id].invited
+        account = invited if deed is Deed.RIGHT_REDEEMS else self._first_mail(found.id)
+        if account is None or not self.tenant.redeem(found.id, account):
+            return
+        self.happened(deed)
+        self.touched.add(found.id)
+        if self.ran:
+            self.ran.redeemed.add(found.id)
+
+    def _first_mail(self, each: ObjectId) -> EmailAddress | None:
+        return self.tenant.truth[each].versions[0][1].mail
+
+    def _declared_for_others(self, number: int) -> set[EmailAddress]:
+        return {entry.email for entry in self.entries.values() if entry.id != guest_id(number)}
+
+    def _wanted(self, number: int, wish: Wish) -> EmailAddress | None:
+        if wish.company != "next":
+            return EmailAddress(email(number, wish.company))
+        neighbour = self.tenant.live.get(guest_id(number % len(MANAGED) + 1))
+        self.chained = True
+        return neighbour.mail if neighbour else None
