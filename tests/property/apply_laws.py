@@ -45,11 +45,14 @@ class Ran:
     finished: Finished | None = None
     """`None` when the process was killed."""
 
-    redeemed: set[ObjectId] = field(default_factory=set)
-    """Who was redeemed by anybody during the run, or so shortly before that reads may not have shown it."""
+    unseen: frozenset[ObjectId]
+    """Guests who were redeemed so shortly before the run that reads need not show it."""
 
-    edited: set[ObjectId] = field(default_factory=set)
-    """Whom another administrator changed or deleted during the run."""
+    redeemed: set[ObjectId] = field(default_factory=set)
+    """Guests who were redeemed by anybody during the run."""
+
+    edited: set[ObjectId]
+    """Whom another administrator changed or deleted during the run, or shortly before, hidden by lag."""
 
     lost: Counter[ObjectId] = field(default_factory=Counter)
     """How many answers to a reset each guest has lost."""
@@ -108,8 +111,8 @@ def check_i6_no_blind_repetition(tenant: Tenant, ran: Ran) -> None:
     for each, count in ran.resets(tenant).items():
         if not count:
             continue
-        undisturbed = each not in ran.redeemed
-        accepted = ran.before[each].state is RedemptionState.ACCEPTED
+        undisturbed = each not in ran.redeemed | ran.unseen
+        accepted = ran.before[each].state is RedemptionState.ACCEPTED and each not in ran.unseen
         tells = accepted or (tenant.moves_time_of_pending and undisturbed)
         assert count <= (1 if tells else 2), f"{each} was reset {count} times in one run"
         if count == 2 and each in outcomes:
@@ -199,16 +202,16 @@ def first_write_shows(change: Change) -> bool:
     )
 
 
-def just_redeemed(tenant: Tenant) -> set[ObjectId]:
+def just_redeemed(tenant: Tenant) -> frozenset[ObjectId]:
     """Give who has redeemed so shortly ago that reads need not show it."""
     now = tenant.clock.now()
-    return {
+    return frozenset(
         each.id
         for each in tenant.live.values()
         if each.state is RedemptionState.ACCEPTED
         and each.state_changed_at
         and (now - each.state_changed_at).total_seconds() <= tenant.read_lag
-    }
+    )
 
 
 def must_be_said(rules: set[str], address: EmailAddress | None, notes: Iterable[Note]) -> None:

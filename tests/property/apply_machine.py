@@ -121,11 +121,9 @@ class ApplyMachine(RuleBasedStateMachine):
 
     @rule(number=st.sampled_from(MANAGED), clears=st.booleans())
     def take_back(self, number: int, clears: bool) -> None:  # noqa: FBT001
-        """Somebody declares what the directory has; who sees that others redeemed clears the rest."""
-        found, truth = self.tenant.live.get(guest_id(number)), self.tenant.truth[guest_id(number)]
-        redeemed = found is not None and found.state is ACCEPTED and truth.last_invited != found.mail
+        """Somebody declares what the directory has; who clears the other addresses undoes the change."""
         self.tenant.clock.pass_by(PEOPLE_TAKE)
-        self.people.take_back(number, clears=clears or redeemed)
+        self.people.take_back(number, clears=clears)
 
     @rule(number=st.sampled_from(MANAGED), deed=deeds)
     def meanwhile(self, number: int, deed: Deed) -> None:
@@ -137,10 +135,20 @@ class ApplyMachine(RuleBasedStateMachine):
     @rule(
         wished=wishes,
         runs=st.lists(troubles, min_size=1, max_size=3),
+        reviewing=weighted(st.none(), st.tuples(st.sampled_from(MANAGED), st.just(Deed.WRITES_MAIL) | deeds)),
         gone=weighted(st.none(), st.none(), st.sampled_from(MANAGED)),
     )
-    def change_and_run(self, wished: dict[int, Wish], runs: list[Trouble], gone: int | None) -> None:
-        """Change the desired state, have the plan reviewed, and apply under it, again and again."""
+    def change_and_run(
+        self,
+        wished: dict[int, Wish],
+        runs: list[Trouble],
+        reviewing: tuple[int, Deed] | None,
+        gone: int | None,
+    ) -> None:
+        """Change the desired state, have the plan reviewed, and apply under it, again and again.
+
+        Somebody may do something to a guest during the review, and an entry may go after the first run.
+        """
         self.tenant.clock.pass_by(PEOPLE_TAKE)
         self.people.declare(wished)
         self.approved = self.plan()
@@ -149,6 +157,9 @@ class ApplyMachine(RuleBasedStateMachine):
         self.told_apart = {
             change.id for change in self.approved.changes if change.precondition.state is ACCEPTED
         }
+        if reviewing:
+            number, deed = reviewing
+            self.people.do(deed, guest_id(number))
         for trouble in runs:
             self.run_approved(trouble, self.approved)
             if gone:
@@ -234,7 +245,8 @@ class ApplyMachine(RuleBasedStateMachine):
             work=(approve(plan, approved) if approved else approve_all(plan)).work,
             before=dict(tenant.live),
             resets_before={each: truth.resets for each, truth in tenant.truth.items()},
-            redeemed=just_redeemed(tenant),
+            unseen=just_redeemed(tenant),
+            edited=people.just_edited(),
         )
         tenant.script = lambda call: self.answer(trouble, call, ran)
         journal, links = Path(self.folder.name, "journal.jsonl"), Path(self.folder.name, "links.jsonl")
@@ -261,11 +273,8 @@ class ApplyMachine(RuleBasedStateMachine):
         """Add up what a run has done."""
         told = ran.finished.outcomes if ran.finished else ()
         self.last_told = [(outcome.id, outcome.message) for outcome in told]
-        for each, count in ran.resets(self.tenant).items():
-            if count:
-                self.people.by_hand.discard(each)
-            if under_plan:
-                self.resets_under_plan[each] += count
+        if under_plan:
+            self.resets_under_plan.update(ran.resets(self.tenant))
 
     def answer(self, trouble: Trouble, call: Call, ran: Ran) -> Fault | None:
         """Let a call go as the trouble says, and people do meanwhile what it says."""
@@ -308,7 +317,7 @@ class ApplyMachine(RuleBasedStateMachine):
         open_ids = {change.id for change in plan.changes} | {blocked.id for blocked in plan.blocked}
         for entry in wanted.guests:
             truth, said = tenant.truth[entry.id], self.said[entry.id]
-            if entry.id in open_ids | self.people.by_hand or truth.bound == entry.email:
+            if entry.id in open_ids or self.people.by_hand(entry.id) or truth.bound == entry.email:
                 continue
             if truth.last_invited == entry.email:
                 assert truth.bound or truth.invited == entry.email, f"{entry.id} is stranded"

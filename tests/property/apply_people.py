@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import ClassVar
 
 from hypothesis import event
 
-from reconciler.model import Desired, DesiredGuest, EmailAddress, Guest, ObjectId
+from reconciler.model import Desired, DesiredGuest, EmailAddress, Guest, ObjectId, RedemptionState
 from tests.property.apply_laws import Ran
 from tests.property.apply_troubles import MANAGED, Deed, Wish
 from tests.samples.applying import new_tenant
@@ -30,8 +31,9 @@ class People:
         self.entries: dict[ObjectId, DesiredGuest] = {}
         self.touched: set[ObjectId] = set()
         """Guests whom somebody has redeemed, edited or declared anew since the approved plan was made."""
-        self.by_hand: set[ObjectId] = set()
-        """Guests whose `mail` another administrator has written since the last reset."""
+        self._resets_by_hand: dict[ObjectId, int] = {}
+        """How often a guest had been reset when another administrator last wrote `mail`."""
+        self._edited_at: dict[ObjectId, datetime] = {}
         self.chained = False
         """Whether a guest was ever to take over the address of another."""
         self.ran: Ran | None = None
@@ -42,27 +44,37 @@ class People:
         """The desired state as it is now."""
         return desired(*self.entries.values())
 
+    def by_hand(self, each: ObjectId) -> bool:
+        """Tell whether another administrator has written a guest's `mail` since the last reset."""
+        return self._resets_by_hand.get(each) == self.tenant.truth[each].resets
+
+    def just_edited(self) -> set[ObjectId]:
+        """Give whom another administrator has changed so shortly ago that reads need not show it."""
+        now, lag = self.tenant.clock.now(), self.tenant.read_lag
+        return {each for each, at in self._edited_at.items() if (now - at).total_seconds() <= lag}
+
     def declare(self, wished: Mapping[int, Wish]) -> None:
         """Somebody edits entries; no address is ever declared twice, as the loader promises."""
         for number, wish in wished.items():
             wanted = self._wanted(number, wish)
             if wanted is None or wanted in self._declared_for_others(number):
                 continue
+            alternates = None if wish.alternates is None else [email(number, "alt")] * wish.alternates
             self.entries[guest_id(number)] = declared(
                 number,
                 wanted.text,
-                alternates=None if wish.alternates is None else [email(number, "alt")] * wish.alternates,
+                alternates=() if self._undoes(guest_id(number), wanted) else alternates,
                 reset_after=self.tenant.clock.now() if wish.anew else None,
             )
             self.touched.add(guest_id(number))
 
     def take_back(self, number: int, *, clears: bool) -> None:
-        """Somebody declares what the directory has; who clears the other addresses undoes the change."""
+        """Somebody declares the address that the directory has."""
         found, entry = self.tenant.live.get(guest_id(number)), self.entries.get(guest_id(number))
         if found is None or entry is None or found.mail is None or found.mail == entry.email:
             return
         if found.mail not in self._declared_for_others(number):
-            alternates = () if clears else None
+            alternates = () if clears or self._undoes(entry.id, found.mail) else None
             self.entries[entry.id] = replace(entry, email=found.mail, alternate_emails=alternates)
             self.touched.add(entry.id)
             self.happened("taken back")
@@ -92,11 +104,12 @@ class People:
                 if wanted is None or wanted == found.mail or self.chained:
                     return
                 self.tenant.edit(each, mail=wanted)
-                self.by_hand.add(each)
+                self._resets_by_hand[each] = self.tenant.truth[each].resets
             case Deed.DELETES:
                 self.tenant.delete(each)
         self.happened(deed)
         self.touched.add(each)
+        self._edited_at[each] = self.tenant.clock.now()
         if self.ran:
             self.ran.edited.add(each)
 
@@ -117,6 +130,13 @@ class People:
 
     def _first_mail(self, each: ObjectId) -> EmailAddress | None:
         return self.tenant.truth[each].versions[0][1].mail
+
+    def _undoes(self, each: ObjectId, wanted: EmailAddress) -> bool:
+        """Tell whether a change is taken back of whom somebody else has redeemed: that has to be undone."""
+        found, truth = self.tenant.live.get(each), self.tenant.truth[each]
+        if found is None or found.mail != wanted:
+            return False
+        return found.state is RedemptionState.ACCEPTED and truth.last_invited != wanted
 
     def _declared_for_others(self, number: int) -> set[EmailAddress]:
         return {entry.email for entry in self.entries.values() if entry.id != guest_id(number)}
