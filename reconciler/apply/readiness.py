@@ -15,7 +15,7 @@ from reconciler.apply.run import Ending
 from reconciler.apply.traveller import Traveller
 from reconciler.errors import DirectoryError
 from reconciler.guard.staleness import Standing, Verdict, assess, later
-from reconciler.model import Change, Guest, ResetRedemption
+from reconciler.model import Change, EmailAddress, Guest, ResetRedemption
 
 
 class Ready(Enum):
@@ -24,6 +24,9 @@ class Ready(Enum):
     SEND = auto()
     HAPPENED = auto()
     """This run has sent it, as the guest shows now."""
+
+    SEND_AGAIN = auto()
+    """Somebody else has reset the guest since this run began, and nobody can tell at which address."""
 
     SKIP = auto()
     """Somebody else has reset the guest for this very change."""
@@ -36,9 +39,15 @@ class Readiness:
     """What has to be seen of one guest before a reset."""
 
     def __init__(
-        self, traveller: Traveller, planned: Change, *, resumed: bool, happened: Callable[[Guest], bool]
+        self,
+        traveller: Traveller,
+        planned: Change,
+        email: EmailAddress,
+        *,
+        resumed: bool,
+        happened: Callable[[Guest], bool],
     ) -> None:
-        """Prepare to look before the reset of `planned`.
+        """Prepare to look before the reset of `planned`, at `email`.
 
         `resumed` tells that an earlier run may have sent it and reads will show it: then the guest is
         watched for some time. `happened` tells whether a read proves a reset of this run.
@@ -46,6 +55,7 @@ class Readiness:
         self._traveller = traveller
         self._run = traveller.run
         self._planned_from = planned.precondition
+        self._email = email
         self._rivals = Rivals(traveller, planned)
         self._watch_for = self._run.settings.watch_for if resumed else 0.0
         self._happened = happened
@@ -54,7 +64,7 @@ class Readiness:
         """Wait until the reset can be sent or need not be; an ending when it must not be."""
         while True:
             ready = await self._settle()
-            if ready is not Ready.SEND:
+            if ready not in {Ready.SEND, Ready.SEND_AGAIN}:
                 return ready
             ending = await self._rivals.refuse()
             if ending:
@@ -105,11 +115,21 @@ class Readiness:
                 )
                 return Ready.SEND if shows or last else None
             case Verdict.RUN:
-                return Ready.SKIP
+                return Ready.SEND_AGAIN if guest and self._may_be_elsewhere(guest) else Ready.SKIP
             case Verdict.STALE:
                 return traveller.stale(standing) if last else None
             case _ as unknown:
                 assert_never(unknown)
+
+    def _may_be_elsewhere(self, guest: Guest) -> bool:
+        """Tell whether a reset that came to light after this run's own first write may be of another change.
+
+        A run for an address that has been corrected since can have been killed so lately that its reset
+        shows only now. Then its address stands in `otherMails` too.
+        """
+        traveller = self._traveller
+        known = {traveller.recorded.precondition.mail, self._email}
+        return traveller.sender.wrote and not set(guest.other_mails) <= known
 
     def _is_behind(self, guest: Guest) -> bool:
         """Tell whether a read shows an older state than the new plan was made from, which had the truth."""

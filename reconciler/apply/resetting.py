@@ -61,7 +61,9 @@ class Resetting:
         self._run = traveller.run
         self._reset = reset
         self._repeats = repeats
-        self._readiness = Readiness(traveller, planned, resumed=resumed, happened=self._shows_our_reset)
+        self._readiness = Readiness(
+            traveller, planned, reset.email, resumed=resumed, happened=self._shows_our_reset
+        )
         self._lost_answers = 0
 
     async def carry_out(self) -> Ending | None:
@@ -73,7 +75,8 @@ class Resetting:
                 return self._doubted(ready)
             if ready is Ready.HAPPENED:
                 self._happened(None)
-            elif ready is Ready.SEND:
+            elif ready in {Ready.SEND, Ready.SEND_AGAIN}:
+                self._repeats |= ready is Ready.SEND_AGAIN
                 ending = await self._send()
                 if ending:
                     return ending

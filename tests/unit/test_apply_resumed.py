@@ -187,3 +187,22 @@ def test_what_was_never_begun_is_not_said_to_be() -> None:
     outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared(email=OLD)), plan)))
     assert outcome.outcome is Outcome.STALE
     assert "earlier run" not in outcome.message
+
+
+def test_a_late_reset_of_a_change_corrected_since_is_not_taken_for_this_one() -> None:
+    """A run killed just now, for an address that has been corrected: its reset invited somebody else."""
+    tenant = new_tenant()
+    tenant.add(guest())
+    tenant.read_lag = tenant.observe_lag = 5.0
+    tenant.clock.pass_by(300.0)
+    typo = desired(declared(email="ana@typo.example"))
+    tenant.answers(Kind.RESET, Fault(committed=True, kills=True))
+    assert apply(tenant, work_for(tenant, typo, plan_for(tenant, typo))) is None
+    tenant.script = lambda call: None
+    corrected = desired(declared())
+    plan = plan_for(tenant, corrected)
+    assert plan.changes[0].precondition.state is RedemptionState.ACCEPTED
+    outcome = outcome_of(apply(tenant, work_for(tenant, corrected, plan)))
+    assert outcome.outcome is Outcome.APPLIED
+    assert tenant.truth[ONE].last_invited == EmailAddress(NEW)
+    assert result_of(outcome, "ResetRedemption") is ActionResult.REPEATED
