@@ -27,6 +27,7 @@ test: $(READY)  ## all tests that need no browser, with the branch coverage of r
 
 crashlab: $(READY)  ## kill apply at both sides of every request, and judge what the next run makes of it
 	$(BIN)/python -m tests.crashlab
+	$(BIN)/python -m tests.property.apply_machine
 
 bench: $(READY)  ## measure, as ratios in one run
 	for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done

@@ -62,7 +62,7 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - the journal is forced to the disk bef
 _log = logging.getLogger("reconciler")
 
 
-def play(examples: int) -> Counter[str]:
+def play(examples: int, *, same_each_time: bool = False) -> Counter[str]:
     """Play so many examples, and give how often each fault and each deed has come to pass."""
     People.hits.clear()
     run_state_machine_as_test(
@@ -70,6 +70,7 @@ def play(examples: int) -> Counter[str]:
         settings=settings(
             max_examples=examples,
             stateful_step_count=6,
+            derandomize=same_each_time,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
@@ -329,3 +330,8 @@ class ApplyMachine(RuleBasedStateMachine):
                 must_be_said({"kept-address"}, truth.invited, plan.warnings)
             else:
                 must_be_said({"kept-address", "may-have-redeemed"}, truth.bound, said)
+
+
+if __name__ == "__main__":
+    for what, times in play(3000).most_common():
+        sys.stdout.write(f"{times:6}  {what}\n")

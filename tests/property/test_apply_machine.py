@@ -9,7 +9,8 @@ EXAMPLES = 300
 
 def test_apply_under_trouble() -> None:
     """Whatever goes wrong and whatever people do meanwhile, the invariants hold; and it was all tried."""
-    tried = play(EXAMPLES)
+    # `make crashlab` plays others each time: a rare find should not stop whoever changes something else.
+    tried = play(EXAMPLES, same_each_time=True)
     grave = {f"{Kind.RESET} {name}" for name in GRAVE}
     people = {Deed.RIGHT_REDEEMS, Deed.OLD_REDEEMS, "taken back", "entry removed"}
     assert not {*grave, *people} - tried.keys()
