@@ -123,7 +123,7 @@ def test_a_report_page_leads_with_those_who_need_somebody() -> None:
     page = html.report(mixed_report())
     assert cells(page, "Outcome")[0] == "failed"
     assert cells(page, "Outcome")[-1] == "applied"
-    assert cells(page, "What to do")[0].startswith("Put the cause right")
+    assert cells(page, "What to do")[0].startswith("Put right what each message names")
     assert "ResetRedemption: failed" in cells(page, "What happened")[0]
 
 
