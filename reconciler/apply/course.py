@@ -103,13 +103,7 @@ class Course:
             if action_name(action) in noted:
                 continue
             if sender.attempts(action):
-                unknown = sender.may_have_happened(action)
-                self._traveller.note(
-                    action,
-                    ActionResult.UNKNOWN if unknown else ActionResult.FAILED,
-                    attempts=sender.attempts(action),
-                    request_id=sender.last_request_id(action),
-                )
+                self._traveller.note_unfinished(action, sender.last_request_id(action))
             elif ending.outcome is Outcome.ALREADY_APPLIED:
                 self._traveller.note(action, ActionResult.SKIPPED)
 

@@ -208,15 +208,7 @@ class Resetting:
         return ending
 
     def _failed(self, failed: Failed, blame: Blame) -> Ending:
-        if self._lost_answers:
-            self._traveller.remarks.append(_MAY_HAVE_HAPPENED)
-        return self._traveller.failed(
-            self._reset,
-            failed,
-            attempts=self._attempts,
-            result=ActionResult.UNKNOWN if self._lost_answers else ActionResult.FAILED,
-            blame=blame,
-        )
+        return self._doubted(self._traveller.given_up(self._reset, failed, blame))
 
     @property
     def _attempts(self) -> int:

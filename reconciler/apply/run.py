@@ -75,8 +75,8 @@ class Run:
         self.closing = asyncio.Event()
         self.lag = Lag()
         self.gate = Gate(settings.half_done)
-        self._longest_stall = max(settings.throttled_for, settings.commit_for) + settings.see_within
-        self.stall = Stall(clock, longest=self._longest_stall)
+        longest = max(settings.throttled_for, settings.commit_for) + settings.see_within
+        self.stall = Stall(clock, longest=longest)
         self._journal = journal
         self._links = links
         self._budget = FailureBudget()
@@ -115,7 +115,7 @@ class Run:
     async def until_stalled(self) -> None:
         """Return, with the run closed, when no write of anybody has got through for too long."""
         await self.stall.wait()
-        minutes = round(self._longest_stall / 60)
+        minutes = round(self.stall.longest / 60)
         self.close(
             Note(
                 rule="stalled",

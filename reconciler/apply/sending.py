@@ -108,9 +108,7 @@ class Sender:
 
     def may_have_happened(self, action: Action) -> bool:
         """Tell whether an action that was not seen to succeed may have been carried out all the same."""
-        return type(action) in self._doubtful or (
-            self.in_flight is not None and type(action) is type(self.in_flight)
-        )
+        return type(action) in self._doubtful or type(action) is type(self.in_flight)
 
     async def be_patient(self, rule: Treatment, failed: Failed, *, tries: int) -> bool:
         """Wait as the rule says before the next try; False when this guest's patience is at an end."""

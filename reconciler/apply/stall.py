@@ -17,7 +17,7 @@ class Stall:
     def __init__(self, clock: Clock, *, longest: float) -> None:
         """Take it for a stall when every write has failed for `longest` seconds."""
         self._clock = clock
-        self._longest = longest
+        self.longest = longest
         self._failing_since: float | None = None
         self.reached = False
         """Whether nobody may wait for another try any more."""
@@ -33,7 +33,7 @@ class Stall:
         """Return when the run has stalled."""
         while not self.reached:
             since, now = self._failing_since, self._clock.monotonic()
-            left = self._longest if since is None else since + self._longest - now
+            left = self.longest if since is None else since + self.longest - now
             if left > 0:
                 await self._clock.sleep(left)
             self.reached = left <= 0

@@ -102,12 +102,15 @@ class Traveller:
         self.records.append(record)
         self.run.progress.action_ended(self.id, record)
 
-    def failed(
-        self, action: Action, failed: Failed, *, attempts: int, result: ActionResult, blame: Blame
-    ) -> Ending:
-        """End with an action that failed for good."""
-        self.note(action, result, attempts=attempts, request_id=failed.request_id)
-        return Ending(outcome=Outcome.FAILED, rule=failed.rule, message=failed.message, blame=blame)
+    def note_unfinished(self, action: Action, request_id: str | None) -> None:
+        """Write down an action that was sent and came to no good end, as far as is known."""
+        unknown = self.sender.may_have_happened(action)
+        self.note(
+            action,
+            ActionResult.UNKNOWN if unknown else ActionResult.FAILED,
+            attempts=self.sender.attempts(action),
+            request_id=request_id,
+        )
 
     def skip_reset(self, reset: ResetRedemption) -> None:
         """Go on from a reset that an earlier or another run has sent for this very change."""
@@ -152,16 +155,10 @@ class Traveller:
 
     def given_up(self, action: Action, failed: Failed, blame: Blame) -> Ending:
         """End with an action that will not be tried again."""
-        unknown = self.sender.may_have_happened(action)
         if self.reset is ResetState.HAPPENED and not isinstance(action, ResetRedemption):
             self.remarks.append(f"{self._half_done()}; apply again to finish it")
-        return self.failed(
-            action,
-            failed,
-            attempts=self.sender.attempts(action),
-            result=ActionResult.UNKNOWN if unknown else ActionResult.FAILED,
-            blame=blame,
-        )
+        self.note_unfinished(action, failed.request_id)
+        return Ending(outcome=Outcome.FAILED, rule=failed.rule, message=failed.message, blame=blame)
 
     def stale(self, standing: Standing) -> Ending:
         """End because the guest is not as approved; when this run has written already, that is a failure."""
