@@ -139,4 +139,6 @@ def _set_numbers(value: Any, schema: Mapping[str, Any], definitions: Mapping[str
 
 
 def _wants_number(schema: Mapping[str, Any]) -> bool:
-    return schema.get("type") in {"integer", "number"}
+    declared = schema.get("type", ())
+    types = {declared} if isinstance(declared, str) else {*declared}
+    return not types.isdisjoint({"integer", "number"})

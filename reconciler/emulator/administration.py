@@ -7,18 +7,46 @@ from typing import Any
 
 from reconciler.emulator.call import Origin, create, stamp, write
 from reconciler.emulator.planting import Planter
+from reconciler.emulator.resets import redeem_link, reset_redemption
 from reconciler.emulator.seed import Seed, plant
-from reconciler.emulator.store import Store, StoredObject
+from reconciler.emulator.store import Store, StoredObject, fold
+from reconciler.emulator.switches import switches_of
+from reconciler.emulator.tenant import organization_of
+from reconciler.emulator.users import recalculated
 
 _HIDDEN = ("account", "invited", "ticket")
 
 
 def edit_user(store: Store, user: StoredObject, changes: Mapping[str, Any], now: datetime) -> None:
-    """Set properties as they are given; `account`, `invited` and `ticket` are the hidden ones."""
+    """Set properties as they are given; `account`, `invited` and `ticket` are the hidden ones.
+
+    `proxyAddresses` follows a new `mail` as it does through Graph, unless it is given too.
+    """
     hidden = {name: changes[name] for name in _HIDDEN if name in changes}
     shown = {name: value for name, value in changes.items() if name not in _HIDDEN}
+    if shown.get("mail") and "proxyAddresses" not in shown:
+        shown["proxyAddresses"] = recalculated(
+            user.body.get("proxyAddresses", []), shown["mail"], keep_old=switches_of(store).stale_proxies_kept
+        )
     after = replace(user.with_properties(shown), **hidden)
     write(store, user, after, Origin(time=now, operation="edit"))
+
+
+def reset_user(store: Store, user: StoredObject, address: str | None, now: datetime) -> str:
+    """Reset a guest's redemption as somebody else, and return the link that redeems from now on.
+
+    Without an address it is an administrator in a portal, who resets to `mail`; with one it is another tool.
+    No message is recorded. Raises `ValueError` for a user who was never invited, and for an address that
+    does not stand in `mail` or `otherMails`: no reset in any tenant goes elsewhere.
+    """
+    wanted = address or user.body.get("mail")
+    on_object = [user.body.get("mail") or "", *user.body.get("otherMails", [])]
+    spelt = next((text for text in on_object if wanted and fold(text) == fold(wanted)), None)
+    if not user.is_b2b or spelt is None:
+        raise ValueError("nobody can be reset who was not invited, or to an address that is not on the user")
+    origin = Origin(time=now, operation="tool-reset" if address else "portal-reset")
+    after = reset_redemption(store, switches_of(store), user, address=spelt, origin=origin)
+    return redeem_link(organization_of(store)["id"], after)
 
 
 def add_user(store: Store, entry: Mapping[str, Any], now: datetime) -> str:

@@ -3,12 +3,15 @@
 import asyncio
 
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from reconciler.emulator.clock import Clock, http_date
 from reconciler.emulator.control_routes import control_routes
 from reconciler.emulator.faults import Doing
 from reconciler.emulator.gateway import ConnectionBroken, Gateway
@@ -27,7 +30,24 @@ class CuttableProtocol(H11Protocol):
 def make_app(gateway: Gateway) -> Starlette:
     """Put the routes together."""
     graph = Route("/v1.0/{path:path}", _Graph(gateway), methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
-    return Starlette(routes=[graph, *control_routes(gateway)])
+    dated = Middleware(_Dated, clock=gateway.clock)
+    return Starlette(routes=[graph, *control_routes(gateway)], middleware=[dated])
+
+
+class _Dated:
+    """Writes the emulator's time on every answer that does not bear one."""
+
+    def __init__(self, app: ASGIApp, clock: Clock) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).setdefault("Date", http_date(self._clock.now()))
+            await send(message)
+
+        await self._app(scope, receive, send_dated)
 
 
 class _Graph:

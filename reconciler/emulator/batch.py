@@ -80,5 +80,5 @@ def _read_item(entry: Any, envelope: GraphRequest, seen: Mapping[str, str]) -> B
 def _written(item_id: str, response: GraphResponse) -> dict[str, Any]:
     answer: dict[str, Any] = {"id": item_id, "status": response.status, "headers": dict(response.headers)}
     if response.content:
-        answer["body"] = json.loads(response.content)
+        answer["body"] = json.loads(response.json_text)
     return answer

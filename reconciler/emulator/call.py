@@ -50,7 +50,7 @@ class Origin:
     time: datetime
 
     operation: str
-    """`patch`, `invite`, `reset`, `redeem`, `edit`, `create` or `delete`."""
+    """`patch`, `invite`, `reset`, `redeem`, `edit`, `portal-reset`, `tool-reset`, `create` or `delete`."""
 
     request: int | None = None
     """The number of the Graph request."""

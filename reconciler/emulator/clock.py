@@ -3,6 +3,15 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from email.utils import format_datetime
+
+
+def http_date(moment: datetime) -> str:
+    """Write a time in UTC as the header `Date` does, in whole seconds.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
+    """
+    return format_datetime(moment.replace(microsecond=0), usegmt=True)
 
 
 class Clock:

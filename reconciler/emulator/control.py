@@ -94,7 +94,10 @@ class Write:
     id: str
 
     operation: str
-    """`patch`, `invite`, `reset`, `redeem`, `edit`, `create` or `delete`."""
+    """`patch`, `invite`, `reset`, `redeem`, `edit`, `create` or `delete`.
+
+    A reset past Graph is `portal-reset` or `tool-reset`.
+    """
 
     request: int | None
     """The number of the Graph request."""
@@ -174,8 +177,19 @@ class ControlClient:
         self._call("PATCH", "/switches", switches)
 
     def edit_user(self, user_id: str, changes: Mapping[str, Any]) -> None:
-        """Change properties as another administrator would, unchecked; `account` is the hidden one."""
+        """Change properties as another administrator would, unchecked; `account` is the hidden one.
+
+        `proxyAddresses` follows a new `mail`, unless it is given too.
+        """
         self._call("PATCH", f"/users/{user_id}", dict(changes))
+
+    def reset_in_portal(self, user_id: str) -> str:
+        """Reset a guest's redemption as an administrator in a portal would, to `mail`. Gives the link."""
+        return str(self._call("POST", f"/users/{user_id}/reset", {})["redeemUrl"])
+
+    def reset_by_tool(self, user_id: str, email: str) -> str:
+        """Reset a guest's redemption as another tool would, to an address on the user. Gives the link."""
+        return str(self._call("POST", f"/users/{user_id}/reset", {"email": email})["redeemUrl"])
 
     def add_user(self, entry: Mapping[str, Any]) -> str:
         """Add a guest or member as in a seed. Gives the id."""

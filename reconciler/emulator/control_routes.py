@@ -12,7 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reconciler.emulator.administration import add_user, begin_again, delete_user, edit_user
+from reconciler.emulator.administration import (
+    add_user,
+    begin_again,
+    delete_user,
+    edit_user,
+    reset_user,
+)
 from reconciler.emulator.faults import fault_plan
 from reconciler.emulator.gateway import Gateway
 from reconciler.emulator.record import history_of, messages_of, requests_of, truth_of
@@ -40,6 +46,7 @@ def control_routes(gateway: Gateway) -> list[Route]:
         Route("/_emulator/resume", surface.resume, methods=["POST"]),
         Route("/_emulator/users", surface.users, methods=["POST"]),
         Route("/_emulator/users/{id}", surface.user, methods=["PATCH", "DELETE"]),
+        Route("/_emulator/users/{id}/reset", surface.user_reset, methods=["POST"]),
     ]
 
 
@@ -141,11 +148,26 @@ class _Surface:
     async def user(self, request: Request) -> Response:
         changes = await _body(request) if request.method == "PATCH" else {}
         with self._store.transaction():
-            found = self._store.by_id(request.path_params["id"])
-            if found is None:
-                raise HTTPException(404, "there is no such user")
-            self._change(found, changes, delete=request.method == "DELETE")
+            self._change(self._found(request), changes, delete=request.method == "DELETE")
         return Response(status_code=204)
+
+    async def user_reset(self, request: Request) -> Response:
+        body = await _body(request)
+        address = body.get("email")
+        if not isinstance(address, str | None) or address == "":
+            raise HTTPException(400, "email must be an address; without it the reset goes to mail")
+        with self._store.transaction():
+            try:
+                link = reset_user(self._store, self._found(request), address, self._gateway.clock.now())
+            except ValueError as error:
+                raise HTTPException(400, str(error)) from error
+        return JSONResponse({"redeemUrl": link})
+
+    def _found(self, request: Request) -> StoredObject:
+        found = self._store.by_id(request.path_params["id"])
+        if found is None:
+            raise HTTPException(404, "there is no such user")
+        return found
 
     def _change(self, user: StoredObject, changes: dict[str, Any], *, delete: bool) -> None:
         now = self._gateway.clock.now()

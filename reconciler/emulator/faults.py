@@ -5,18 +5,20 @@ milliseconds of the emulator's clock, which `speed` plays faster. Decides only w
 request; `gateway` makes it happen.
 """
 
+import json
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from http.client import responses
 from pathlib import Path
 from typing import Any
 
 from reconciler.emulator.continuation import expired_page_token
 from reconciler.emulator.files import read_file
-from reconciler.emulator.graph_errors import GraphError, insufficient_privileges, invalid_token
-from reconciler.emulator.wire import GraphRequest, JsonObject
+from reconciler.emulator.graph_errors import GraphError, insufficient_privileges, invalid_token, not_found
+from reconciler.emulator.wire import GraphRequest, GraphResponse, JsonObject
 from reconciler.schemas import violations
 
 SCHEMA = "emulator-faults"
@@ -63,12 +65,21 @@ class Doing(StrEnum):
     CUT_BODY = "cut-body"
     HANG = "hang"
     PAUSE = "pause"
+    DELAY = "delay"
     DENY = "deny"
     EXPIRE_TOKEN = "expire-token"  # noqa: S105  no secret
     EXPIRE_PAGE_TOKEN = "expire-page-token"  # noqa: S105
     ANSWER = "answer"
     EMPTY_PAGE = "empty-page"
     REPEAT_ROW = "repeat-row"
+
+
+class Form(StrEnum):
+    """How an answer that a rule asks for is written."""
+
+    GRAPH = "graph"
+    HTML = "html"
+    EMPTY = "empty"
 
 
 _ON_PAGES = frozenset({Doing.EMPTY_PAGE, Doing.REPEAT_ROW})
@@ -101,11 +112,33 @@ class Fault:
     label: str
     """For the record, such as `fail after`."""
 
-    def edited(self, body: JsonObject) -> JsonObject:
-        """Give what `answer` makes of a JSON object that is answered."""
+    @property
+    def milliseconds(self) -> int | None:
+        """For how long a request is held, on the emulator's clock; `None`: until it is resumed."""
+        return self.entry["milliseconds"] if self.doing is Doing.DELAY else None
+
+    def proxied(self, error: GraphError) -> GraphResponse | None:
+        """Give the answer of a proxy between client and Graph; `None` where Graph itself answers."""
+        form = Form(self.entry.get("form", Form.GRAPH))
+        if form is Form.GRAPH:
+            return None
+        if form is Form.EMPTY:
+            return GraphResponse(status=error.status, headers=error.headers)
+        title = f"{error.status} {responses.get(error.status, '')}".strip()
+        page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+        headers = {**error.headers, "Content-Type": "text/html; charset=utf-8"}
+        return GraphResponse(status=error.status, content=page.encode(), headers=headers)
+
+    def edited(self, response: GraphResponse) -> GraphResponse:
+        """Give what `answer` makes of a success; one without a body gets one with another status only."""
+        status = self.entry.get("status", response.status)
+        if response.status >= 300 or (not response.content and status == response.status):
+            return response
+        answered: JsonObject = json.loads(response.content or b"{}")
+        body = {**answered, **self.entry.get("fields", {})}
         missing = self.entry.get("without", ())
-        changed = {**body, **self.entry.get("fields", {})}
-        return {name: value for name, value in changed.items() if name not in missing}
+        changed = {name: value for name, value in body.items() if name not in missing}
+        return replace(GraphResponse.of(changed, status=status), headers=response.headers)
 
 
 @dataclass(slots=True)
@@ -116,7 +149,11 @@ class _Rule:
     met: int = 0
 
     def meets(self, request: GraphRequest, way: Way, dice: random.Random) -> bool:
-        if not matches(self.entry.get("on", "any"), request, way) or not _has(self.entry.get("has"), request):
+        if not matches(self.entry.get("on", "any"), request, way):
+            return False
+        if "has" in self.entry and not _stands(self.entry["has"], request):
+            return False
+        if "lacks" in self.entry and _stands(self.entry["lacks"], request):
             return False
         if self.entry["do"] == Doing.EXPIRE_PAGE_TOKEN and "skiptoken" not in request.query:
             return False
@@ -129,10 +166,10 @@ class _Rule:
             return False
         return bool(dice.randrange(100) < self.entry.get("chance", 100))
 
-    def fault(self) -> Fault:
+    def fault(self, request: GraphRequest) -> Fault:
         doing = Doing(self.entry["do"])
         after = self.entry.get("where", "before") == "after" or doing in _CARRIED_OUT
-        error = self._error(doing)
+        error = self._error(doing, request)
         return Fault(
             doing=doing,
             after=after,
@@ -145,16 +182,10 @@ class _Rule:
             label=f"{doing} {'after' if after else 'before'}",
         )
 
-    def _error(self, doing: Doing) -> GraphError | None:
+    def _error(self, doing: Doing, request: GraphRequest) -> GraphError | None:
         match doing:
             case Doing.FAIL:
-                status = self.entry.get("status", 503)
-                code, message = _STATUSES.get(status, ("UnknownError", "The emulator was told to fail."))
-                wait = self.entry.get("retryAfter", 1 if status == 429 else None)
-                headers = {} if wait is None else {"Retry-After": str(wait)}
-                return GraphError(
-                    status, self.entry.get("code", code), self.entry.get("message", message), headers=headers
-                )
+                return self._failure(request)
             case Doing.DENY:
                 return insufficient_privileges()
             case Doing.EXPIRE_TOKEN:
@@ -163,6 +194,21 @@ class _Rule:
                 return expired_page_token()
             case _:
                 return None
+
+    def _failure(self, request: GraphRequest) -> GraphError:
+        status = self.entry.get("status", 503)
+        code, message = _STATUSES.get(status, ("UnknownError", "The emulator was told to fail."))
+        if status == 404:
+            absent = not_found(_object_of(request))
+            code, message = absent.code, absent.message
+        wait = self.entry.get("retryAfter", 1 if status == 429 else None)
+        return GraphError(
+            status,
+            self.entry.get("code", code),
+            self.entry.get("message", message),
+            details=[{"message": "", **detail} for detail in self.entry.get("details", ())],
+            headers={} if wait is None else {"Retry-After": str(wait)},
+        )
 
 
 _STATUSES = {
@@ -193,7 +239,7 @@ class Faults:
 
     def meet(self, request: GraphRequest, way: Way) -> list[Fault]:
         """Tell what happens to a request. Every rule counts it, so ask once for each request."""
-        return [rule.fault() for rule in self._rules if rule.meets(request, way, self._dice)]
+        return [rule.fault(request) for rule in self._rules if rule.meets(request, way, self._dice)]
 
     def latency(self, request: GraphRequest, way: Way) -> float:
         """Give the emulated seconds a request on the wire takes; items take none of their own."""
@@ -237,6 +283,13 @@ def matches(on: str, request: GraphRequest, way: Way) -> bool:
     return re.fullmatch(pattern, "/".join(request.segments)) is not None
 
 
-def _has(name: str | None, request: GraphRequest) -> bool:
+def _stands(text: str, request: GraphRequest) -> bool:
     # A word of the body, not its parse: a rule is a script for a laboratory, and bodies are ours.
-    return name is None or f'"{name}"'.encode() in request.body
+    pattern = '[^"]*'.join(map(re.escape, text.split("*")))
+    return re.search(f'"{pattern}"'.encode(), request.body) is not None
+
+
+def _object_of(request: GraphRequest) -> str:
+    """Name the object that a request is about: the one in its path, or the user who is invited again."""
+    found = re.search(rb'"id"\s*:\s*"([^"]*)"', request.body)
+    return found[1].decode() if found else request.segments[-1]

@@ -1,7 +1,6 @@
 """Graph's front door: who calls, what goes wrong on the way, one transaction for each request, its record."""
 
 import asyncio
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from typing import Any
 from reconciler.emulator.auth import Authorizer, Caller
 from reconciler.emulator.batch import BatchItem, join_answers, read_batch
 from reconciler.emulator.call import Call
-from reconciler.emulator.clock import Clock
+from reconciler.emulator.clock import Clock, http_date
 from reconciler.emulator.continuation import continued
 from reconciler.emulator.faults import Doing, Fault, FaultPlan, Faults, Way
 from reconciler.emulator.graph_errors import GraphError
@@ -22,6 +21,8 @@ from reconciler.emulator.store import Store
 from reconciler.emulator.switches import switches_of, turn_for_good
 from reconciler.emulator.wire import GraphRequest, GraphResponse, dump, parse
 from reconciler.model import format_instant
+
+_JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 
 
 class ConnectionBroken(Exception):
@@ -131,8 +132,8 @@ class Gateway:
 
     async def _before(self, exchange: Exchange, fault: Fault) -> GraphResponse | None:
         """Let something go wrong before the request is carried out; `None` when it goes on."""
-        if fault.doing is Doing.PAUSE:
-            if await self.pauses.hold(exchange.request, after=False):
+        if fault.doing in {Doing.PAUSE, Doing.DELAY}:
+            if await self._hold(exchange, fault):
                 return None
             self._record_fault(exchange, "dropped", None)
             raise ConnectionBroken(Doing.CUT)
@@ -146,8 +147,8 @@ class Gateway:
         self, exchange: Exchange, fault: Fault, number: int, response: GraphResponse
     ) -> GraphResponse:
         """Let something go wrong after the request was carried out."""
-        if fault.doing is Doing.PAUSE:
-            await self.pauses.hold(exchange.request, after=True)
+        if fault.doing in {Doing.PAUSE, Doing.DELAY}:
+            await self._hold(exchange, fault)
             return response
         with self.store.transaction():
             self.store.execute("UPDATE requests SET fault = ? WHERE n = ?", fault.label, number)
@@ -155,14 +156,23 @@ class Gateway:
             return self._scripted(fault, fault.error, exchange)
         match fault.doing:
             case Doing.ANSWER:
-                return _edited(response, fault)
+                return self._identified(fault.edited(response), exchange)
             case Doing.EMPTY_PAGE | Doing.REPEAT_ROW:
                 return response  # the listing has seen to it
             case _:
                 raise ConnectionBroken(fault.doing, response)
 
+    async def _hold(self, exchange: Exchange, fault: Fault) -> bool:
+        """Hold a request; gives whether it shall go on."""
+        milliseconds = fault.milliseconds
+        seconds = None if milliseconds is None else self.clock.real(milliseconds / 1000)
+        return await self.pauses.hold(exchange.request, after=fault.after, seconds=seconds)
+
     def _scripted(self, fault: Fault, error: GraphError, exchange: Exchange) -> GraphResponse:
         """Answer with an error a rule asks for."""
+        proxied = fault.proxied(error)
+        if proxied is not None:
+            return proxied
         headers: Mapping[str, str] = {}
         if fault.tells_throttle and isinstance(exchange.caller, Caller):
             tenant_id = self.store.meta("organization")["id"]
@@ -170,7 +180,7 @@ class Gateway:
                 exchange.request, app_id=exchange.caller.app_id, tenant_id=tenant_id
             )
         refusal = self._refusal(error, exchange)
-        return _identified(replace(refusal, headers={**headers, **refusal.headers}), exchange)
+        return self._identified(replace(refusal, headers={**headers, **refusal.headers}), exchange)
 
     async def _carry_out_batch(self, exchange: Exchange) -> tuple[int, GraphResponse]:
         with self.store.transaction():
@@ -185,7 +195,7 @@ class Gateway:
             response = join_answers(items, answers)
         except GraphError as error:
             response = self._refusal(error, exchange)
-        response = _identified(response, exchange)
+        response = self._identified(response, exchange)
         with self.store.transaction():
             self._end_record(number, exchange, response)
         return number, response
@@ -196,7 +206,7 @@ class Gateway:
         exchange = self._admit(item.request, Way.ITEM, bearer_of=envelope, parent=parent)
         if any(answers[other].status >= 400 for other in item.depends_on):
             error = GraphError(424, "FailedDependency", "A request this one depends on has failed.")
-            return _identified(self._refusal(error, exchange), exchange)
+            return self._identified(self._refusal(error, exchange), exchange)
         return await self._answer_through_faults(exchange)
 
     def _carry_out(self, exchange: Exchange) -> tuple[int, GraphResponse]:
@@ -210,7 +220,7 @@ class Gateway:
             except GraphError as error:
                 self.store.execute("ROLLBACK TO rules")
                 response = self._refusal(error, exchange)
-            response = _identified(response, exchange)
+            response = self._identified(response, exchange)
             self._end_record(number, exchange, response)
         return number, response
 
@@ -247,11 +257,21 @@ class Gateway:
 
     def _refusal(self, error: GraphError, exchange: Exchange) -> GraphResponse:
         body = error.envelope(
+            now=self.clock.now(),
             request_id=exchange.request_id,
             client_request_id=exchange.client_request_id,
             inner="innererror" if switches_of(self.store).inner_error_lower_case else "innerError",
         )
         return replace(GraphResponse.of(body, status=error.status), headers=error.headers)
+
+    def _identified(self, response: GraphResponse, exchange: Exchange) -> GraphResponse:
+        headers = {"request-id": exchange.request_id, "client-request-id": exchange.client_request_id}
+        if exchange.way is not Way.ITEM:
+            # The time at which it was carried out, however long the answer is under way.
+            headers["Date"] = http_date(self.clock.now())
+        if response.content:
+            headers["Content-Type"] = _JSON
+        return replace(response, headers={**headers, **response.headers})
 
     def _record_fault(self, exchange: Exchange, label: str, response: GraphResponse | None) -> None:
         with self.store.transaction():
@@ -287,23 +307,6 @@ def _bearer(headers: Mapping[str, str]) -> str | None:
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
-def _edited(response: GraphResponse, fault: Fault) -> GraphResponse:
-    """Let a rule change the JSON object of a success."""
-    if response.status >= 300 or not response.content:
-        return response
-    changed = GraphResponse.of(fault.edited(json.loads(response.content)), status=response.status)
-    return replace(changed, headers=response.headers)
-
-
-def _identified(response: GraphResponse, exchange: Exchange) -> GraphResponse:
-    headers = {"request-id": exchange.request_id, "client-request-id": exchange.client_request_id}
-    if response.content:
-        headers["Content-Type"] = (
-            "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
-        )
-    return replace(response, headers={**headers, **response.headers})
-
-
 def _recorded(request: GraphRequest, response: GraphResponse | None) -> str:
     """Write down a request and its answer, without the token."""
     asked = {
@@ -314,8 +317,8 @@ def _recorded(request: GraphRequest, response: GraphResponse | None) -> str:
         "responseHeaders": dict(response.headers) if response else {},
     }
     # Our own answers are JSON already; a page of a thousand users is not worth reading again.
-    answered = response.content.decode() if response else ""
-    return f'{dump(asked)[:-1]},"responseBody":{answered or "null"}}}'
+    answered = response.json_text if response else "null"
+    return f'{dump(asked)[:-1]},"responseBody":{answered}}}'
 
 
 def _readable(content: bytes) -> Any:

@@ -4,7 +4,7 @@ Where Microsoft publishes no text, the comment says so: nobody may rely on such 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 
@@ -28,9 +28,9 @@ class GraphError(Exception):
         self.headers = dict(headers or {})
 
     def envelope(
-        self, *, request_id: str, client_request_id: str, inner: str = "innerError"
+        self, *, now: datetime, request_id: str, client_request_id: str, inner: str = "innerError"
     ) -> dict[str, Any]:
-        """Write the error as Graph does; `inner` is how it spells its innermost part.
+        """Write the error as Graph does, at a time in UTC; `inner` is how it spells its innermost part.
 
         Source: https://learn.microsoft.com/graph/errors
         """
@@ -38,7 +38,7 @@ class GraphError(Exception):
         if self.details:
             error["details"] = [dict(detail) for detail in self.details]
         error[inner] = {
-            "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+            "date": now.strftime("%Y-%m-%dT%H:%M:%S"),
             "request-id": request_id,
             "client-request-id": client_request_id,
         }
@@ -50,9 +50,9 @@ def bad_request(message: str) -> GraphError:
     return GraphError(400, "BadRequest", message)
 
 
-def refused_value(message: str) -> GraphError:
+def refused_value(message: str, *, details: Sequence[Mapping[str, str]] = ()) -> GraphError:
     """Refuse a value or a request on behalf of the directory."""
-    return GraphError(400, "Request_BadRequest", message)
+    return GraphError(400, "Request_BadRequest", message, details=details)
 
 
 def unsupported_query(message: str) -> GraphError:

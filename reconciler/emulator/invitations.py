@@ -5,15 +5,12 @@ https://learn.microsoft.com/entra/external-id/reset-redemption-status
 """
 
 import re
-import secrets
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from reconciler.emulator import graph_errors
-from reconciler.emulator.call import Call, Origin, create, stamp, write
+from reconciler.emulator.call import Call, Origin, create, stamp
 from reconciler.emulator.graph_errors import (
     bad_request,
     insufficient_privileges,
@@ -22,6 +19,7 @@ from reconciler.emulator.graph_errors import (
     not_found,
 )
 from reconciler.emulator.permissions import may_invite_when_restricted, may_reset
+from reconciler.emulator.resets import PENDING, new_ticket, redeem_link, reset_redemption
 from reconciler.emulator.roles import blocks_reset
 from reconciler.emulator.store import StoredObject, fold
 from reconciler.emulator.tenant import organization_of
@@ -34,7 +32,6 @@ _KNOWN = frozenset({
     "sendInvitationMessage", "invitedUserMessageInfo", "resetRedemption", "invitedUser",
     "invitedUserSponsors",
 })  # fmt: skip
-_PENDING = "PendingAcceptance"
 
 
 def invite(call: Call) -> GraphResponse:
@@ -54,13 +51,6 @@ def invite(call: Call) -> GraphResponse:
     if body.get("sendInvitationMessage"):
         _send(call, body, guest, link)
     return GraphResponse.of(_answer(call, body, guest, link), status=201)
-
-
-def redeem_link(tenant_id: str, guest: StoredObject) -> str:
-    """Give the link that redeems the guest's live invitation: whoever holds it can do so."""
-    parameters = {"tenant": tenant_id, "user": guest.id, "ticket": guest.ticket, "ver": "2.0"}
-    inner = f"https://invitations.microsoft.com/redeem/?{urlencode(parameters)}"
-    return f"https://login.microsoftonline.com/redeem?rd={quote(inner, safe='')}"
 
 
 def domain_denied(denied: tuple[str, ...], address: str) -> bool:
@@ -181,33 +171,17 @@ def _reset(call: Call, body: JsonObject, address: str) -> StoredObject:
         raise not_found(target)
     if not guest.is_b2b:
         raise invitation_refused(graph_errors.NOT_A_GUEST)
-    if guest.body.get("isManagementRestricted") or (call.caller.application and blocks_reset(call, guest.id)):
+    if guest.body.get("isManagementRestricted"):
+        raise insufficient_privileges()
+    if call.caller.application and blocks_reset(call, guest.id):
         raise invitation_forbidden(graph_errors.NO_RIGHTS_OVER_TARGET)
     _check_address_on(call, guest, address)
     _check_owners(call, address, besides=guest.n)
-    pending = guest.body.get("externalUserState") == _PENDING
+    pending = guest.body.get("externalUserState") == PENDING
     if pending and not guest.body.get("accountEnabled", True) and call.switches.disabled_pending_refused:
         raise invitation_refused(graph_errors.ACCOUNT_DISABLED)
-    changes: JsonObject = {
-        "externalUserState": _PENDING,
-        # Nobody is bound: only the entry of the host tenant is left.
-        # Source: https://learn.microsoft.com/entra/external-id/user-properties
-        "identities": [
-            entry for entry in guest.body.get("identities", []) if entry["signInType"] == "userPrincipalName"
-        ],
-    }
-    if not pending or call.switches.pending_reset_moves_time:
-        changes["externalUserStateChangeDateTime"] = stamp(
-            call.now, fractions=call.switches.state_time_fractions
-        )
-    proxies = guest.body.get("proxyAddresses", [])
-    if call.switches.invitation_adds_proxy and f"smtp:{fold(address)}" not in {
-        fold(proxy) for proxy in proxies
-    }:
-        changes["proxyAddresses"] = [*proxies, f"smtp:{address}"]
-    after = replace(guest.with_properties(changes), account=None, invited=address, ticket=_new_ticket())
-    write(call.store, guest, after, Origin(time=call.now, operation="reset", request=call.number))
-    return after
+    origin = Origin(time=call.now, operation="reset", request=call.number)
+    return reset_redemption(call.store, call.switches, guest, address=address, origin=origin)
 
 
 def _check_address_on(call: Call, guest: StoredObject, address: str) -> None:
@@ -240,7 +214,7 @@ def _invite_new(call: Call, body: JsonObject, address: str) -> StoredObject:
             "accountEnabled": True,
             "creationType": "Invitation",
             "createdDateTime": moment,
-            "externalUserState": _PENDING,
+            "externalUserState": PENDING,
             "externalUserStateChangeDateTime": moment,
             "mail": address,
             "otherMails": [address],
@@ -250,13 +224,9 @@ def _invite_new(call: Call, body: JsonObject, address: str) -> StoredObject:
             ],
         },
         invited=address,
-        ticket=_new_ticket(),
+        ticket=new_ticket(),
     )
     return create(call.store, guest, Origin(time=call.now, operation="invite", request=call.number))
-
-
-def _new_ticket() -> str:
-    return secrets.token_urlsafe(32)
 
 
 def _send(call: Call, body: JsonObject, guest: StoredObject, link: str) -> None:
@@ -291,7 +261,7 @@ def _answer(call: Call, body: JsonObject, guest: StoredObject, link: str) -> Jso
         "sendInvitationMessage": bool(body.get("sendInvitationMessage")),
         "resetRedemption": bool(body.get("resetRedemption")),
         "inviteRedirectUrl": body["inviteRedirectUrl"],
-        "status": _PENDING,
+        "status": PENDING,
         "invitedUserMessageInfo": {
             "messageLanguage": info.get("messageLanguage"),
             "customizedMessageBody": info.get("customizedMessageBody"),

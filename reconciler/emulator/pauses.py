@@ -27,14 +27,19 @@ class Pauses:
         self._numbers = itertools.count(1)
         self._changed = asyncio.Condition()
 
-    async def hold(self, request: GraphRequest, *, after: bool) -> bool:
-        """Hold a request until `resume`; gives whether it shall go on rather than be dropped."""
+    async def hold(self, request: GraphRequest, *, after: bool, seconds: float | None = None) -> bool:
+        """Hold a request until `resume`; gives whether it shall go on rather than be dropped.
+
+        With `seconds`, which are real ones, it goes on by itself when they have passed.
+        """
         held = _Held(next(self._numbers), request.method, request.path, "after" if after else "before")
         async with self._changed:
             self._held[held.number] = held
             self._changed.notify_all()
         try:
-            await held.let_go.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await held.let_go.wait()
         finally:
             del self._held[held.number]
         return held.carry_out

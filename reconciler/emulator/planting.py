@@ -28,7 +28,7 @@ Source: https://learn.microsoft.com/entra/external-id/user-properties
 def organization_from(tenant: Mapping[str, Any]) -> dict[str, Any]:
     """Give the organization: the initial domain first, then the other verified ones."""
     initial = tenant.get("initialDomain", "contoso.onmicrosoft.com")
-    others = tenant.get("verifiedDomains", [])
+    others = [name for name in tenant.get("verifiedDomains", []) if name.lower() != initial.lower()]
     return {
         "id": tenant.get("id", "00000000-0000-4000-8000-000000000001").lower(),
         "displayName": tenant.get("name", "Contoso"),

@@ -63,7 +63,9 @@ def could_redeem(guest: StoredObject, switches: Switches) -> list[str]:
     if guest.body.get("externalUserState") != _PENDING or not switches.direct_redemption:
         return []
     proxies = (proxy[5:] for proxy in guest.body.get("proxyAddresses", ()) if fold(proxy[:5]) == "smtp:")
-    return sorted({fold(address) for address in (*proxies, guest.body.get("mail"), guest.invited) if address})
+    others = guest.body.get("otherMails", ()) if switches.other_mails_redeem else ()
+    found = (*proxies, *others, guest.body.get("mail"), guest.invited)
+    return sorted({fold(address) for address in found if address})
 
 
 def _ticket(link: str) -> str | None:

@@ -113,6 +113,7 @@ def _server(gateway: Gateway) -> _Server:
         ws="none",
         timeout_graceful_shutdown=1,
         server_header=False,
+        date_header=False,  # the application writes the tenant's time
     )
     return _Server(config, gateway.give_up)
 

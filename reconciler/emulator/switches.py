@@ -49,6 +49,9 @@ class Switches:
     direct_redemption: bool = True
     """Whether opening an app redeems for whoever owns an address of the pending guest."""
 
+    other_mails_redeem: bool = False
+    """Whether opening an app redeems for the owner of an address that stands in `otherMails` alone, too."""
+
     eligible_roles_block_reset: bool = True
     """Whether a role one could activate counts as a role for an application's reset."""
 
@@ -69,6 +72,9 @@ class Switches:
 
     inner_error_lower_case: bool = False
     """Whether errors spell `innererror`, rather than `innerError`."""
+
+    marker_domain_refused: bool = False
+    """Whether a value of `otherMails` under the reserved top-level domain `invalid` is refused."""
 
     record_bodies: bool = True
     """Whether the request record keeps headers and bodies; off for measuring."""

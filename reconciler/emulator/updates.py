@@ -28,8 +28,12 @@ _MAX_VALUES = 250
 _MAX_LENGTH = 250
 
 
-def check_update(changes: Mapping[str, Any]) -> None:
-    """Refuse an update that breaks a rule about properties alone. Raises `GraphError`."""
+def check_update(changes: Mapping[str, Any], *, reserved_refused: bool) -> None:
+    """Refuse an update that breaks a rule about properties alone. Raises `GraphError`.
+
+    `reserved_refused`: no value of `otherMails` may be in a domain under `invalid`, which is nobody's.
+    Source for the name: https://www.rfc-editor.org/rfc/rfc6761#section-6.4
+    """
     for name, value in changes.items():
         if name not in USER.known:
             raise bad_request(
@@ -43,6 +47,8 @@ def check_update(changes: Mapping[str, Any]) -> None:
             raise insufficient_privileges()
         if not _RULES.get(name, _is_text_or_null)(value):
             raise invalid_value(name)
+    if reserved_refused and any(_is_reserved(address) for address in changes.get("otherMails", ())):
+        raise invalid_value("otherMails", detailed=True)
 
 
 def check_power(changes: Mapping[str, Any], *, protected: bool, restricted: bool) -> None:
@@ -55,9 +61,19 @@ def check_power(changes: Mapping[str, Any], *, protected: bool, restricted: bool
         raise insufficient_privileges()
 
 
-def invalid_value(name: str) -> GraphError:
-    """Refuse a value of a property."""
-    return refused_value(f"Invalid value specified for property '{name}' of resource 'User'.")
+def invalid_value(name: str, *, detailed: bool = False) -> GraphError:
+    """Refuse a value of a property, in one of two forms that are reported: `detailed` names it once more.
+
+    Sources: https://github.com/microsoftgraph/microsoft-graph-docs/issues/13477 and, with details,
+    https://github.com/Azure-Samples/ms-identity-dotnetcore-b2c-account-management/issues/16
+    """
+    message = f"Invalid value specified for property '{name}' of resource 'User'."
+    details = [{"code": "InvalidValue", "message": message, "target": name}] if detailed else []
+    return refused_value(message, details=details)
+
+
+def _is_reserved(address: str) -> bool:
+    return address.lower().rpartition(".")[2] == "invalid"
 
 
 def _is_address(value: object) -> bool:

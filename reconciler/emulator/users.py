@@ -48,7 +48,7 @@ def update_user(call: Call, key: str) -> GraphResponse:
     found = call.user(key)
     if found is None:
         raise not_found(key)
-    check_update(changes)
+    check_update(changes, reserved_refused=call.switches.marker_domain_refused)
     if call.caller.application:
         check_power(
             changes,

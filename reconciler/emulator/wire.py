@@ -99,9 +99,17 @@ class GraphResponse:
     status: int
 
     content: bytes = b""
-    """JSON, or nothing."""
+    """JSON, nothing, or what `Content-Type` names: the page of a proxy."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def json_text(self) -> str:
+        """The content as JSON text: itself, another type of content as a string, nothing as null."""
+        text = self.content.decode()
+        if self.headers.get("Content-Type", "application/json").startswith("application/json"):
+            return text or "null"
+        return dump(text)
 
     @classmethod
     def of(cls, body: JsonObject, *, status: int = 200) -> "GraphResponse":

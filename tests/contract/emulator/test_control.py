@@ -1,39 +1,22 @@
 """The control surface over a real socket, by its own client."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import httpx
 import pytest
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
-from tests.contract.emulator.tenant import ANA, BO, MARA, SEED
+from tests.contract.emulator.served import Served, serving
+from tests.contract.emulator.tenant import ANA, BO, MARA
 
 NEW = "ana@newco.example"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """A tenant behind a socket."""
-
-    root: str
-    control: ControlClient
-    graph: httpx.Client
-    """Sends to Graph, with the token."""
 
 
 @pytest.fixture
 def served() -> Iterator[Served]:
     """Serve the usual tenant."""
-    headers = {"Authorization": "Bearer emulator"}
-    with (
-        serve(None, seed=Seed(document=SEED), switches={"pimLicensed": False}) as emulator,
-        ControlClient(emulator.root) as control,
-        httpx.Client(base_url=f"{emulator.root}/v1.0", headers=headers, trust_env=False) as graph,
-    ):
-        yield Served(root=emulator.root, control=control, graph=graph)
+    with serving(pimLicensed=False) as served:
+        yield served
 
 
 def _reset(served: Served) -> None:
