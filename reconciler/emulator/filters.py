@@ -1,8 +1,11 @@
 """Reads the `$filter` of the plain, not the advanced, queries of Graph.
 
-What needs the advanced query engine is refused as Graph refuses it.
+What needs the advanced query engine is refused as Graph refuses it, and so are filters that are too long or
+too deep.
 
-Source: https://learn.microsoft.com/graph/aad-advanced-queries
+Sources: https://learn.microsoft.com/graph/aad-advanced-queries,
+https://github.com/microsoftgraph/microsoft-graph-docs/issues/21098 (fifteen alternatives),
+https://github.com/microsoftgraph/microsoft-graph-docs/issues/3641 (height)
 """
 
 import re
@@ -19,6 +22,8 @@ from reconciler.emulator.conditions import (
 from reconciler.emulator.graph_errors import GraphError, bad_request, unsupported_query
 from reconciler.emulator.selection import ObjectType
 
+_MOST_ALTERNATIVES = 15
+_HIGHEST = 3
 _ISSUERS_ALONE = frozenset({"google.com", "facebook.com", "mail", "phone"})
 _TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<word>[A-Za-z0-9_./:$@-]+)|(?P<mark>[(),]))")
 
@@ -26,6 +31,25 @@ _TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<word>[A-Za-z0-9_./:$@-]
 def parse_filter(text: str, *, of: ObjectType, proxy_ignores_case: bool = True) -> Expression:
     """Read a `$filter` on objects of one type. Raises `GraphError`."""
     return _Parser(text, of=of, proxy_ignores_case=proxy_ignores_case).parse()
+
+
+def _joined(parts: list[Expression], *, every: bool) -> Expression:
+    """Join conditions, those joined by the same word before among them. Raises `GraphError`."""
+    if len(parts) == 1:
+        return parts[0]
+    flat: list[Expression] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, Combined) and part.every == every else (part,)
+    if not every and len(flat) > _MOST_ALTERNATIVES:
+        raise unsupported_query(
+            "Too many child clauses specified in search filter expression containing 'OR' operators: "
+            f"{len(flat)}. Max allowed: {_MOST_ALTERNATIVES}."
+        )
+    return Combined(tuple(flat), every=every)
+
+
+def _height(expression: Expression) -> int:
+    return 1 + max(map(_height, expression.parts)) if isinstance(expression, Combined) else 1
 
 
 def _needs_advanced(operator: str) -> GraphError:
@@ -49,6 +73,11 @@ class _Parser:
         expression = self._alternatives()
         if self._peek():
             raise self._malformed()
+        height = _height(expression)
+        if height > _HIGHEST:
+            raise unsupported_query(
+                f"The search filter expression has excessive height: {height}. Max allowed: {_HIGHEST}."
+            )
         return expression
 
     @staticmethod
@@ -87,14 +116,14 @@ class _Parser:
         while self._peek().lower() == "or":
             self._next()
             parts.append(self._conjunction())
-        return parts[0] if len(parts) == 1 else Combined(tuple(parts), every=False)
+        return _joined(parts, every=False)
 
     def _conjunction(self) -> Expression:
         parts = [self._condition()]
         while self._peek().lower() == "and":
             self._next()
             parts.append(self._condition())
-        return parts[0] if len(parts) == 1 else Combined(tuple(parts), every=True)
+        return _joined(parts, every=True)
 
     def _condition(self) -> Expression:
         word = self._peek()
@@ -172,11 +201,7 @@ class _Parser:
             self._next()
             values.append(self._value(name))
         self._next(")")
-        if len(values) > 15:
-            raise unsupported_query(
-                "Too many child clauses specified in search filter expression containing 'OR' operators."
-            )
-        return Combined(tuple(Compare(name, column, "eq", value) for value in values), every=False)
+        return _joined([Compare(name, column, "eq", value) for value in values], every=False)
 
     def _any(self, name: str) -> Expression:
         self._next()

@@ -13,7 +13,7 @@ from reconciler.graph import requests
 from reconciler.graph.answers import Answer, Row, unexpected
 from reconciler.graph.batching import BATCH_SIZE
 from reconciler.graph.client import ReadSession
-from reconciler.graph.owners import Wanted
+from reconciler.graph.holdings import Wanted
 from reconciler.graph.paging import Trail
 from reconciler.graph.rows import guest, is_b2b, object_id, rows
 from reconciler.graph.unread import Check, Unread

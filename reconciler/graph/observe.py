@@ -8,6 +8,7 @@ from reconciler.graph.guests import find_guests, read_by_id, read_guest
 from reconciler.graph.owners import find_owners, read_owners
 from reconciler.graph.roles import find_role_holders
 from reconciler.graph.tenant import caller_of, read_invites_from, read_tenant
+from reconciler.graph.together import both
 from reconciler.model import AddressOwner, Desired, EmailAddress, Guest, Live, ObjectId
 from reconciler.plan import questions
 
@@ -34,15 +35,20 @@ class GraphReader:
         tenant = await read_tenant(session, desired.tenant_id)
         declared = frozenset(wanted.id for wanted in desired.guests)
         wanted = (declared if only is None else declared & frozenset(only)) | frozenset(also)
-        found = await find_guests(session, declared, wanted=wanted, addresses=_addresses(desired))
-        session.size_tenant(len(found.guests) + found.unmanaged)
-        invites_from, policy_not_checked = await read_invites_from(session)
-        owners = await find_owners(session, questions(desired, found.guests), listed=found.holders)
+        found, (invites_from, policy_not_checked) = await both(
+            find_guests(session, declared, wanted=wanted, addresses=_addresses(desired)),
+            read_invites_from(session),
+        )
+        users = len(found.guests) + found.unmanaged
+        session.size_tenant(users)
+        asked = questions(desired, found.guests)
+        owners = await find_owners(session, asked, listed=found.holders, users=users)
         while neighbours := _holders(owners.owners) & declared - wanted:
             # What they need themselves decides whether their address becomes free.
             wanted |= neighbours
             found.guests.update(await read_by_id(session, sorted(neighbours)))
-            owners = await find_owners(session, questions(desired, found.guests), listed=found.holders)
+            asked = tuple(set(questions(desired, found.guests)) - owners.owners.keys())
+            owners = owners.joined(await find_owners(session, asked, listed=found.holders, users=users))
         roles = await find_role_holders(session, declared & wanted)
         not_checked = (
             *tenant.not_checked,

@@ -1,36 +1,37 @@
 """Finds out which objects of the tenant hold an address, and in which property.
 
-Only plain filters, one a question: https://learn.microsoft.com/graph/aad-advanced-queries . Whether
-they regard case is documented nowhere: an address is asked for as it was declared and in lower case,
-with both spellings of the proxy prefix, and what comes back is compared here, as are all rows of the
-listing of guests.
+Asks about the addresses, or lists a kind of object whole, whichever costs fewer requests. Both are
+plain queries: advanced ones are answered from an index that trails behind, and without them users
+whose `userType` is null cannot be listed apart. So users are listed without a filter.
+
+Source: https://learn.microsoft.com/graph/aad-advanced-queries
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote
 
 from reconciler.errors import AccessDenied
-from reconciler.graph.answers import Row, unexpected
+from reconciler.graph import requests
+from reconciler.graph.answers import Answer, unexpected
 from reconciler.graph.batching import BATCH_SIZE
 from reconciler.graph.client import ReadSession
-from reconciler.graph.paging import all_rows
-from reconciler.graph.rows import addresses_in, is_b2b, object_id, proxy_addresses
+from reconciler.graph.holdings import WHAT, Wanted, complete
+from reconciler.graph.lookups import Lookup, look_up, pack, requests_for
+from reconciler.graph.paging import Trail
+from reconciler.graph.places import CONTACTS, GROUPS, USERS, Place
+from reconciler.graph.rows import addresses_in, rows
 from reconciler.graph.together import together
-from reconciler.graph.unread import Check, Unread
-from reconciler.model import AddressOwner, AddressUse, EmailAddress, NotChecked, OwnerKind
+from reconciler.graph.unread import Unread
+from reconciler.model import AddressOwner, EmailAddress, NotChecked
 
-_WHAT = "who holds an address"
-
-
-_UNMADE = "an address in use would be found out by apply"
+_Held = set[tuple[EmailAddress, AddressOwner]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundOwners:
     """Who holds each address, and where could not be looked."""
 
-    owners: dict[EmailAddress, tuple[AddressOwner, ...]] = field(default_factory=dict)
+    owners: Mapping[EmailAddress, tuple[AddressOwner, ...]] = field(default_factory=dict)
     """An entry for each address asked about, sorted by address; owners sorted by id and property."""
 
     users_unread: Unread | None = None
@@ -38,104 +39,60 @@ class FoundOwners:
 
     not_checked: tuple[NotChecked, ...] = ()
 
-
-class Wanted:
-    """Addresses that matter, to be recognised in the rows of a listing, whatever their case."""
-
-    def __init__(self, addresses: Iterable[EmailAddress]) -> None:
-        self._by_key = {address.key: address for address in addresses}
-
-    def held_in(self, row: Row) -> Iterator[tuple[EmailAddress, AddressOwner]]:
-        """Give the wanted addresses a user holds, each with every property that holds it."""
-        texts = [row.get("mail"), row.get("userPrincipalName")]
-        for name in ("otherMails", "proxyAddresses"):
-            values = row.get(name)
-            # Rows nobody declared may be odd, as long as they hold nothing that matters.
-            texts += values if isinstance(values, list) else ()
-        keys = {text.lower().removeprefix("smtp:") for text in texts if isinstance(text, str)}
-        for key in self._by_key.keys() & keys:
-            address = self._by_key[key]
-            for owner in _uses(row, _USERS, address):
-                yield address, owner
+    def joined(self, more: "FoundOwners") -> "FoundOwners":
+        """Return what both have found, about different addresses."""
+        return FoundOwners(
+            owners=dict(sorted([*self.owners.items(), *more.owners.items()])),
+            users_unread=self.users_unread or more.users_unread,
+            not_checked=tuple(dict.fromkeys(self.not_checked + more.not_checked)),
+        )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """A kind of object that can hold addresses."""
+@dataclass(slots=True)
+class _Found:
+    """What a search has found so far."""
 
-    path: str
-    fields: str
-    filters: tuple[str, ...]
-    check: Check
+    held: _Held = field(default_factory=set)
+    unread: dict[str, set[Unread]] = field(default_factory=dict)
+    """By the path of the place."""
 
-
-_PROXIES = ("proxyAddresses/any(p:p eq 'smtp:{}')", "proxyAddresses/any(p:p eq 'SMTP:{}')")
-
-# Sources: https://learn.microsoft.com/graph/api/user-list, …/group-list, …/orgcontact-list
-_USERS = _Place(
-    path="users",
-    fields="id,displayName,creationType,externalUserState,mail,userPrincipalName,otherMails,proxyAddresses",
-    filters=("mail eq '{}'", "userPrincipalName eq '{}'", "otherMails/any(o:o eq '{}')", *_PROXIES),
-    check=Check(name="addresses of users", permission="User.Read.All", essential=True, unmade=_UNMADE),
-)
-_GROUPS = _Place(
-    path="groups",
-    fields="id,displayName,mail,proxyAddresses",
-    filters=("mail eq '{}'", *_PROXIES),
-    check=Check(
-        name="addresses of groups", permission="GroupMember.Read.All", essential=False, unmade=_UNMADE
-    ),
-)
-_CONTACTS = _Place(
-    path="contacts",
-    fields="id,displayName,mail,proxyAddresses",
-    filters=("mail eq '{}'", *_PROXIES),
-    check=Check(
-        name="addresses of contacts", permission="OrgContact.Read.All", essential=False, unmade=_UNMADE
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    """One filter about one address in one place, and what came back."""
-
-    address: EmailAddress
-    place: _Place
-    url: str
-
-
-_Findings = list[tuple[_Question, list[Row] | Unread]]
+    def why_not(self, place: Place) -> set[Unread]:
+        """Give the reasons for which some of a place was not read."""
+        return self.unread.get(place.path, set())
 
 
 async def find_owners(
     session: ReadSession,
-    addresses: Sequence[EmailAddress],
+    addresses: Collection[EmailAddress],
     *,
     listed: Mapping[EmailAddress, Collection[AddressOwner]] | None = None,
+    users: int = 0,
 ) -> FoundOwners:
-    """Ask users, groups and contacts about each address, and add the owners a listing has shown."""
+    """Look for each address at users, groups and contacts, and add the owners a listing has shown.
+
+    `users` is the least number of users the tenant is known to have.
+    """
     shown = listed or {}
     asked = sorted(set(addresses))
+    of_users, of_others = await together(
+        (
+            _search(session, asked, (USERS,), at_least=users),
+            _search(session, asked, (GROUPS, CONTACTS), at_least=0),
+        )
+    )
     owners = {address: set(shown.get(address, ())) for address in asked}
-    of_users, of_others = await together((_of_users(session, asked), _of_others(session, asked)))
-    unread: dict[str, set[Unread]] = {place.path: set() for place in (_USERS, _GROUPS, _CONTACTS)}
-    for question, listing in of_users + of_others:
-        if isinstance(listing, Unread):
-            unread[question.place.path].add(listing)
-            continue
-        for row in listing:
-            owners[question.address] |= set(_uses(row, question.place, question.address))
+    for address, owner in of_users.held | of_others.held:
+        owners[address].add(owner)
     return FoundOwners(
         owners={
             address: tuple(sorted(found, key=lambda owner: (owner.id, owner.use)))
             for address, found in owners.items()
         },
-        users_unread=min(unread[_USERS.path], key=lambda each: each.status != 403, default=None),
+        users_unread=min(of_users.why_not(USERS), key=lambda each: each.status != 403, default=None),
         not_checked=tuple(
             missed
-            for place in (_USERS, _GROUPS, _CONTACTS)
-            for missed in place.check.all_not_made(unread[place.path])
+            for found, place in ((of_users, USERS), (of_others, GROUPS), (of_others, CONTACTS))
+            for missed in place.check.all_not_made(found.why_not(place))
         ),
     )
 
@@ -153,78 +110,60 @@ async def read_owners(
             rule="users-not-readable",
             hint="grant it the application permission User.Read.All, with admin consent",
         )
-    raise unexpected(_WHAT, f"came with status {found.users_unread.status}")
+    raise unexpected(WHAT, f"came with status {found.users_unread.status}")
 
 
-async def _of_users(session: ReadSession, addresses: Sequence[EmailAddress]) -> _Findings:
-    questions = _questions(addresses, (_USERS,))
-    answers = await session.batch_get([question.url for question in questions], what=_WHAT)
-    listings = await together(all_rows(session, answer, what=_WHAT) for answer in answers)
-    return list(zip(questions, listings, strict=True))
+async def _search(
+    session: ReadSession, addresses: Sequence[EmailAddress], places: Sequence[Place], *, at_least: int
+) -> _Found:
+    """Search places that are all essential, or all not."""
+    wanted = Wanted(addresses)
+    packs = [pack(place, addresses) for place in places]
+    listings = await together(
+        _listed(session, place, wanted, instead_of=lookups, at_least=at_least)
+        for place, lookups in zip(places, packs, strict=True)
+    )
+    found = _Found()
+    for listing in listings:
+        found.held |= listing or set()
+    left = [lookups for lookups, listing in zip(packs, listings, strict=True) if listing is None]
+    best_effort = not all(place.check.essential for place in places)
+    for lookup, reply in await look_up(session, left, best_effort=best_effort):
+        if isinstance(reply, Unread):
+            found.unread.setdefault(lookup.place.path, set()).add(reply)
+            continue
+        for row in reply:
+            addresses_in(complete(row, lookup.place), what=WHAT)
+            found.held.update(wanted.held_in(row, lookup.place))
+    return found
 
 
-async def _of_others(session: ReadSession, addresses: Sequence[EmailAddress]) -> _Findings:
-    """Ask a first batch; what answers nothing of it at all is not asked again and again."""
-    questions = _questions(addresses, (_GROUPS, _CONTACTS))
-    found = await _tried(session, questions[:BATCH_SIZE])
-    answering = {question.place.path for question, listing in found if not isinstance(listing, Unread)}
-    rest = [question for question in questions[BATCH_SIZE:] if question.place.path in answering]
-    return found + await _tried(session, rest)
+async def _listed(
+    session: ReadSession, place: Place, wanted: Wanted, *, instead_of: Sequence[Lookup], at_least: int
+) -> _Held | None:
+    """List all objects of a place; `None` when looking up is cheaper, or the listing broke.
 
-
-async def _tried(session: ReadSession, questions: Sequence[_Question]) -> _Findings:
-    answers = await session.try_batch([question.url for question in questions], what=_WHAT)
-    listings = await together(all_rows(session, answer, what=_WHAT, best_effort=True) for answer in answers)
-    return list(zip(questions, listings, strict=True))
-
-
-def _questions(addresses: Sequence[EmailAddress], places: Sequence[_Place]) -> list[_Question]:
-    return [
-        _Question(address=address, place=place, url=_url(place, text, spelling))
-        for address in addresses
-        for place in places
-        for text in place.filters
-        for spelling in sorted({address.text, address.key})
-    ]
-
-
-def _url(place: _Place, text: str, address: str) -> str:
-    literal = address.replace("'", "''")
-    return f"/{place.path}?$select={place.fields}&$filter={quote(text.format(literal), safe='')}"
-
-
-def _uses(row: Row, place: _Place, address: EmailAddress) -> list[AddressOwner]:
-    """Tell in which properties a row really holds the address."""
-    key = object_id(row.get("id"), what=_WHAT)
-    name = row.get("displayName")
-    if name is not None and not isinstance(name, str):
-        raise unexpected(_WHAT, "holds a name that is none")
-    mail, principal_name, other_mails, proxies = addresses_in(row, what=_WHAT)
-    primaries = {entry.primary for entry in proxy_addresses(proxies) if entry.address == address}
-    uses = {
-        AddressUse.MAIL: mail is not None and EmailAddress(mail) == address,
-        AddressUse.USER_PRINCIPAL_NAME: principal_name is not None
-        and EmailAddress(principal_name) == address,
-        AddressUse.OTHER_MAILS: address in map(EmailAddress, other_mails),
-        AddressUse.PROXY_ADDRESSES: bool(primaries),
-    }
-    kind = _kind(row, place)
-    return [
-        AddressOwner(
-            id=key,
-            kind=kind,
-            display_name=name,
-            use=use,
-            primary=use is AddressUse.PROXY_ADDRESSES and True in primaries,
-        )
-        for use, held in uses.items()
-        if held
-    ]
-
-
-def _kind(row: Row, place: _Place) -> OwnerKind:
-    if place is _GROUPS:
-        return OwnerKind.GROUP
-    if place is _CONTACTS:
-        return OwnerKind.CONTACT
-    return OwnerKind.GUEST if is_b2b(row) else OwnerKind.MEMBER
+    What fits one batch is looked up, for that takes one round trip. Otherwise listing stops once it has
+    cost as many requests as looking up: neither way costs more than twice the cheaper one then, although
+    the size of the tenant is not known beforehand.
+    """
+    most = requests_for(instead_of)
+    if len(instead_of) <= BATCH_SIZE or at_least > most * requests.LARGEST_PAGE:
+        return None
+    essential = place.check.essential
+    get, follow = (session.get, session.get_url) if essential else (session.try_get, session.try_url)
+    held: _Held = set()
+    trail = Trail(session, what=WHAT)
+    answer = await get(lambda: requests.listing(place.path, place.fields), what=WHAT)
+    while isinstance(answer, Answer) and answer.status == 200:
+        page = answer.document(WHAT)
+        for row in rows(page, what=WHAT):
+            held.update(wanted.held_in(complete(row, place), place))
+        link = trail.onward(page)
+        if link is None:
+            return held
+        if len(trail) >= most:
+            return None
+        answer = await follow(link, what=WHAT)
+    # Whether it is the permission that is missing, or the listing alone, the look-ups find out.
+    return None

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 _T = TypeVar("_T")
+_A = TypeVar("_A")
+_B = TypeVar("_B")
 
 
 async def together(reads: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
@@ -18,3 +20,8 @@ async def together(reads: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+async def both(one: Coroutine[Any, Any, _A], other: Coroutine[Any, Any, _B]) -> tuple[_A, _B]:
+    """Run two coroutines of different kinds side by side; like `together`."""
+    return cast("tuple[_A, _B]", tuple(await together((one, other))))

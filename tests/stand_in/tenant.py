@@ -40,6 +40,11 @@ def user(number: int, **fields: Any) -> dict[str, Any]:
     return {**row, **fields}
 
 
+def addressed(key: str, **fields: Any) -> dict[str, Any]:
+    """Make the row of a group or contact, with these properties."""
+    return {"id": key, "displayName": None, "mail": None, "proxyAddresses": [], **fields}
+
+
 def rows(*values: object) -> Reply:
     """Make a page that is the last."""
     return Reply(body={"value": list(values)})

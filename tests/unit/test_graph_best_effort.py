@@ -19,6 +19,7 @@ from tests.stand_in.tenant import (
     PERSON,
     POLICY,
     Graph,
+    addressed,
     observe,
     quiet,
     reading,
@@ -104,39 +105,113 @@ def failing_filters(reply: Reply) -> Callable[[Request], Reply]:
     return lambda request: rows(user(1)) if "userType" in request.query["$filter"] else reply
 
 
+class Place:
+    """A kind of object that cannot be listed, whose questions a test answers one by one and counts."""
+
+    def __init__(self, answer: Callable[[list[str]], Reply]) -> None:
+        self.answer = answer
+        self.questions: list[list[str]] = []
+
+    def __call__(self, request: Request) -> Reply:
+        """Answer by the operands of the filter."""
+        if "$filter" not in request.query:
+            return Reply(status=400)
+        operands = request.query["$filter"].split(" or ")
+        self.questions.append(operands)
+        return self.answer(operands)
+
+
+MANY = range(1, 151)
+"""Guests whose new addresses are more than one batch of questions for every kind of object."""
+
+
+async def many_moving(groups: Place, contacts: Place) -> Live:
+    """Observe a tree in which many guests get new addresses."""
+    graph = quiet(_users=rows(*map(user, MANY)), _groups=groups, _contacts=contacts)
+    async with reading(graph) as reader:
+        return await reader.observe(
+            desired(*(declared(number, f"new{number}@new.example") for number in MANY))
+        )
+
+
 async def test_places_that_answer_nothing_are_not_asked_again_and_again() -> None:
     """Of many addresses a first few show that contacts cannot be read; groups are asked about all."""
-    asked: dict[str, int] = {"/groups": 0, "/contacts": 0}
-
-    def counted(reply: Reply) -> Callable[[Request], Reply]:
-        def answer(request: Request) -> Reply:
-            asked[request.path] += 1
-            return reply
-
-        return answer
-
-    numbers = range(1, 31)
-    graph = quiet(_users=rows(*map(user, numbers)), _groups=counted(rows()), _contacts=counted(FORBIDDEN))
-    async with reading(graph) as reader:
-        live = await reader.observe(
-            desired(*(declared(number, f"new{number}@new.example") for number in numbers))
-        )
-    assert asked["/groups"] == 3 * 30
-    assert asked["/contacts"] < 20
+    groups, contacts = Place(lambda _: rows()), Place(lambda _: FORBIDDEN)
+    live = await many_moving(groups, contacts)
+    assert sum(map(len, groups.questions)) == 3 * len(MANY)
+    assert len(groups.questions) == 3 * len(MANY) / 15
+    assert len(contacts.questions) < 20
     assert not_checked(live) == [("addresses of contacts", "OrgContact.Read.All", False)]
 
 
 async def test_contact_that_cannot_be_looked_up_does_not_hide_the_others() -> None:
     """One refused question is remarked; the others are answered."""
-    graph = quiet(_users=rows(user(1)))
-    graph.answers["/contacts"] = lambda request: (
-        rows({"id": PERSON, "mail": NEW})
-        if request.query["$filter"].startswith("mail")
-        else Reply(status=400)
+    contacts = Place(
+        lambda operands: (
+            rows(addressed(PERSON, mail=NEW)) if operands == [f"mail eq '{NEW}'"] else Reply(status=400)
+        )
     )
-    live = await moving(graph)
+    live = await moving(quiet(_users=rows(user(1)), _contacts=contacts))
     assert [owner.id for owner in live.owners[EmailAddress(NEW)]] == [PERSON]
     assert not_checked(live) == [("addresses of contacts", None, False)]
+
+
+async def test_directory_that_refuses_one_address_answers_about_the_others() -> None:
+    """A question that is refused is taken apart: what Graph does not like in it hides nothing else."""
+
+    def answer(operands: list[str]) -> Reply:
+        if any("new77@" in operand for operand in operands):
+            return Reply(status=400)
+        return rows(addressed(PERSON, mail="new78@new.example"))
+
+    groups, contacts = Place(lambda _: rows()), Place(answer)
+    live = await many_moving(groups, contacts)
+    assert [owner.id for owner in live.owners[EmailAddress("new78@new.example")]] == [PERSON]
+    assert len(contacts.questions) == 3 * len(MANY) / 15 + 15
+    assert not_checked(live) == [("addresses of contacts", None, False)]
+
+
+async def test_directory_that_refuses_or_is_asked_one_by_one() -> None:
+    """When no question with an `or` is taken, not even by the first batch, each operand is asked for."""
+
+    def answer(operands: list[str]) -> Reply:
+        if len(operands) > 1:
+            return Reply(status=400)
+        return rows(addressed(PERSON, mail="new150@new.example"))
+
+    groups, contacts = Place(lambda _: rows()), Place(answer)
+    live = await many_moving(groups, contacts)
+    assert [owner.id for owner in live.owners[EmailAddress("new150@new.example")]] == [PERSON]
+    singles = [operands[0] for operands in contacts.questions if len(operands) == 1]
+    assert len(singles) == len(set(singles)) == 3 * len(MANY)
+    assert not_checked(live) == []
+
+
+async def test_place_that_had_no_turn_yet_is_not_taken_for_silent() -> None:
+    """A contact question that is refused late is taken apart, although the parts before come to nothing."""
+
+    def group(operands: list[str]) -> Reply:
+        """Refuse the first ten addresses, which are two questions, and each of their parts."""
+        return Reply(status=400) if any("new1@" in each or "new10" in each for each in operands) else rows()
+
+    def contact(operands: list[str]) -> Reply:
+        if len(operands) > 1:
+            return Reply(status=400) if any("new150@" in each for each in operands) else rows()
+        return rows(addressed(PERSON, mail="new150@new.example"))
+
+    groups, contacts = Place(group), Place(contact)
+    live = await many_moving(groups, contacts)
+    assert [owner.id for owner in live.owners[EmailAddress("new150@new.example")]] == [PERSON]
+    assert len(groups.questions) == 30 + 20
+    assert not_checked(live) == [("addresses of groups", None, False)]
+
+
+async def test_directory_that_refuses_everything_is_soon_left_alone() -> None:
+    """When single operands are refused as well, no more than a second batch of them is sent."""
+    groups, contacts = Place(lambda _: Reply(status=400)), Place(lambda _: Reply(status=400))
+    live = await many_moving(groups, contacts)
+    assert len(groups.questions) + len(contacts.questions) == 20 + 20
+    assert not_checked(live) == [("addresses of contacts", None, False), ("addresses of groups", None, False)]
 
 
 @pytest.mark.parametrize("status", [400, 403, 405, 500, 501])

@@ -1,6 +1,7 @@
 """`$filter`: what the plain queries understand, and that both readings of a condition agree."""
 
 import json
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -113,13 +114,47 @@ def test_advanced_operators_say_what_they_need(text: str) -> None:
         "identities/any(i:i/issuer eq 'ExternalAzureAD')",
         "identities/any(i:i/issuerAssignedId eq 'x')",
         "identities/any(i:i/signInType eq 'x')",
-        f"mail in ({','.join(['%27x%27'] * 16)})".replace("%27", "'"),
     ],
 )
 def test_unsupported_clauses_are_refused(text: str) -> None:
     """A clause the directory does not support is `Request_UnsupportedQuery`."""
     with pytest.raises(GraphError) as refused:
         parse_filter(text, of=USER)
+    assert (refused.value.status, refused.value.code) == (400, "Request_UnsupportedQuery")
+
+
+@pytest.mark.parametrize(
+    "alternatives",
+    [
+        lambda number: " or ".join(["mail eq 'x'"] * number),
+        lambda number: f"mail in ({', '.join(['&x&'] * number)})".replace("&", "'"),
+        lambda number: "mail eq 'x' or (" + " or ".join(["otherMails/any(o:o eq 'x')"] * (number - 1)) + ")",
+        lambda number: (
+            f"userType eq 'Guest' and (mail eq 'x'{''.join([' or id eq &x&'] * (number - 1))})".replace(
+                "&", "'"
+            )
+        ),
+    ],
+)
+def test_fifteen_alternatives_are_most(alternatives: Callable[[int], str]) -> None:
+    """A sixteenth operand of `or`, however it is written, is refused with the number."""
+    parse_filter(alternatives(15), of=USER)
+    with pytest.raises(GraphError, match=r"'OR' operators: 16\. Max allowed: 15") as refused:
+        parse_filter(alternatives(16), of=USER)
+    assert (refused.value.status, refused.value.code) == (400, "Request_UnsupportedQuery")
+
+
+def test_sixteen_conditions_that_must_all_hold_are_fine() -> None:
+    """The limit is one of alternatives."""
+    parse_filter(" and ".join(["mail eq 'x'"] * 16), of=USER)
+
+
+def test_deep_filters_are_refused() -> None:
+    """Conditions stand three deep at most; parentheses that join nothing new do not count."""
+    three = "mail eq 'a' or (mail eq 'b' and accountEnabled eq true)"
+    parse_filter(f"(({three}) or mail eq 'c')", of=USER)
+    with pytest.raises(GraphError, match=r"excessive height: 4\. Max allowed: 3") as refused:
+        parse_filter(f"({three}) and userType eq 'Guest'", of=USER)
     assert (refused.value.status, refused.value.code) == (400, "Request_UnsupportedQuery")
 
 
@@ -173,7 +208,6 @@ def _quoted(text: str) -> str:
 CLAUSES = st.one_of(
     st.builds(lambda n, v: f"{n} eq {_quoted(v)}", st.sampled_from(["mail", "displayName"]), TEXTS),
     st.builds(lambda n, v: f"startsWith({n},{_quoted(v)})", st.sampled_from(["mail", "displayName"]), TEXTS),
-    st.builds(lambda v: f"mail in ({','.join(map(_quoted, v))})", st.lists(TEXTS, min_size=1, max_size=3)),
     st.builds(lambda v: f"otherMails/any(o:o eq {_quoted(v)})", TEXTS),
     st.builds(lambda v: f"otherMails/any(o:startsWith(o,{_quoted(v)}))", TEXTS),
     st.builds(lambda v: f"proxyAddresses/any(o:o eq {_quoted('smtp:' + v)})", TEXTS),
@@ -183,13 +217,14 @@ CLAUSES = st.one_of(
         lambda v: f"identities/any(i:i/issuer eq 'mail' and i/issuerAssignedId eq {_quoted(v)})", TEXTS
     ),
 )  # fmt: skip
-FILTERS = st.recursive(
-    CLAUSES,
-    lambda inner: st.builds(
-        lambda a, word, b: f"({a} {word} {b})", inner, st.sampled_from(["and", "or"]), inner
-    ),
-    max_leaves=5,
-)
+IN = st.builds(lambda v: f"mail in ({','.join(map(_quoted, v))})", st.lists(TEXTS, min_size=1, max_size=3))
+
+
+def _pairs(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.builds(lambda a, word, b: f"({a} {word} {b})", inner, st.sampled_from(["and", "or"]), inner)
+
+
+FILTERS = CLAUSES | IN | _pairs(CLAUSES | IN) | _pairs(CLAUSES | _pairs(CLAUSES))
 BODIES = st.fixed_dictionaries(
     {"userPrincipalName": TEXTS},
     optional={
