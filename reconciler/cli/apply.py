@@ -165,12 +165,14 @@ def command(  # noqa: PLR0913 - click hands over each option on its own
         quota_share=quota_share,
     )
     files = _Files(report=report_file, journal=journal_file, links=links_file)
-    check_distinct({"--report": report_file, "--journal": journal_file, "--redeem-links": links_file}, plans)
-    if report_file is not None:
-        check_writable(report_file)
-        clear(report_file)
     # The loop closes last: whatever it waits for then holds up no report.
     with handled_signals() as signals, asyncio.Runner() as runner:
+        check_distinct(
+            {"--report": report_file, "--journal": journal_file, "--redeem-links": links_file}, plans
+        )
+        if report_file is not None:
+            check_writable(report_file)
+            clear(report_file)
         return _run(options, files, signals=signals, runner=runner)
 
 
@@ -180,6 +182,7 @@ def _run(options: _Options, files: _Files, *, signals: Signals, runner: asyncio.
     exit_code = EXIT_BUG
     try:
         try:
+            signals.interrupt()
             exit_code = _carry_out(options, files, record=record, signals=signals, runner=runner)
         finally:
             signals.ignore()
