@@ -17,7 +17,7 @@ from reconciler.cli.approvals import plan_files
 from reconciler.cli.directory import endpoint
 from reconciler.cli.distinct import check_distinct
 from reconciler.cli.files import check_writable, clear
-from reconciler.cli.leaving import leave_report
+from reconciler.cli.leaving import exit_code_without_report, leave_report
 from reconciler.cli.progress import progress_on
 from reconciler.cli.record import RunRecord
 from reconciler.cli.signals import Signals, handled_signals
@@ -195,8 +195,8 @@ def _run(options: _Options, files: _Files, *, signals: Signals, runner: asyncio.
         record.interrupted()
         raise KeyboardInterrupt from None
     finally:
-        leave_report(record.report(exit_code=exit_code), files.report)
-    return exit_code
+        written = leave_report(record.report(exit_code=exit_code), files.report)
+    return exit_code if written else exit_code_without_report(exit_code)
 
 
 def _carry_out(

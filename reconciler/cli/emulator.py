@@ -71,6 +71,12 @@ def command(
     """
     usual = desired / "emulator.yaml"
     source = seed or (usual if usual.exists() else None)
+    if state is not None and state.exists() and not state.is_file():
+        raise UsageError(
+            f"{state} cannot be used as the emulator's state: it is no plain file",
+            rule="emulator-state",
+            hint="name a file that can be written, or leave --state away: then the tenant lives in memory",
+        )
     stop = threading.Event()
     try:
         with (
