@@ -11,8 +11,9 @@ import pytest
 
 from reconciler.documents import dump, plan_to_json
 from reconciler.emulator.control import ControlClient
+from reconciler.plan import make_plan
 from tests.e2e.shell import COMMAND, Shell, clean_environment
-from tests.samples.plans import small_plan
+from tests.samples.directory import NOW, declared, desired, guest, live
 
 _APPLY = ("apply", "--auto-approve", "--report", "report.json")
 
@@ -122,7 +123,8 @@ def test_closed_streams_change_no_exit_code(
     shell: Shell, tenant: ControlClient, command: str, code: int
 ) -> None:
     """Without standard output, error or both, a command does its work and ends as it would otherwise."""
-    (shell.folder / "saved.json").write_text(dump(plan_to_json(small_plan())))
+    saved = make_plan(desired(declared(1, email="ana@new.example")), live(guest(1, "ana@old.example")), NOW)
+    (shell.folder / "saved.json").write_text(dump(plan_to_json(saved)))
     done = _in_shell(shell, command)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
