@@ -5,7 +5,7 @@ import contextlib
 import sys
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -38,11 +38,21 @@ from reconciler.graph.pacing import Pace
 from reconciler.graph.perform import open_directory
 from reconciler.guard.approval import Work, approve, approve_all
 from reconciler.guard.limits import check
-from reconciler.journal import Journal, open_journal
+from reconciler.journal import Evidence, Journal, open_journal, read_evidence
 from reconciler.model import Desired, Plan
 from reconciler.plan import make_plan
 from reconciler.redeem_links import RedeemLinks, open_redeem_links
 from reconciler.render import text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Earlier:
+    """What is known of earlier runs."""
+
+    evidence: Evidence
+
+    known: bool
+    """Whether a journal or evidence was named that is there, be it empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +66,12 @@ class _Options:
 
     quota_share: int
     """Percent of Graph's quotas to use."""
+
+    evidence: tuple[Path, ...]
+    """Journals of earlier runs, and folders of them."""
+
+    earlier: _Earlier = _Earlier(evidence=Evidence(), known=False)
+    """What those journals say, once they are read."""
 
     @property
     def asks(self) -> bool:
@@ -104,6 +120,14 @@ class _Files:
     help="Append a JSON line before and after every write.",
 )
 @click.option(
+    "--evidence",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="PATH",
+    help="A journal of an earlier run, or a folder of them, which proves what that run has reset. The file of"
+    " --journal is one without being named. May be given several times.",
+)
+@click.option(
     "--redeem-links",
     "links_file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -111,7 +135,7 @@ class _Files:
     help="Append the redeem links, which are secrets, to a file only you can read.",
 )
 @click.option(
-    "--half-done",
+    "--max-in-flight",
     type=click.IntRange(min=1),
     default=Settings().half_done,
     show_default=True,
@@ -144,8 +168,9 @@ def command(  # noqa: PLR0913 - click hands over each option on its own
     auto_approve: bool,
     report_file: Path | None,
     journal_file: Path | None,
+    evidence: tuple[Path, ...],
     links_file: Path | None,
-    half_done: int,
+    max_in_flight: int,
     quota_share: int,
     watch: int,
 ) -> int:
@@ -161,14 +186,17 @@ def command(  # noqa: PLR0913 - click hands over each option on its own
         tree=desired,
         plans=plans,
         auto_approve=auto_approve,
-        settings=Settings(half_done=half_done, watch_for=watch),
+        settings=Settings(half_done=max_in_flight, watch_for=watch),
         quota_share=quota_share,
+        evidence=evidence,
     )
     files = _Files(report=report_file, journal=journal_file, links=links_file)
     # The loop closes last: whatever it waits for then holds up no report.
     with handled_signals() as signals, asyncio.Runner() as runner:
         check_distinct(
-            {"--report": report_file, "--journal": journal_file, "--redeem-links": links_file}, plans
+            {"--report": report_file, "--journal": journal_file, "--redeem-links": links_file},
+            plans,
+            evidence=evidence,
         )
         if report_file is not None:
             check_writable(report_file)
@@ -203,6 +231,7 @@ def _carry_out(
     options: _Options, files: _Files, *, record: RunRecord, signals: Signals, runner: asyncio.Runner
 ) -> int:
     _require_consent(options)
+    options = replace(options, earlier=_read_earlier(options, files))
     with contextlib.ExitStack() as open_files:
         journal = links = None
         if files.journal is not None:
@@ -216,6 +245,13 @@ def _carry_out(
         return runner.run(
             _apply(options, desired, approved, record=record, journal=journal, links=links, signals=signals)
         )
+
+
+def _read_earlier(options: _Options, files: _Files) -> _Earlier:
+    """Read what journals prove, before this run adds to one of them. Raises `UsageError`."""
+    own = [files.journal] if files.journal is not None and files.journal.exists() else []
+    paths = [*options.evidence, *own]
+    return _Earlier(evidence=read_evidence(paths, now=SystemClock().now()), known=bool(paths))
 
 
 def _require_consent(options: _Options) -> None:
