@@ -57,6 +57,11 @@ def clear(path: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
+    """Write a text as `write_bytes` does, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
     """Write a file that is either the old one or the new one, never half of it; write a stream through.
 
     Raises `UsageError` when it cannot be written.
@@ -64,11 +69,21 @@ def write_whole(path: Path, text: str) -> None:
     try:
         file = _plain_file(path)
         if file is None:
-            _write_through(path, text.encode())
+            _write_through(path, data)
         else:
-            _replace(file, text.encode())
+            _replace(file, data)
     except OSError as error:
         raise _unusable(path, error) from error
+
+
+def new_folder(path: Path) -> None:
+    """Make a folder that is not there yet: what it holds would count too. Raises `UsageError`."""
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be made: {error.strerror}", rule="file-unusable", hint="name a new folder"
+        ) from error
 
 
 def _plain_file(path: Path) -> Path | None:
