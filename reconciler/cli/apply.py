@@ -180,7 +180,8 @@ def command(  # noqa: PLR0913 - click hands over each option on its own
 
     Exit codes: 0 everything done; 2 no consent, or a file that cannot be used; 3 the desired state
     is invalid; 5 refused as a whole, nothing written; 6 the directory cannot be used, nothing
-    written; 7 not everything was done; 130 interrupted, what was in flight was finished.
+    written; 7 not everything was done, or the report could not be written; 130 interrupted, what was
+    in flight was finished.
     """
     options = _Options(
         tree=desired,
