@@ -2,16 +2,16 @@
 
 Importing the commands takes a good part of a second, in which a signal would end the process without a
 word, and without the report that `apply` owes. So signals are remembered from the first statement on,
-until the command that runs can answer them. Must import nothing but the standard library.
+until the command that runs can answer them. Must import nothing but the standard library, and little of it:
+even `typing` would double the time in which nobody is there to answer.
 """
 
 import os
 import signal
 import sys
 from types import FrameType
-from typing import Final
 
-_ALWAYS: Final = (signal.SIGINT, signal.SIGTERM)
+_ALWAYS = (signal.SIGINT, signal.SIGTERM)
 
 
 def ending_signals() -> tuple[signal.Signals, ...]:
@@ -57,7 +57,7 @@ class EarlySignals:
         self.received = True
 
 
-early_signals: Final = EarlySignals()
+early_signals = EarlySignals()
 """Those of this process."""
 
 
