@@ -1,18 +1,36 @@
-"""The append-only record of every write: one JSON line before it and one after it.
+"""The append-only record of every write: one JSON line before it and one after it, and what it proves later.
 
 It names guests by object id only, and holds no address, no redeem link and no response body.
+A journal that is read may have been written by anybody: it is read within bounds, a line that is none is
+passed over, and nothing but the instants and markers of the lines is taken from it.
 """
 
-from collections.abc import Iterator
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, Final
 
 from reconciler.errors import UsageError
 from reconciler.json_lines import JsonLines
-from reconciler.model import ObjectId, format_instant
+from reconciler.model import ObjectId, format_instant, parse_instant
+
+LARGEST_JOURNAL: Final = 64 * 1024 * 1024
+"""Bytes of one file; six lines a guest of 400 bytes each make this 28,000 changes."""
+
+_MOST_JOURNALS: Final = 10_000
+_SKEW: Final = timedelta(days=1)
+"""An instant further ahead of this machine's clock than that was never written by a run."""
+
+_RESET: Final = "ResetRedemption"
+
+_PLAUSIBLE: Final = re.compile(rb"^\{\"[^\n]{94,}", re.MULTILINE)
+"""A line that may hold all there has to be; millions of short ones are not worth a look each."""
 
 
 class JournalEvent(StrEnum):
@@ -54,6 +72,15 @@ class JournalEntry:
     request_id: str | None
     """Graph's `request-id`."""
 
+    change: str | None = None
+    """Digest of the change that the write belongs to, `sha256:` and 64 hexadecimal digits."""
+
+    marker: str | None = None
+    """Local part of the marker that stands on the guest; `None` without one."""
+
+    at: datetime | None = None
+    """The instant in the answer's `Date` header; `None` when there was no such answer."""
+
 
 class Journal:
     """An open journal."""
@@ -62,8 +89,12 @@ class Journal:
         self._lines = lines
         self._run = run
 
-    def record(self, entry: JournalEntry) -> None:
-        """Append one line; before a write it is also forced to the disk. Raises `OSError`."""
+    def record(self, entry: JournalEntry, *, durable: bool | None = None) -> None:
+        """Append one line, which survives a kill from then on. Raises `OSError`.
+
+        `durable` also waits until it is on the disk, and holds up the event loop for that; `None` does so
+        before a write. With `False`, `flush` forces to the disk what must survive a power cut.
+        """
         self._lines.append(
             {
                 "time": format_instant(entry.time),
@@ -75,9 +106,19 @@ class Journal:
                 "status": entry.status,
                 "clientRequestId": entry.client_request_id,
                 "requestId": entry.request_id,
+                "change": entry.change,
+                "marker": entry.marker,
+                "at": None if entry.at is None else format_instant(entry.at),
             },
-            durable=entry.event is JournalEvent.SENDING,
+            durable=entry.event is JournalEvent.SENDING if durable is None else durable,
         )
+
+    async def flush(self) -> None:
+        """Wait until all lines recorded so far are on the disk, in one go with whoever waits too.
+
+        The event loop goes on meanwhile. Raises `OSError`, to everybody who waits.
+        """
+        await self._lines.flush()
 
 
 @contextmanager
@@ -96,3 +137,121 @@ def open_journal(path: Path, *, run: str) -> Iterator[Journal]:
         ) from error
     with closing(lines):
         yield Journal(lines, run=run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the journals of earlier runs prove."""
+
+    resets: Mapping[str, datetime] = field(default_factory=dict)
+    """Local part of a marker to the instant at which Graph acknowledged the newest reset under it."""
+
+    last_write: datetime | None = None
+    """When the newest write in any journal was sent or answered, by the clock of the machine that sent it."""
+
+
+def evidence_files(path: Path) -> tuple[Path, ...]:
+    """List the journals that a path names: itself, or what a folder holds at any depth, sorted.
+
+    Raises `UsageError` when there is nothing at that path, or more than can be read.
+    """
+    try:
+        if not path.is_dir():
+            path.stat()
+            return (path,)
+        found: list[Path] = []
+        for folder, _, names in os.walk(path, onerror=_give_up):
+            found.extend(Path(folder, name) for name in names if name.endswith(".jsonl"))
+            if len(found) > _MOST_JOURNALS:
+                raise _unreadable(path, f"it holds more than {_MOST_JOURNALS} journals")
+        return tuple(sorted(one for one in found if one.is_file()))
+    except OSError as error:
+        raise _unreadable(path, str(error.strerror)) from error
+
+
+def read_evidence(paths: Iterable[Path], *, now: datetime) -> Evidence:
+    """Read journals and folders of journals. `now` tells instants of the past from made-up ones.
+
+    Raises `UsageError` when a path cannot be read or a journal is too large.
+    """
+    resets: dict[str, datetime] = {}
+    last_write: datetime | None = None
+    for line in _lines(file for path in paths for file in evidence_files(path)):
+        if max(line.time, line.at or line.time) > now + _SKEW:
+            continue
+        last_write = max(last_write or line.time, line.time)
+        if line.marker is not None and line.at is not None and line.proves_reset:
+            resets[line.marker] = max(resets.get(line.marker, line.at), line.at)
+    return Evidence(resets=resets, last_write=last_write)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    time: datetime
+    proves_reset: bool
+    marker: str | None
+    at: datetime | None
+
+
+def _lines(files: Iterable[Path]) -> Iterator[_Line]:
+    """Give the lines that are of the form of a journal's."""
+    for file in files:
+        for line in _PLAUSIBLE.finditer(_content(file)):
+            try:
+                found = _line(json.loads(line[0]))
+            except (ValueError, OverflowError, RecursionError):
+                continue
+            if found is not None:
+                yield found
+
+
+def _content(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            # The size that a file states is not asked: a pipe and a file that grows have none.
+            content = opened.read(LARGEST_JOURNAL + 1)
+    except OSError as error:
+        raise _unreadable(file, str(error.strerror)) from error
+    if len(content) > LARGEST_JOURNAL:
+        raise UsageError(
+            f"the journal {file} has more than {LARGEST_JOURNAL // 1024**2} MiB",
+            rule="evidence-unreadable",
+            hint="move it away and begin a new one: only what was written since the last success counts",
+        )
+    return content
+
+
+def _line(document: Any) -> _Line | None:
+    """Pick out of a line what counts, when all of it is of the right type. Raises `ValueError`."""
+    match document:
+        case {
+            "time": str(time),
+            "run": str(),
+            "id": str(),
+            "action": str(action),
+            "event": str(event),
+        }:
+            marker, at = document.get("marker"), document.get("at")
+            if not isinstance(marker, str | None) or not isinstance(at, str | None):
+                return None
+            done = JournalEvent(event) is JournalEvent.DONE
+            return _Line(
+                time=parse_instant(time),
+                proves_reset=done and action == _RESET,
+                marker=marker,
+                at=None if at is None else parse_instant(at),
+            )
+        case _:
+            return None
+
+
+def _give_up(error: OSError) -> None:
+    raise error
+
+
+def _unreadable(path: Path, reason: str) -> UsageError:
+    return UsageError(
+        f"the evidence {path} cannot be read: {reason}",
+        rule="evidence-unreadable",
+        hint="name a journal of an earlier apply, or a folder of journals, which may be empty",
+    )

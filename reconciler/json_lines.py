@@ -1,10 +1,13 @@
 """Files that only grow, one JSON document a line: what was written before a kill stays readable."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
 from io import FileIO
 from pathlib import Path
+
+from reconciler.group_commit import GroupCommit
 
 _OWNER_ONLY = 0o600
 
@@ -21,6 +24,8 @@ class JsonLines:
         flags = getattr(os, "O_NOFOLLOW", 0) if no_follow else 0
         self._file = FileIO(path, "a+", opener=lambda name, mode: os.open(name, mode | flags, _OWNER_ONLY))
         self._torn = False
+        self._read_to = 0
+        self._commits = GroupCommit(self._force)
         try:
             self._end_last_line()
         except OSError:
@@ -42,12 +47,25 @@ class JsonLines:
         self._write(json.dumps(document).encode() + b"\n")
         self._torn = False
         if durable:
-            os.fsync(self._file.fileno())
+            self._force()
 
-    def documents(self) -> Iterator[object]:
-        """Give what stands in the file, oldest first; a line that a kill cut short is passed over."""
-        self._file.seek(0)
-        for line in self._file.readall().splitlines():
+    async def flush(self) -> None:
+        """Wait until all lines appended so far are on the disk, in one go with whoever waits too.
+
+        The event loop goes on meanwhile. Raises `OSError`.
+        """
+        await self._commits.commit()
+
+    def new_documents(self) -> Iterator[object]:
+        """Give what this or another process has appended since the last call, oldest first.
+
+        The first call begins at the beginning. A line that is none is passed over; one without an end yet
+        waits for the next call. Raises `OSError`.
+        """
+        self._file.seek(self._read_to)
+        whole, end, _ = self._file.readall().rpartition(b"\n")
+        self._read_to += len(whole + end)
+        for line in whole.split(b"\n"):
             try:
                 yield json.loads(line)
             except (ValueError, RecursionError):
@@ -63,6 +81,14 @@ class JsonLines:
             self._file.seek(size - 1)
             if self._file.read(1) != b"\n":
                 self._write(b"\n")
+
+    def _force(self) -> None:
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            # A device such as /dev/null keeps nothing, and says so.
+            if error.errno != errno.EINVAL:
+                raise
 
     def _write(self, data: bytes) -> None:
         while data:

@@ -6,8 +6,8 @@ So the file is its owner's alone, and nothing else in the product ever sees the 
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from reconciler.errors import UsageError
@@ -20,10 +20,10 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 class RedeemLinks:
     """An open file of redeem links."""
 
-    def __init__(self, lines: JsonLines, kept: Iterable[tuple[ObjectId, EmailAddress]] = ()) -> None:
-        """Go on with a file that holds links of the guests and addresses in `kept` already."""
+    def __init__(self, lines: JsonLines) -> None:
+        """Go on with a file that may hold links of earlier runs."""
         self._lines = lines
-        self._kept = set(kept)
+        self._kept: set[tuple[ObjectId, EmailAddress]] = set()
 
     def append(self, guest: ObjectId, email: EmailAddress, link: RedeemUrl) -> None:
         """Append one line and force it to the disk. Raises `OSError`."""
@@ -31,7 +31,13 @@ class RedeemLinks:
         self._kept.add((guest, email))
 
     def holds(self, guest: ObjectId, email: EmailAddress) -> bool:
-        """Tell whether a link of this guest at this address is in the file, of this run or an earlier one."""
+        """Tell whether a link of this guest at this address is in the file, whichever run has put it there.
+
+        Another run may go on appending: only what is new is read. What cannot be read does not count.
+        """
+        if (guest, email) not in self._kept:
+            with suppress(OSError):
+                self._kept.update(_kept_in(self._lines))
         return (guest, email) in self._kept
 
 
@@ -64,12 +70,12 @@ def open_redeem_links(path: Path) -> Iterator[RedeemLinks]:
                 rule="redeem-links-readable",
                 hint=f"run `chmod 600 {path}`, or name a new file: a redeem link lets its holder in",
             )
-        yield RedeemLinks(lines, _kept_in(lines))
+        yield RedeemLinks(lines)
 
 
 def _kept_in(lines: JsonLines) -> Iterator[tuple[ObjectId, EmailAddress]]:
-    """Read whose links a file holds."""
-    for entry in lines.documents():
+    """Read whose links a file holds that were not read before."""
+    for entry in lines.new_documents():
         match entry:
             case {"id": str(guest), "email": str(email)}:
                 yield ObjectId(guest), EmailAddress(email)

@@ -13,6 +13,7 @@ import click
 
 from reconciler import __version__
 from reconciler.errors import EXIT_INTERRUPTED, EXIT_USAGE, ReconcilerError
+from reconciler.process import early_signals
 
 _COMMANDS = {
     "validate": "Check the desired tree offline.",
@@ -25,6 +26,9 @@ _COMMANDS = {
     "demo": "Run the whole story against the embedded emulator.",
 }
 """Each command and its line in `--help`; the module of the same name is imported when it is called."""
+
+_ANSWER_SIGNALS = frozenset({"apply", "emulator"})
+"""Commands with an ending of their own for a signal, one that came before they began among them."""
 
 
 class _LazyGroup(click.Group):
@@ -64,6 +68,8 @@ class _LazyGroup(click.Group):
 def root(ctx: click.Context, desired: Path) -> None:
     """Keep the sign-in addresses of Microsoft Entra B2B guests as git declares them."""
     ctx.obj = desired
+    if ctx.invoked_subcommand not in _ANSWER_SIGNALS:
+        early_signals.interrupt()
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -88,11 +94,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _show(error)
         return error.exit_code
     return outcome if isinstance(outcome, int) else 0
-
-
-def main() -> None:
-    """Run as the installed console script."""
-    sys.exit(run())
 
 
 def _show(error: ReconcilerError) -> None:

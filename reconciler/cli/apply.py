@@ -5,7 +5,7 @@ import contextlib
 import sys
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -17,7 +17,7 @@ from reconciler.cli.approvals import plan_files
 from reconciler.cli.directory import endpoint
 from reconciler.cli.distinct import check_distinct
 from reconciler.cli.files import check_writable, clear
-from reconciler.cli.leaving import leave_report
+from reconciler.cli.leaving import exit_code_without_report, leave_report
 from reconciler.cli.progress import progress_on
 from reconciler.cli.record import RunRecord
 from reconciler.cli.signals import Signals, handled_signals
@@ -38,11 +38,21 @@ from reconciler.graph.pacing import Pace
 from reconciler.graph.perform import open_directory
 from reconciler.guard.approval import Work, approve, approve_all
 from reconciler.guard.limits import check
-from reconciler.journal import Journal, open_journal
+from reconciler.journal import Evidence, Journal, open_journal, read_evidence
 from reconciler.model import Desired, Plan
 from reconciler.plan import make_plan
 from reconciler.redeem_links import RedeemLinks, open_redeem_links
 from reconciler.render import text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Earlier:
+    """What is known of earlier runs."""
+
+    evidence: Evidence
+
+    known: bool
+    """Whether a journal or evidence was named that is there, be it empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +66,12 @@ class _Options:
 
     quota_share: int
     """Percent of Graph's quotas to use."""
+
+    evidence: tuple[Path, ...]
+    """Journals of earlier runs, and folders of them."""
+
+    earlier: _Earlier = _Earlier(evidence=Evidence(), known=False)
+    """What those journals say, once they are read."""
 
     @property
     def asks(self) -> bool:
@@ -104,6 +120,14 @@ class _Files:
     help="Append a JSON line before and after every write.",
 )
 @click.option(
+    "--evidence",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="PATH",
+    help="A journal of an earlier run, or a folder of them, which proves what that run has reset. The file of"
+    " --journal is one without being named. May be given several times.",
+)
+@click.option(
     "--redeem-links",
     "links_file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -111,7 +135,7 @@ class _Files:
     help="Append the redeem links, which are secrets, to a file only you can read.",
 )
 @click.option(
-    "--half-done",
+    "--max-in-flight",
     type=click.IntRange(min=1),
     default=Settings().half_done,
     show_default=True,
@@ -144,8 +168,9 @@ def command(  # noqa: PLR0913 - click hands over each option on its own
     auto_approve: bool,
     report_file: Path | None,
     journal_file: Path | None,
+    evidence: tuple[Path, ...],
     links_file: Path | None,
-    half_done: int,
+    max_in_flight: int,
     quota_share: int,
     watch: int,
 ) -> int:
@@ -155,22 +180,28 @@ def command(  # noqa: PLR0913 - click hands over each option on its own
 
     Exit codes: 0 everything done; 2 no consent, or a file that cannot be used; 3 the desired state
     is invalid; 5 refused as a whole, nothing written; 6 the directory cannot be used, nothing
-    written; 7 not everything was done; 130 interrupted, what was in flight was finished.
+    written; 7 not everything was done, or the report could not be written; 130 interrupted, what was
+    in flight was finished.
     """
     options = _Options(
         tree=desired,
         plans=plans,
         auto_approve=auto_approve,
-        settings=Settings(half_done=half_done, watch_for=watch),
+        settings=Settings(half_done=max_in_flight, watch_for=watch),
         quota_share=quota_share,
+        evidence=evidence,
     )
     files = _Files(report=report_file, journal=journal_file, links=links_file)
-    check_distinct({"--report": report_file, "--journal": journal_file, "--redeem-links": links_file}, plans)
-    if report_file is not None:
-        check_writable(report_file)
-        clear(report_file)
     # The loop closes last: whatever it waits for then holds up no report.
     with handled_signals() as signals, asyncio.Runner() as runner:
+        check_distinct(
+            {"--report": report_file, "--journal": journal_file, "--redeem-links": links_file},
+            plans,
+            evidence=evidence,
+        )
+        if report_file is not None:
+            check_writable(report_file)
+            clear(report_file)
         return _run(options, files, signals=signals, runner=runner)
 
 
@@ -180,6 +211,7 @@ def _run(options: _Options, files: _Files, *, signals: Signals, runner: asyncio.
     exit_code = EXIT_BUG
     try:
         try:
+            signals.interrupt()
             exit_code = _carry_out(options, files, record=record, signals=signals, runner=runner)
         finally:
             signals.ignore()
@@ -192,14 +224,15 @@ def _run(options: _Options, files: _Files, *, signals: Signals, runner: asyncio.
         record.interrupted()
         raise KeyboardInterrupt from None
     finally:
-        leave_report(record.report(exit_code=exit_code), files.report)
-    return exit_code
+        written = leave_report(record.report(exit_code=exit_code), files.report)
+    return exit_code if written else exit_code_without_report(exit_code)
 
 
 def _carry_out(
     options: _Options, files: _Files, *, record: RunRecord, signals: Signals, runner: asyncio.Runner
 ) -> int:
     _require_consent(options)
+    options = replace(options, earlier=_read_earlier(options, files))
     with contextlib.ExitStack() as open_files:
         journal = links = None
         if files.journal is not None:
@@ -213,6 +246,13 @@ def _carry_out(
         return runner.run(
             _apply(options, desired, approved, record=record, journal=journal, links=links, signals=signals)
         )
+
+
+def _read_earlier(options: _Options, files: _Files) -> _Earlier:
+    """Read what journals prove, before this run adds to one of them. Raises `UsageError`."""
+    own = [files.journal] if files.journal is not None and files.journal.exists() else []
+    paths = [*options.evidence, *own]
+    return _Earlier(evidence=read_evidence(paths, now=SystemClock().now()), known=bool(paths))
 
 
 def _require_consent(options: _Options) -> None:

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
-from reconciler.cli.files import write_whole
+from reconciler.cli.files import new_folder, write_whole
 from reconciler.cli.saved import read_saved, saved_plan
 from reconciler.documents import plan_from_json
-from reconciler.errors import UnusablePlan, UsageError
+from reconciler.errors import UnusablePlan
 from reconciler.github.merged import MergedPull, Reviewed
 from reconciler.model import Plan, TenantId
 
@@ -30,12 +30,7 @@ class Folder:
     @classmethod
     def create(cls, root: Path) -> Self:
         """Make a new folder. Raises `UsageError` when there is one: what it holds would approve too."""
-        try:
-            (root / PLANS).mkdir(parents=True)
-        except OSError as error:
-            raise UsageError(
-                f"{root} cannot be made: {error.strerror}", rule="file-unusable", hint="name a new folder"
-            ) from error
+        new_folder(root / PLANS)
         return cls(root)
 
     def keep(self, reviewed: Reviewed, *, tenant: TenantId) -> None:

@@ -8,21 +8,25 @@ from reconciler.cli.approvals import plan_files
 from reconciler.errors import UsageError
 
 _PLAN = "--plan"
+_JOURNAL = "--journal"
+_EVIDENCE = "--evidence"
 
 
-def check_distinct(written: Mapping[str, Path | None], plans: Sequence[Path]) -> None:
+def check_distinct(
+    written: Mapping[str, Path | None], plans: Sequence[Path], *, evidence: Sequence[Path] = ()
+) -> None:
     """Raise `UsageError` when an option names what another one names, in whatever spelling.
 
     `written` has the file of each option that names one to write; `plans` are the files, and folders of
-    files, of `--plan`.
+    files, of `--plan`; `evidence` is what `--evidence` names, the journal that this run goes on with perhaps.
     """
     files = [(option, path) for option, path in written.items() if path is not None]
     named = [*files, *((_PLAN, file) for plan in plans for file in plan_files(plan))]
     owners: dict[Hashable, str] = {}
-    for option, path in named:
+    for option, path in [*named, *((_EVIDENCE, path) for path in evidence)]:
         for mark in _marks(path):
             owner = owners.setdefault(mark, option)
-            if owner != option:
+            if owner != option and {owner, option} != {_JOURNAL, _EVIDENCE}:
                 raise _same(f"{owner} and {option} name the same file, {path}")
     for option, path in files:
         if _would_be_read(path, plans):

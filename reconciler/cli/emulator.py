@@ -1,12 +1,12 @@
 """`reconciler emulator`: serve the embedded Graph emulator on loopback."""
 
-import signal
 import threading
 from pathlib import Path
 
 import click
 
 from reconciler.cli import screen
+from reconciler.cli.signals import handled_signals
 from reconciler.emulator.faults import load_faults
 from reconciler.emulator.seed import load_seed
 from reconciler.emulator.server import serve
@@ -66,22 +66,30 @@ def command(
     `emulator` opens everything; docs/emulator.md describes the seed, the faults
     and the control surface.
 
-    Exit codes: 0 stopped by SIGINT or SIGTERM; 2 the port or the state cannot be used; 3 the seed
+    Exit codes: 0 stopped by SIGINT, SIGTERM or SIGHUP; 2 the port or the state cannot be used; 3 the seed
     or the faults are invalid.
     """
     usual = desired / "emulator.yaml"
     source = seed or (usual if usual.exists() else None)
+    if state is not None and state.exists() and not state.is_file():
+        raise UsageError(
+            f"{state} cannot be used as the emulator's state: it is no plain file",
+            rule="emulator-state",
+            hint="name a file that can be written, or leave --state away: then the tenant lives in memory",
+        )
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     try:
-        with serve(
-            state,
-            seed=load_seed(source) if source else None,
-            port=port,
-            faults=load_faults(faults) if faults else None,
-            certificates=certificates,
-        ) as emulator:
+        with (
+            handled_signals() as signals,
+            serve(
+                state,
+                seed=load_seed(source) if source else None,
+                port=port,
+                faults=load_faults(faults) if faults else None,
+                certificates=certificates,
+            ) as emulator,
+        ):
+            signals.answer(stop.set)
             screen.result(emulator.root)
             screen.notice(f"Serving on {emulator.root}; stop with Ctrl+C. In another shell:")
             screen.notice(f"  RECONCILER_GRAPH_URL={emulator.root} reconciler plan")

@@ -1,11 +1,30 @@
-"""Files a command reads or writes, besides the desired tree."""
+"""Files a command writes, besides those that only grow.
+
+A plain file is replaced as a whole, where it is: a symbolic link to it stays. Devices, pipes and what
+stdout leads to are written through, never replaced.
+"""
 
 import errno
 import os
+import stat
+import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from reconciler.errors import UsageError
+
+_THROUGH: Final = (
+    os.O_WRONLY
+    | os.O_TRUNC
+    # A pipe that nobody reads would hold up the run for ever.
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+)
+
+_TEMPORARY: Final = ".reconciler-"
+"""How the file begins that is about to take another one's place."""
 
 
 def check_writable(path: Path) -> None:
@@ -14,12 +33,14 @@ def check_writable(path: Path) -> None:
     Raises `UsageError` when it will not.
     """
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-            pass
+        file = _plain_file(path)
+        if file is not None:
+            with tempfile.NamedTemporaryFile(dir=file.parent, prefix=_TEMPORARY):
+                pass
+        elif not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied")
     except OSError as error:
         raise _unusable(path, error) from error
-    if path.is_dir():
-        raise _unusable(path, IsADirectoryError(errno.EISDIR, "Is a directory"))
 
 
 def clear(path: Path) -> None:
@@ -28,32 +49,109 @@ def clear(path: Path) -> None:
     Links and devices stay. Raises `UsageError` when the file cannot be removed.
     """
     try:
-        if path.is_file() and not path.is_symlink():
-            path.unlink()
+        file = _plain_file(path)
+        if file is not None:
+            file.unlink(missing_ok=True)
     except OSError as error:
         raise _unusable(path, error) from error
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file that is either the old one or the new one, never half of it.
+    """Write a text as `write_bytes` does, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file that is either the old one or the new one, never half of it; write a stream through.
 
     Raises `UsageError` when it cannot be written.
     """
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        file = _plain_file(path)
+        if file is None:
+            _write_through(path, data)
+        else:
+            _replace(file, data)
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def new_folder(path: Path) -> None:
+    """Make a folder that is not there yet: what it holds would count too. Raises `UsageError`."""
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be made: {error.strerror}", rule="file-unusable", hint="name a new folder"
+        ) from error
+
+
+def _plain_file(path: Path) -> Path | None:
+    """Find the plain file that a path leads to, or would make; `None` for a stream. Raises `OSError`."""
+    real = Path(os.path.realpath(path))
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return real
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "Is a directory")
+    if not any(kind(found.st_mode) for kind in (stat.S_ISREG, stat.S_ISCHR, stat.S_ISFIFO)):
+        raise OSError(errno.EINVAL, "neither a file nor a stream")
+    # Behind /dev/stdout and /dev/fd/3 may stand a plain file, which somebody has open: whatever else goes
+    # there, or a name that it has no longer, would be lost if another file took its place.
+    replaceable = stat.S_ISREG(found.st_mode) and _own_stream(found) is None and _is_at(found, real)
+    return real if replaceable else None
+
+
+def _is_at(found: os.stat_result, real: Path) -> bool:
+    try:
+        return os.path.samestat(found, real.stat())
+    except OSError:
+        return False
+
+
+def _own_stream(found: os.stat_result) -> int | None:
+    """Return the descriptor of this process's stdout or stderr if that is where a path leads."""
+    # Where a system numbers no files, all devices would be the same one.
+    streams = (1, 2) if found.st_ino else ()
+    return next((number for number in streams if os.path.samestat(found, os.fstat(number))), None)
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    # What was shown before comes before.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    own = _own_stream(path.stat())
+    try:
+        opened = os.open(path, _THROUGH) if own is None else os.dup(own)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(errno.ENXIO, "nobody reads from it") from error
+        raise
+    with os.fdopen(opened, "wb", buffering=0) as stream:
+        if own is None:
+            os.set_blocking(opened, True)
+        while data:
+            data = data[stream.write(data) :]
+
+
+def _replace(file: Path, data: bytes) -> None:
+    number, name = tempfile.mkstemp(dir=file.parent, prefix=_TEMPORARY)
+    temporary = Path(name)
+    try:
+        with os.fdopen(number, "wb") as opened:
+            opened.write(data)
+            opened.flush()
+            os.fsync(number)
         # A temporary file is its owner's alone; a result is readable like any other file.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    except OSError as error:
-        raise _unusable(path, error) from error
+        temporary.replace(file)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def _unusable(path: Path, error: OSError) -> UsageError:

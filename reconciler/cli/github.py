@@ -14,11 +14,13 @@ import click
 
 from reconciler.cli import on_github, screen
 from reconciler.cli.approvals import Folder
+from reconciler.cli.files import new_folder, write_bytes
 from reconciler.cli.saved import saved_plan, saved_report
 from reconciler.errors import UsageError
 from reconciler.github import bodies, merged, threads
 from reconciler.github.client import GitHub
 from reconciler.github.context import pull_of, read_access, read_run
+from reconciler.github.journals import earlier_journals
 from reconciler.graph.loopback import is_loopback
 from reconciler.guard.approval import approve
 from reconciler.model import Outcome
@@ -128,6 +130,39 @@ def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
     if reviews:
         on_github.summarise(bodies.approvals(reviews))
     on_github.give("work", "true" if would_run else "false")
+    return 0
+
+
+@command.command(
+    "journals",
+    short_help="Fetch the journals of earlier runs.",
+    epilog="Example: reconciler github journals --out journals",
+)
+@click.option(
+    "--out",
+    type=_APPROVED,
+    default=Path("journals"),
+    show_default=True,
+    metavar="DIR",
+    help="A new folder, for apply --evidence; empty when no run has kept one.",
+)
+def journals(*, out: Path) -> int:
+    """Fetch what earlier runs of this workflow have recorded, back to the last that applied well.
+
+    Earlier attempts of this run count too. A journal that cannot be fetched is named and left out: at
+    worst somebody gets a second message.
+
+    Exit codes: 0 fetched; 2 the environment is incomplete, or DIR exists; 6 GitHub cannot be used.
+    """
+    run = read_run(os.environ)
+    new_folder(out)
+    with _session() as (github, repository):
+        for one in earlier_journals(github, repository, run):
+            if one.content is None:
+                screen.notice(f"Warning: the journal {one.name} is left out: {one.missing}")
+            else:
+                write_bytes(out / one.name, one.content)
+                screen.result(one.name)
     return 0
 
 

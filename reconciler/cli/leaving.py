@@ -1,31 +1,43 @@
 """The places where the report of an apply is left: the file, stdout, and the summary of a workflow."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli import on_github, screen
 from reconciler.cli.files import write_whole
 from reconciler.documents import dump, report_to_json
-from reconciler.errors import UsageError
+from reconciler.errors import EXIT_DONE, EXIT_INCOMPLETE, UsageError
 from reconciler.model import Report
 from reconciler.render import markdown, text
 
 
-def leave_report(report: Report, file: Path | None) -> None:
-    """Leave the report in each place there is for it; one that fails hides neither the others nor the run.
+def leave_report(report: Report, file: Path | None) -> bool:
+    """Leave the report in each place there is for it; return whether the file, if asked for, was written.
 
-    The file comes first, before anything is rendered: what is lost after that can be made from it again.
+    A place that fails hides neither the others nor the run. The file comes first, before anything is
+    rendered: what is lost after that can be made from it again.
     """
-    places: tuple[Callable[[], None], ...] = (
-        lambda: write_whole(file, dump(report_to_json(report))) if file else None,
-        lambda: _show(report),
-        lambda: _summarise(report),
-    )
-    for place in places:
-        try:
-            place()
-        except UsageError as error:
-            screen.show_error(error)
+    written = file is None or _left(lambda: write_whole(file, dump(report_to_json(report))))
+    if not written:
+        report = replace(report, exit_code=exit_code_without_report(report.exit_code))
+    _left(lambda: _show(report))
+    _left(lambda: _summarise(report))
+    return written
+
+
+def exit_code_without_report(exit_code: int) -> int:
+    """Return how a run ends that could not write its report: with 0 everything would seem well."""
+    return EXIT_INCOMPLETE if exit_code == EXIT_DONE else exit_code
+
+
+def _left(leave: Callable[[], None]) -> bool:
+    try:
+        leave()
+    except UsageError as error:
+        screen.show_error(error)
+        return False
+    return True
 
 
 def _show(report: Report) -> None:

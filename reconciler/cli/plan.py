@@ -1,6 +1,5 @@
 """`reconciler plan`: load, observe, plan, show. Holds only a reader, so it cannot write."""
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from reconciler.cli import on_github, screen
 from reconciler.cli.baseline import load_baseline
 from reconciler.cli.directory import endpoint
 from reconciler.cli.files import write_whole
+from reconciler.cli.signals import run_until_signal
 from reconciler.cli.tree import load_tree
 from reconciler.documents import dump, plan_to_json
 from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE, UsageError
@@ -85,7 +85,8 @@ def command(
             rule="base-and-since",
             hint="give --base for the whole plan with whose change each row is, or --since for a quick look",
         )
-    plan = asyncio.run(_plan(load_tree(desired), desired, base=base, since=since))
+    declared = load_tree(desired)
+    plan = run_until_signal(lambda: _plan(declared, desired, base=base, since=since))
     if out is not None:
         write_whole(out, dump(plan_to_json(plan)))
     screen.result(show(plan, format_))

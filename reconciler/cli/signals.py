@@ -1,43 +1,56 @@
-"""SIGINT and SIGTERM while a command runs that must not end before it has told how it ended."""
+"""Signals while a command runs that must not end before it has said how it ended."""
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, TypeVar
 
 from reconciler.cli import screen
+from reconciler.graph.daemon_threads import DaemonThreads
+from reconciler.process import early_signals, ending_signals
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_T = TypeVar("_T")
 
 
 def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
-class Signals:
-    """What a signal does just now; at first it raises `KeyboardInterrupt`."""
+def _nothing() -> None:
+    pass
 
-    def __init__(self) -> None:
-        self.heard = False
+
+class Signals:
+    """What a signal does just now; at first it is only remembered."""
+
+    def __init__(self, *, received: bool) -> None:
+        """Begin with a signal that came earlier, or with none."""
+        self.received = received
         """Whether there has been a signal."""
-        self._answer: Callable[[], object] = _interrupt
+        self._answer: Callable[[], object] = _nothing
 
     def answer(self, answer: Callable[[], object]) -> None:
-        """Call this at every signal from now on."""
+        """Call this at every signal from now on, and at once when there has been one."""
         self._answer = answer
+        if self.received:
+            answer()
+
+    def interrupt(self) -> None:
+        """Let a signal raise `KeyboardInterrupt` from now on, at once when there has been one."""
+        self.answer(_interrupt)
 
     def ignore(self) -> None:
         """Let signals do nothing from now on."""
-        self._answer = lambda: None
+        self._answer = _nothing
 
     @contextmanager
     def interrupting(self) -> Iterator[None]:
         """Let a signal raise `KeyboardInterrupt` in this block, at once if there has been one before."""
         before = self._answer
-        self._answer = _interrupt
         try:
-            self._make_up_for()
+            self.interrupt()
             yield
         finally:
             self._answer = before
@@ -60,29 +73,44 @@ class Signals:
                 events[0].set()
 
         # The callback runs between two steps of the event loop, so nothing is cut in half.
+        self.interrupt()
         self.answer(lambda: loop.call_soon_threadsafe(end))
-        self._make_up_for()
         yield events.append
 
-    def _make_up_for(self) -> None:
-        """Interrupt late for a signal whose interrupt was swallowed, or that nothing has answered yet."""
-        if self.heard:
-            _interrupt()
-
-    def hear(self, number: int, frame: FrameType | None) -> None:
+    def handle(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal."""
         del number, frame
-        self.heard = True
+        self.received = True
         self._answer()
 
 
 @contextmanager
 def handled_signals() -> Iterator[Signals]:
-    """Handle SIGINT and SIGTERM for the length of the block."""
-    signals = Signals()
-    previous = {number: signal.signal(number, signals.hear) for number in _SIGNALS}
+    """Handle the signals that ask to end for the length of the block; one that came before it counts."""
+    signals = Signals(received=False)
+    previous = {number: signal.signal(number, signals.handle) for number in ending_signals()}
+    # Looked at only now: a signal in between has been remembered by either.
+    signals.received = signals.received or early_signals.received
     try:
         yield signals
     finally:
         for number, before in previous.items():
             signal.signal(number, before)
+
+
+def run_until_signal(begin: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+    """Run a coroutine that writes nothing to the directory; raise `KeyboardInterrupt` at a signal.
+
+    The signal cancels it, so that it can close what it has open; no blocking call is waited for.
+    """
+
+    async def cancellable() -> _T:
+        with signals.cancelling():
+            return await begin()
+
+    with handled_signals() as signals, asyncio.Runner() as runner:
+        runner.get_loop().set_default_executor(DaemonThreads())
+        try:
+            return runner.run(cancellable())
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None

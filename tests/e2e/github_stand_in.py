@@ -53,6 +53,8 @@ class Run:
     conclusion: str | None = None
     """`None` while it goes on."""
 
+    attempt: int = 1
+
 
 @dataclass(kw_only=True)
 class Artifact:
@@ -186,6 +188,9 @@ class GitHub:
                 "id": run.id,
                 "run_number": run.id,
                 "head_sha": run.head,
+                "head_branch": run.branch,
+                "event": run.event,
+                "conclusion": run.conclusion,
                 "head_repository": {"full_name": run.repository},
             }
             for run in reversed(self.runs)

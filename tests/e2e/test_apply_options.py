@@ -1,5 +1,6 @@
 """What the options of `apply` do to the requests that the directory receives."""
 
+import json
 import subprocess
 import time
 from datetime import datetime
@@ -23,9 +24,9 @@ def applied(shell: Shell, *options: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_half_done_one_takes_one_guest_after_the_other(shell: Shell, tenant: ControlClient) -> None:
-    """With --half-done 1 nobody's first write comes before the last of whoever was before them."""
-    applied(shell, "--half-done", "1")
+def test_one_in_flight_takes_one_guest_after_the_other(shell: Shell, tenant: ControlClient) -> None:
+    """With --max-in-flight 1 nobody's first write comes before the last of whoever was before them."""
+    applied(shell, "--max-in-flight", "1")
     order = [write.id for write in tenant.history()]
     changes = sum(1 for one, other in pairwise(order) if one != other)
     assert changes == len(set(order)) - 1
@@ -76,3 +77,27 @@ def test_the_report_of_an_earlier_run_goes_before_this_one_begins(
             time.sleep(0.05)
         running.kill()
     assert not (shell.folder / "report.json").exists()
+
+
+def test_evidence_that_is_not_there_writes_nothing(shell: Shell, tenant: ControlClient) -> None:
+    """Evidence that cannot be read ends the run before it begins, and the report of this run says why."""
+    (shell.folder / "report.json").write_text('{"exitCode": 0}')
+    done = shell.run(
+        "apply", "--auto-approve", "--report", "report.json", "--evidence", "desired", "--evidence", "nowhere"
+    )
+    assert done.returncode == 2
+    report = json.loads((shell.folder / "report.json").read_text())
+    assert (report["exitCode"], report["refusals"][0]["rule"]) == (2, "evidence-unreadable")
+    assert tenant.requests() == []
+
+
+def test_the_journal_of_earlier_runs_is_evidence_unnamed(shell: Shell, tenant: ControlClient) -> None:
+    """A journal is read before it is added to: one too large to read is refused, and left alone."""
+    applied(shell, "--journal", "journal.jsonl")
+    applied(shell, "--journal", "journal.jsonl", "--evidence", "journal.jsonl")
+    with (shell.folder / "journal.jsonl").open("r+b") as file:
+        file.truncate(64 * 1024**2 + 1)
+    done = shell.run("apply", "--auto-approve", "--journal", "journal.jsonl")
+    assert done.returncode == 2
+    assert "evidence-unreadable" in done.stderr
+    assert (shell.folder / "journal.jsonl").stat().st_size == 64 * 1024**2 + 1

@@ -9,8 +9,11 @@ from typing import IO
 
 import pytest
 
+from reconciler.documents import dump, plan_to_json
 from reconciler.emulator.control import ControlClient
+from reconciler.plan import make_plan
 from tests.e2e.shell import COMMAND, Shell, clean_environment
+from tests.samples.directory import NOW, declared, desired, guest, live
 
 _APPLY = ("apply", "--auto-approve", "--report", "report.json")
 
@@ -78,3 +81,107 @@ def test_no_standard_input_is_no_terminal(shell: Shell, tenant: ControlClient) -
     assert "no-consent" in done.stderr
     assert _exit_code_reported(shell) == 2
     assert tenant.history() == []
+
+
+def _in_shell(shell: Shell, line: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", f"exec {COMMAND} {line}"],
+        cwd=shell.folder,
+        env=clean_environment(shell.environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("--version >&-", 0),
+        ("plan >&-", 0),
+        ("plan --format json --detailed-exitcode >&-", 4),
+        ("plan --format markdown 2>&-", 0),
+        ("plan --format html >&- 2>&-", 0),
+        ("validate --format text >&- 2>&-", 0),
+        ("validate --format json >&-", 0),
+        ("validate --format sarif >&-", 0),
+        ("validate --format github >&- 2>&-", 0),
+        ("--desired nowhere validate >&- 2>&-", 3),
+        ("render saved.json >&-", 0),
+        ("render nowhere.json 2>&-", 5),
+        ("compare saved.json --plan saved.json >&-", 0),
+        ("github comment >&- 2>&-", 2),
+        ("apply --auto-approve --report report.json >&-", 0),
+        ("apply --auto-approve --report report.json 2>&-", 0),
+        ("apply >&- 2>&-", 2),
+        ("no-such-command 2>&-", 2),
+    ],
+)
+def test_closed_streams_change_no_exit_code(
+    shell: Shell, tenant: ControlClient, command: str, code: int
+) -> None:
+    """Without standard output, error or both, a command does its work and ends as it would otherwise."""
+    saved = make_plan(desired(declared(1, email="ana@new.example")), live(guest(1, "ana@old.example")), NOW)
+    (shell.folder / "saved.json").write_text(dump(plan_to_json(saved)))
+    done = _in_shell(shell, command)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_all_streams_closed_lose_no_report(shell: Shell, tenant: ControlClient) -> None:
+    """The files that a run opens take the place of no standard stream: each holds what belongs there."""
+    done = _in_shell(shell, "apply --auto-approve --report report.json --journal journal.jsonl <&- >&- 2>&-")
+    assert done.returncode == 0
+    assert _exit_code_reported(shell) == 0
+    for line in (shell.folder / "journal.jsonl").read_text().splitlines():
+        assert json.loads(line)["run"]
+    assert shell.plan()["changes"] == []
+
+
+def test_a_report_that_cannot_be_written_is_no_success(shell: Shell, tenant: ControlClient) -> None:
+    """When the folder of the report goes during the run, everybody is finished, and the exit code is 7."""
+    (shell.folder / "out").mkdir()
+    tenant.go_wrong({"rules": [{"on": "POST /invitations", "do": "pause", "where": "after", "at": 1}]})
+    process = _start(
+        shell,
+        *("apply", "--auto-approve", "--report", "out/report.json"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    tenant.paused(wait=60)
+    (shell.folder / "out").rmdir()
+    tenant.resume()
+    _, said = process.communicate(timeout=100)
+    assert process.returncode == 7
+    assert "out/report.json cannot be written" in said.decode()
+    assert shell.plan()["changes"] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is always full")
+def test_a_full_disk_under_the_report_is_no_success(shell: Shell, tenant: ControlClient) -> None:
+    """A report that finds no room is missed: the exit code says so, and so does stdout."""
+    done = shell.run("apply", "--auto-approve", "--report", "/dev/full")
+    assert done.returncode == 7
+    assert "/dev/full cannot be written: No space left on device" in done.stderr
+    assert "exit code 7." in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this device everywhere")
+def test_results_go_where_a_device_or_a_link_leads(shell: Shell, tenant: ControlClient) -> None:
+    """Nothing is made of /dev/null, a link goes on leading where it led, and stdout gets the whole report."""
+    link = shell.folder / "link.json"
+    link.symlink_to("real.json")
+    plan = shell.plan("--out", "link.json")
+    assert link.is_symlink()
+    assert json.loads((shell.folder / "real.json").read_text())["digest"] == plan["digest"]
+    assert shell.plan("--out", "/dev/null")["digest"] == plan["digest"]
+    assert Path("/dev/null").is_char_device()
+
+    done = shell.run("apply", "--plan", "link.json", "--report", "/dev/stdout")
+
+    assert done.returncode == 0
+    report, end = json.JSONDecoder().raw_decode(done.stdout)
+    assert report["exitCode"] == 0
+    assert "exit code 0." in done.stdout[end:]

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -149,3 +150,25 @@ def test_a_broken_fault_plan_is_told_as_one(shell: Shell) -> None:
 def test_unusable_options_are_refused(shell: Shell, option: list[str]) -> None:
     """A port that is none, or a file that is not there, is wrong usage."""
     assert shell.run("emulator", *option).returncode == 2
+
+
+def test_a_state_that_is_no_file_is_refused(shell: Shell) -> None:
+    """A device or a folder never becomes a database, and nobody is advised to delete it."""
+    (shell.folder / "link").symlink_to("/dev/null")
+    for state in ("/dev/null", "link", "desired"):
+        done = shell.run("emulator", "--port", "0", "--state", state)
+        assert done.returncode == 2
+        assert "delete" not in done.stderr
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_certificate_goes_where_a_link_or_a_device_leads(shell: Shell) -> None:
+    """The certificate to trust is written through links and devices, and replaces none."""
+    link = shell.folder / "link.pem"
+    link.symlink_to("real.pem")
+    for certificates in ("link.pem", "/dev/null"):
+        with _serving(shell, "--certificates", certificates):
+            pass
+    assert link.is_symlink()
+    assert (shell.folder / "real.pem").read_text().startswith("-----BEGIN CERTIFICATE-----")
+    assert Path("/dev/null").is_char_device()

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,22 +22,48 @@ _GRACE = 8.0
 """Seconds; CI kills ten seconds after the signal."""
 
 
+_SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+
+# A process inherits what is ignored, and these tests may run under nohup.
+_WITH_TERMINAL = (
+    "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL);os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
 @contextmanager
-def _applying(shell: Shell, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run an apply that is killed when the test is over."""
+def _running(shell: Shell, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command that is killed when the test is over."""
     process = subprocess.Popen(
-        [COMMAND, "apply", "--report", "report.json", *arguments],
+        [sys.executable, "-I", "-S", "-c", _WITH_TERMINAL, COMMAND, *arguments],
         cwd=shell.folder,
         env=clean_environment({**shell.environment, **environment}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         yield process
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
+
+
+def _applying(
+    shell: Shell, *arguments: str, **environment: str
+) -> AbstractContextManager[subprocess.Popen[str]]:
+    return _running(shell, "apply", "--report", "report.json", *arguments, **environment)
+
+
+def _wait_until_handled(process: subprocess.Popen[str], number: int) -> None:
+    """Wait for the first moment at which a process handles a signal."""
+    end = time.monotonic() + _PATIENCE
+    caught = 0
+    while not caught & 1 << (number - 1):
+        assert time.monotonic() < end
+        found = re.search(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{process.pid}/status").read_text(), re.MULTILINE)
+        assert found
+        caught = int(found[1], 16)
 
 
 @contextmanager
@@ -58,7 +86,43 @@ def _reported(shell: Shell) -> tuple[int, list[str]]:
     return report["exitCode"], [note["rule"] for note in report["refusals"]]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows which signals a process handles")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_while_the_command_is_imported(shell: Shell, tenant: ControlClient, number: int) -> None:
+    """From the first moment on a signal leaves the report of this run, and none of an older one."""
+    (shell.folder / "report.json").write_text('{"exitCode": 0}')
+    with _applying(shell, "--auto-approve") as process:
+        _wait_until_handled(process, number)
+        process.send_signal(number)
+        assert process.wait(timeout=_PATIENCE) == 130
+    assert _reported(shell) == (130, ["interrupted"])
+    assert tenant.requests() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows which signals a process handles")
+@pytest.mark.parametrize("command", ["validate", "plan", "demo"])
+def test_while_another_command_is_imported(shell: Shell, command: str) -> None:
+    """A command that owes no report ends in a word, without a traceback and without beginning."""
+    with _running(shell, command) as process:
+        _wait_until_handled(process, signal.SIGTERM)
+        process.terminate()
+        assert process.communicate(timeout=_PATIENCE)[1].strip() == "Interrupted."
+        assert process.returncode == 130
+
+
+@pytest.mark.parametrize("number", _SIGNALS)
+def test_while_a_directory_is_read(shell: Shell, number: int) -> None:
+    """A plan that waits for the directory ends at once, without a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(_PATIENCE)
+        graph = {"RECONCILER_GRAPH_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        with _running(shell, "plan", **graph) as process, silent.accept()[0]:
+            process.send_signal(number)
+            assert process.communicate(timeout=_GRACE)[1].strip() == "Interrupted."
+            assert process.returncode == 130
+
+
+@pytest.mark.parametrize("number", _SIGNALS)
 def test_while_a_plan_is_read(shell: Shell, number: int) -> None:
     """Before the directory is asked anything, a signal leaves a report too."""
     plan = shell.folder / "plan.json"

@@ -123,6 +123,8 @@ def test_what_was_reviewed_is_applied_and_told(world: World) -> None:
     assert results(merged) == {"plan": "success", "apply": "success", "report": "success"}, said(merged)
     assert world.outcomes()[CHIARA] == "applied"
     assert world.tenant.truth()[CHIARA].mail == "chiara@adatum.example"
+    fetched = merged["apply"].step("Fetch the journals of earlier runs")
+    assert fetched.stdout == f"{hosting.runs[0].id}-apply-journal-1.jsonl\n"
     _, told = hosting.comments_on(12)
     assert "1 applied" in told
     assert "EMULATOR" in told
@@ -196,6 +198,7 @@ def test_another_repository_uses_the_action(tmp_path: Path) -> None:
         merged = runner.run("apply.yml", origin.merge(pull))
         assert results(merged) == {"apply": "success"}, said(merged)
         assert world.tenant.truth()[CHIARA].mail == "chiara@adatum.example"
+        assert "apply-journal-1" in {one.name for one in hosting.artifacts}
         comment, told = hosting.comments_on(2)
         assert "`chiara@adatum.example`" in comment
         assert "1 applied" in told
@@ -211,6 +214,7 @@ def test_a_cancelled_run_finishes_what_is_half_done(tmp_path: Path) -> None:
     (tmp_path / "step.sh").write_text(script)
     shutil.copytree(REPOSITORY / "desired", tmp_path / "desired")
     (tmp_path / "approved" / "plans").mkdir(parents=True)
+    (tmp_path / "journals").mkdir()
     seed = load_seed(REPOSITORY / "desired" / "emulator.yaml")
     with serve(None, seed=seed) as emulator, ControlClient(emulator.root) as tenant:
         shell = Shell(folder=tmp_path, environment={"RECONCILER_GRAPH_URL": emulator.root})

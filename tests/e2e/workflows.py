@@ -123,6 +123,7 @@ class _Runner:
                 "event_name": self.event.name,
                 "repository": REPOSITORY,
                 "ref": self.event.ref,
+                "run_attempt": self.run.attempt,
             },
             "vars": {"PLAN_CLIENT_ID": "plan-app", "APPLY_CLIENT_ID": "apply-app"},
             "needs": {name: {"result": job.result, "outputs": job.outputs} for name, job in needed.items()},

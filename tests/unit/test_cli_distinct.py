@@ -63,6 +63,17 @@ def test_nothing_is_written_among_the_plans(file: str) -> None:
         check_distinct({"--report": Path(file)}, [Path("there.json"), Path("folder")])
 
 
+@pytest.mark.parametrize(("one", "spelled"), SPELLINGS)
+@pytest.mark.parametrize("option", ["--report", "--redeem-links"])
+def test_no_evidence_is_written_over(
+    here: Path, one: str, spelled: Callable[[Path], str], option: str
+) -> None:
+    """A journal of an earlier run is nothing to write into, but for the journal that goes on in it."""
+    with pytest.raises(UsageError, match=f"{option} and --evidence"):
+        check_distinct({option: Path(one)}, [], evidence=[Path(spelled(here))])
+    check_distinct({"--journal": Path(one)}, [], evidence=[Path(spelled(here))])
+
+
 def test_different_files_are_taken() -> None:
     """Files of their own are fine, also beside the plans under a name that is no plan's."""
     written = {

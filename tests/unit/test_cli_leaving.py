@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler.cli.leaving import leave_report
+from reconciler.cli.leaving import exit_code_without_report, leave_report
 from tests.samples.plans import mixed_report
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -30,10 +30,17 @@ def test_a_place_that_fails_hides_no_other(
 ) -> None:
     """A report file that cannot be written is told, and the report is shown all the same."""
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    leave_report(replace(mixed_report(), digest=DIGEST), tmp_path / "missing" / "report.json")
+    report = replace(mixed_report(), digest=DIGEST, exit_code=0)
+    assert not leave_report(report, tmp_path / "missing" / "report.json")
     shown = capsys.readouterr()
     assert "file-unusable" in shown.err
-    assert shown.out
+    assert "exit code 7." in shown.out
+
+
+@pytest.mark.parametrize(("exit_code", "ends_with"), [(0, 7), (1, 1), (2, 2), (5, 5), (7, 7), (130, 130)])
+def test_a_lost_report_is_no_success(exit_code: int, ends_with: int) -> None:
+    """A run whose report is lost never ends with 0, and keeps a code that says more."""
+    assert exit_code_without_report(exit_code) == ends_with
 
 
 def test_the_file_is_written_before_anything_is_rendered(tmp_path: Path) -> None:

@@ -3,18 +3,55 @@
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from reconciler.cli.signals import handled_signals
+from reconciler.process import early_signals
 
-pytestmark = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+pytestmark = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 
 
-def test_a_signal_interrupts_at_first(number: int) -> None:
-    """Before anything else is said, a signal raises `KeyboardInterrupt`."""
-    with handled_signals(), pytest.raises(KeyboardInterrupt):
+@pytest.fixture(autouse=True)
+def terminal() -> Iterator[None]:
+    """Let a closed terminal count, also where these tests run under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_is_remembered_at_first(number: int) -> None:
+    """Until the command says what a signal does, none cuts anything off, and none is forgotten."""
+    with handled_signals() as signals:
         os.kill(os.getpid(), number)
+        with pytest.raises(KeyboardInterrupt):
+            signals.interrupt()
+
+
+def test_a_signal_interrupts_when_that_was_asked_for(number: int) -> None:
+    """A command that can be cut off anywhere is, by the next signal."""
+    with handled_signals() as signals:
+        signals.interrupt()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+
+
+def test_a_signal_from_before_the_command_counts(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came while the command was imported is answered as soon as it can be."""
+    monkeypatch.setattr(early_signals, "received", True)
+    calls: list[int] = []
+    with handled_signals() as signals:
+        signals.answer(lambda: calls.append(number))
+    assert calls == [number]
+
+
+def test_an_ignored_hang_up_stays_ignored(number: int) -> None:
+    """Under `nohup` the run outlives its terminal; what else asks it to end is answered."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with handled_signals() as signals:
+        os.kill(os.getpid(), number)
+        assert signals.received == (number != signal.SIGHUP)
 
 
 def test_a_signal_calls_what_was_named_last(number: int) -> None:
@@ -25,7 +62,7 @@ def test_a_signal_calls_what_was_named_last(number: int) -> None:
         signals.answer(lambda: calls.append("last"))
         os.kill(os.getpid(), number)
         os.kill(os.getpid(), number)
-        assert signals.heard
+        assert signals.received
     assert calls == ["last", "last"]
 
 
@@ -103,6 +140,7 @@ def test_a_signal_whose_interrupt_was_swallowed_is_made_up_for(number: int) -> N
             pytest.fail("the run began")
 
     with handled_signals() as signals:
+        signals.interrupt()
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)
         with pytest.raises(KeyboardInterrupt):

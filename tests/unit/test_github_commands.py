@@ -261,6 +261,34 @@ def test_a_damaged_folder_is_told(step: Step, content: str) -> None:
     assert run(["github", "report"]) == 5
 
 
+def test_journals_of_earlier_runs_are_fetched(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each lies in the folder under its run's name; one that is damaged is named, and costs no other."""
+    failed = step.hosting.start("apply.yml", event="push", branch="main", head="a" * 40)
+    step.hosting.upload(failed, "apply-journal-1", {"journal.jsonl": b"one\xff\n"})
+    step.hosting.upload(failed, "apply-journal-2", {"other": b"\x1b[2J"})
+    assert run(["github", "journals", "--out", "some/journals"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == f"{failed.id}-apply-journal-1.jsonl\n"
+    assert f"Warning: the journal {failed.id}-apply-journal-2.jsonl is left out" in shown.err
+    [kept] = (step.folder / "some" / "journals").iterdir()
+    assert kept.read_bytes() == b"one\xff\n"
+
+
+def test_no_journals_are_an_empty_folder(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first run has nothing to go by, and apply gets a folder all the same, which is a new one."""
+    assert run(["github", "journals"]) == 0
+    assert list((step.folder / "journals").iterdir()) == []
+    assert capsys.readouterr().out == ""
+    assert run(["github", "journals"]) == 2
+
+
+def test_journals_need_the_permission(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
+    """A job that may not look at runs ends, with the way to the permission, before anybody is reset again."""
+    step.hosting.tokens[TOKEN] = {"contents": "read"}
+    assert run(["github", "journals"]) == 6
+    assert "docs/setup-github.md" in capsys.readouterr().err
+
+
 def test_drift_opens_and_closes_the_issue(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
     """The issue is there while the plan has changes, and closed when it has none."""
     step.write(plan_of_none())

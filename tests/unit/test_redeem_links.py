@@ -93,3 +93,53 @@ def test_a_file_knows_whose_links_it_holds(rest: bytes, tmp_path: Path) -> None:
         assert not links.holds(guest_id(2), EmailAddress("ana@newco.example"))
         links.append(guest_id(2), EmailAddress("ana@newco.example"), LINK)
         assert links.holds(guest_id(2), EmailAddress("ana@newco.example"))
+
+
+def test_links_of_a_run_at_the_same_time_count(tmp_path: Path) -> None:
+    """A link that another run puts into the file later is found when it is asked for."""
+    path = tmp_path / "links.jsonl"
+    with open_redeem_links(path) as links:
+        assert not links.holds(guest_id(1), EmailAddress("ana@newco.example"))
+        append(path)
+        with path.open("ab") as torn:
+            torn.write(b'{"id": "half a line')
+        assert links.holds(guest_id(1), EmailAddress("ana@newco.example"))
+        with path.open("ab") as torn:
+            torn.write(
+                f' of a guest", "email": "x"}}\n{{"id": "{guest_id(2)}", "email": "b@x.example"}}\n'.encode()
+            )
+        assert links.holds(guest_id(2), EmailAddress("b@x.example"))
+
+
+def test_only_what_is_new_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for a thousand guests in turn does not read the file a thousand times."""
+    path = tmp_path / "links.jsonl"
+    for _ in range(20):
+        append(path)
+    parsed: list[bytes] = []
+    original = json.loads
+
+    def noted(text: bytes) -> object:
+        parsed.append(text)
+        return original(text)
+
+    monkeypatch.setattr(json, "loads", noted)
+    with open_redeem_links(path) as links:
+        for _ in range(50):
+            assert not links.holds(guest_id(7), EmailAddress("nobody@newco.example"))
+    assert len([line for line in parsed if line]) == 20
+
+
+def test_a_file_that_cannot_be_read_again_holds_what_is_known(tmp_path: Path) -> None:
+    """A disk that fails between two guests loses no link that was seen, and ends no run."""
+    path = tmp_path / "links.jsonl"
+    append(path)
+    with open_redeem_links(path) as links:
+        assert links.holds(guest_id(1), EmailAddress("ana@newco.example"))
+        kept = os.dup(links._lines.fileno())
+        with (tmp_path / "write-only").open("wb") as unreadable:
+            os.dup2(unreadable.fileno(), links._lines.fileno())
+            assert not links.holds(guest_id(2), EmailAddress("b@x.example"))
+            assert links.holds(guest_id(1), EmailAddress("ana@newco.example"))
+        os.dup2(kept, links._lines.fileno())
+        os.close(kept)

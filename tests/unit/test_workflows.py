@@ -99,7 +99,11 @@ def test_only_two_jobs_may_sign_in_and_write() -> None:
     assert clients.pop("apply/apply") == "${{ vars.APPLY_CLIENT_ID }}"
     assert set(clients.values()) == {"${{ vars.PLAN_CLIENT_ID }}"}
     assert [name for name, job in jobs() if "environment" in job] == ["apply/apply"]
-    assert signing_in["apply/apply"]["permissions"] == {"contents": "read", "id-token": "write"}
+    assert signing_in["apply/apply"]["permissions"] == {
+        "contents": "read",
+        "id-token": "write",
+        "actions": "read",
+    }
 
 
 def test_runs_wait_for_each_other() -> None:
@@ -119,6 +123,21 @@ def test_a_cancelled_apply_hears_of_it(path: Path) -> None:
     applies = [step["run"] for step in steps(path) if " apply " in step.get("run", "")]
     assert len(applies) == 1
     assert applies[0].startswith("exec ")
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / ".github" / "workflows" / "apply.yml", ACTION], ids=["apply", "action"]
+)
+def test_every_attempt_keeps_its_journal_for_the_next(path: Path) -> None:
+    """What a run that failed or was cancelled has recorded is kept, under a name of its own, and fetched."""
+    names = [step["name"] for step in steps(path)]
+    fetch, apply = names.index("Fetch the journals of earlier runs"), names.index("Apply")
+    assert fetch < apply < names.index("Keep the journal")
+    [kept] = [step for step in steps(path) if step["name"] == "Keep the journal"]
+    assert "always()" in kept["if"]
+    assert kept["with"]["name"] == "apply-journal-${{ github.run_attempt }}"
+    [applied] = [step["run"] for step in steps(path) if step["name"] == "Apply"]
+    assert applied.endswith(f"--journal {kept['with']['path']} --evidence journals")
 
 
 def test_the_schemas_of_github_find_nothing() -> None:

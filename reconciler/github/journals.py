@@ -1,0 +1,114 @@
+"""The journals that earlier runs of a workflow have kept, newest run first.
+
+A journal proves to a later run what an earlier one has reset. Whoever can start a run of the workflow on
+the branch can have written one, and nobody else: a fork's run and one of another branch count for nothing.
+
+Sources: https://docs.github.com/rest/actions/workflow-runs and https://docs.github.com/rest/actions/artifacts
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from reconciler.errors import GitHubError
+from reconciler.github.archive import BadArchiveError, member
+from reconciler.github.client import GitHub, shape
+from reconciler.github.context import Run
+
+JOURNAL_FILE: Final = "journal.jsonl"
+"""What the journal is called within its artifact."""
+
+_NAME: Final = re.compile(r"apply-journal-[0-9]{1,6}")
+"""The artifact of one attempt of a run."""
+
+_EVENTS: Final = frozenset({"push", "workflow_dispatch"})
+_MOST_RUNS: Final = 100
+_MOST_ARTIFACTS: Final = 100
+_LARGEST: Final = 64 * 1024 * 1024
+"""Bytes of one journal; `apply --evidence` reads no larger one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptJournal:
+    """The journal of one attempt of a run."""
+
+    name: str
+    """`RUN-ARTIFACT.jsonl`, fit to be a file's name."""
+
+    content: bytes | None
+    """What was kept, not looked into; `None`: it cannot be had."""
+
+    missing: str = ""
+    """Why it cannot, in words of our own; empty when it can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _EarlierRun:
+    id: int
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Artifact:
+    id: int
+    name: str
+    expired: bool
+
+
+def earlier_journals(github: GitHub, repository: str, run: Run) -> Iterator[KeptJournal]:
+    """Fetch the journals of this run's earlier attempts, and of runs back to the last that applied well.
+
+    A run that had nothing to apply keeps none, and says nothing about those before it. A journal that cannot
+    be fetched costs nothing but itself. Raises `GitHubError` when the runs cannot be listed.
+    """
+    for earlier in islice(_runs(github, repository, run), _MOST_RUNS):
+        try:
+            kept = list(islice(_artifacts(github, repository, earlier), _MOST_ARTIFACTS))
+        except GitHubError as error:
+            yield KeptJournal(name=f"{earlier.id}", content=None, missing=error.message)
+            continue
+        for artifact in kept:
+            yield _fetched(github, repository, earlier, artifact)
+        if kept and earlier.succeeded:
+            return
+
+
+def _runs(github: GitHub, repository: str, run: Run) -> Iterator[_EarlierRun]:
+    path = f"/repos/{repository}/actions/workflows/{run.workflow}/runs"
+    for page in github.pages(path, branch=run.branch):
+        with shape("a workflow run"):
+            found = [
+                _EarlierRun(id=int(one["id"]), succeeded=one["conclusion"] == "success")
+                for one in page["workflow_runs"]
+                if one["event"] in _EVENTS
+                and one["head_branch"] == run.branch
+                and one["head_repository"] is not None
+                and one["head_repository"]["full_name"] == repository
+            ]
+        yield from found
+
+
+def _artifacts(github: GitHub, repository: str, run: _EarlierRun) -> Iterator[_Artifact]:
+    for page in github.pages(f"/repos/{repository}/actions/runs/{run.id}/artifacts"):
+        with shape("an artifact"):
+            found = [
+                _Artifact(id=int(one["id"]), name=one["name"], expired=bool(one["expired"]))
+                for one in page["artifacts"]
+                if _NAME.fullmatch(one["name"])
+            ]
+        yield from found
+
+
+def _fetched(github: GitHub, repository: str, run: _EarlierRun, artifact: _Artifact) -> KeptJournal:
+    name = f"{run.id}-{artifact.name}.jsonl"
+    if artifact.expired:
+        return KeptJournal(name=name, content=None, missing="GitHub does not keep it any longer")
+    try:
+        archive = github.download(f"/repos/{repository}/actions/artifacts/{artifact.id}/zip")
+        return KeptJournal(name=name, content=member(archive, JOURNAL_FILE, largest=_LARGEST))
+    except GitHubError as error:
+        return KeptJournal(name=name, content=None, missing=error.message)
+    except BadArchiveError as error:
+        return KeptJournal(name=name, content=None, missing=str(error))

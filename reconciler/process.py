@@ -1,0 +1,80 @@
+"""The process before anything of the product is imported: its signals and its standard streams.
+
+Importing the commands takes a good part of a second, in which a signal would end the process without a
+word, and without the report that `apply` owes. So signals are remembered from the first statement on,
+until the command that runs can answer them. Must import nothing but the standard library, and little of it:
+even `typing` would double the time in which nobody is there to answer.
+"""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+_ALWAYS = (signal.SIGINT, signal.SIGTERM)
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that ask this process to end: Ctrl+C, the system or CI, and a closed terminal.
+
+    A SIGHUP that is ignored is none of them, because `nohup` asks for that; some systems have none.
+    """
+    hang_up: signal.Signals | None = getattr(signal, "SIGHUP", None)
+    if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN:
+        return _ALWAYS
+    return (*_ALWAYS, hang_up)
+
+
+class EarlySignals:
+    """Signals that come before there is a command to answer them."""
+
+    def __init__(self) -> None:
+        self.received = False
+        """Whether there has been a signal since `remember`."""
+        self._handled: tuple[signal.Signals, ...] = ()
+
+    def remember(self) -> None:
+        """Remember signals from now on, instead of ending at once."""
+        self._handled = ending_signals()
+        for number in self._handled:
+            signal.signal(number, self._note)
+
+    def interrupt(self) -> None:
+        """Raise `KeyboardInterrupt` when there was a signal, and let the next one raise it at once."""
+        if self.received:
+            raise KeyboardInterrupt
+        for number in self._handled:
+            # asyncio takes over Ctrl+C where it finds this very handler.
+            signal.signal(number, signal.default_int_handler)
+
+    def ignore(self) -> None:
+        """Let signals do nothing from now on: the command has ended, and its exit code stands."""
+        for number in self._handled:
+            signal.signal(number, signal.SIG_IGN)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.received = True
+
+
+early_signals = EarlySignals()
+"""Those of this process."""
+
+
+def open_standard_streams() -> None:
+    """Give the process what it was started without (`>&-`): streams that lead nowhere.
+
+    Otherwise the next file it opens would become its standard output, and Python has no `sys.stdout` at all.
+    Standard input stays missing for Python, so that nobody is asked anything.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # A file gets the lowest number that is free, and those below this one are taken by now.
+            opened = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(opened, True)  # noqa: FBT003 - the function's name says it
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
