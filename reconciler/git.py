@@ -52,6 +52,15 @@ def tree_at(revision: str, root: Path) -> Tree:
     return Tree(files=_contents(wanted, root, refused=_unreadable(revision)), problems=tuple(problems))
 
 
+def commit_of(root: Path) -> str | None:
+    """Return the commit that is checked out where `root` lies; `None` outside of a repository."""
+    try:
+        found = _run(root, ("rev-parse", "--verify", "--quiet", "HEAD^{commit}"))
+    except UsageError:
+        return None
+    return found.stdout.decode().strip() if found.returncode == 0 else None
+
+
 def _commit(revision: str, root: Path) -> str:
     """Resolve a revision to the name of a commit, which nothing can take for an option."""
     asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")

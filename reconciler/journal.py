@@ -89,11 +89,10 @@ class Journal:
         self._lines = lines
         self._run = run
 
-    def record(self, entry: JournalEntry, *, durable: bool | None = None) -> None:
+    def record(self, entry: JournalEntry) -> None:
         """Append one line, which survives a kill from then on. Raises `OSError`.
 
-        `durable` also waits until it is on the disk, and holds up the event loop for that; `None` does so
-        before a write. With `False`, `flush` forces to the disk what must survive a power cut.
+        What must survive a power cut is forced to the disk by `flush`.
         """
         self._lines.append(
             {
@@ -109,8 +108,7 @@ class Journal:
                 "change": entry.change,
                 "marker": entry.marker,
                 "at": None if entry.at is None else format_instant(entry.at),
-            },
-            durable=entry.event is JournalEvent.SENDING if durable is None else durable,
+            }
         )
 
     async def flush(self) -> None:

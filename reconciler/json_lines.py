@@ -36,18 +36,16 @@ class JsonLines:
         """Give the file descriptor, to ask the system about the very file that is open."""
         return self._file.fileno()
 
-    def append(self, document: Mapping[str, object], *, durable: bool) -> None:
-        """Write one line; `durable` waits until it is on the disk. Raises `OSError`.
+    def append(self, document: Mapping[str, object]) -> None:
+        """Write one line, which survives a kill from then on. Raises `OSError`.
 
-        What an earlier failure has left of a line is ended first.
+        What an earlier failure has left of a line is ended first. `flush` forces lines to the disk.
         """
         if self._torn:
             self._end_last_line()
         self._torn = True
         self._write(json.dumps(document).encode() + b"\n")
         self._torn = False
-        if durable:
-            self._force()
 
     async def flush(self) -> None:
         """Wait until all lines appended so far are on the disk, in one go with whoever waits too.

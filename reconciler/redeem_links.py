@@ -26,9 +26,13 @@ class RedeemLinks:
         self._kept: set[tuple[ObjectId, EmailAddress]] = set()
 
     def append(self, guest: ObjectId, email: EmailAddress, link: RedeemUrl) -> None:
-        """Append one line and force it to the disk. Raises `OSError`."""
-        self._lines.append({"id": guest, "email": email.text, "redeemUrl": link.reveal()}, durable=True)
+        """Append one line, which survives a kill from then on. Raises `OSError`."""
+        self._lines.append({"id": guest, "email": email.text, "redeemUrl": link.reveal()})
         self._kept.add((guest, email))
+
+    async def flush(self) -> None:
+        """Wait until all links are on the disk; the event loop goes on meanwhile. Raises `OSError`."""
+        await self._lines.flush()
 
     def holds(self, guest: ObjectId, email: EmailAddress) -> bool:
         """Tell whether a link of this guest at this address is in the file, whichever run has put it there.

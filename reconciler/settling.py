@@ -24,6 +24,8 @@ _LAST_WRITE: Final = "lastWrite"
 _LARGEST: Final = 1024
 """Bytes; a hint has less than a hundred."""
 
+_KEPT_AHEAD: Final = timedelta(seconds=1)
+
 _SKEW: Final = timedelta(days=1)
 """A kept instant further ahead than that comes from a clock that was wrong, and must not stay for ever."""
 
@@ -64,6 +66,21 @@ def write_hint(tenant: TenantId, root: str, instant: datetime) -> None:
         kept = _read(place)
         if kept is None or not instant <= kept <= instant + _SKEW:
             _replace(place, json.dumps({_LAST_WRITE: format_instant(instant)}) + "\n")
+
+
+class LastWrite:
+    """Keeps the hint up to date while a run writes."""
+
+    def __init__(self, tenant: TenantId, root: str) -> None:
+        self._tenant = tenant
+        self._root = root
+        self._kept: datetime | None = None
+
+    def touch(self, instant: datetime) -> None:
+        """Count a write: at most once a second it is kept, as of a second later, so that none is after it."""
+        if self._kept is None or instant > self._kept:
+            self._kept = instant + _KEPT_AHEAD
+            write_hint(self._tenant, self._root, self._kept)
 
 
 def _place(tenant: TenantId, root: str) -> Path | None:

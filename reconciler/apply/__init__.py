@@ -1,19 +1,20 @@
-"""Carries approved changes out: waits, looks, retries by one table, and leaves nobody half done.
+"""Executes approved changes: sends, retries, verifies.
 
-It knows guests, actions and kinds of failure, never Graph.
+A run that ends early reports who is half done. This package knows guests, actions and kinds of failure,
+never Graph.
 """
 
-from reconciler.apply.engine import Finished, apply_plan, exit_code
-from reconciler.apply.progress import Progress, WaitReason
-from reconciler.apply.settings import Clock, Settings, SystemClock
+from reconciler.apply.events import RunObserver, WaitReason
+from reconciler.apply.executor import RunResult, Services, Terms, apply_plan
+from reconciler.apply.settings import DEFAULT_WATCH, Settings
 
 __all__ = [
-    "Clock",
-    "Finished",
-    "Progress",
+    "DEFAULT_WATCH",
+    "RunObserver",
+    "RunResult",
+    "Services",
     "Settings",
-    "SystemClock",
+    "Terms",
     "WaitReason",
     "apply_plan",
-    "exit_code",
 ]

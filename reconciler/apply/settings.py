@@ -1,27 +1,23 @@
-"""What apply may be told: its patience, and the clock it lives by."""
+"""The limits and allowances of one apply run."""
 
-import asyncio
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Limits and patience of one apply run. All durations are seconds."""
+    """Limits and allowances of one apply run. All durations are seconds."""
 
-    half_done: int = 50
+    max_in_flight: int = 50
     """At most this many guests stand between their first write and their last."""
 
     see_within: float = 60.0
     """How long a write may take to show in reads before it counts as not seen."""
 
     reread_after: float = 60.0
-    """A guest, and who owns the new address, read longer ago than this are read again before the reset."""
+    """A guest read longer ago than this is read again before the first write and before the reset."""
 
-    watch_for: float = 30.0
-    """How long a guest whom an earlier run left before the reset is watched: it may have been sent unseen."""
+    clear_within: float = 15.0
+    """A read that shows our marker and is older than this is made anew before the marker is taken away."""
 
     throttled_for: float = 600.0
     """How long one guest may take in all, from a first failure on, until the directory carries writes out."""
@@ -30,39 +26,15 @@ class Settings:
     """How long one guest may take in all until the invitation service knows the address just written."""
 
     commit_for: float = 600.0
-    """How long the last write of a reset guest is tried at least; longer while others are at work."""
+    """How long taking the marker of a reset guest away is tried at least; longer while others get ahead."""
 
     grace: float = 7.0
-    """How long an interrupted run takes to finish what is half done."""
+    """How long an interrupted run takes to finish what is half done.
+
+    GitHub sends SIGTERM 7.5 s after SIGINT to a job that is cancelled, and kills it 2.5 s later.
+    Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation
+    """
 
 
-class Clock(Protocol):
-    """Time as apply sees it, so that a run can live on a faster or an imagined clock."""
-
-    def now(self) -> datetime:
-        """Give the instant, in UTC."""
-        ...
-
-    def monotonic(self) -> float:
-        """Give seconds since some fixed moment; never runs backwards."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after that many seconds of this clock."""
-        ...
-
-
-class SystemClock:
-    """The computer's own clock."""
-
-    def now(self) -> datetime:
-        """Give the instant, in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Give seconds since some fixed moment; never runs backwards."""
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after that many seconds."""
-        await asyncio.sleep(seconds)
+DEFAULT_WATCH = 30.0
+"""Seconds for which nothing that reads show counts after the last write of an earlier run."""

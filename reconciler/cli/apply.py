@@ -5,23 +5,24 @@ import contextlib
 import sys
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from reconciler.apply.engine import apply_plan
-from reconciler.apply.settings import Clock, Settings, SystemClock
+from reconciler.apply import DEFAULT_WATCH, Services, Settings, Terms, apply_plan
 from reconciler.cli import screen
 from reconciler.cli.approvals import plan_files
 from reconciler.cli.directory import endpoint
 from reconciler.cli.distinct import check_distinct
+from reconciler.cli.earlier_runs import EarlierRuns, read_earlier_runs
 from reconciler.cli.files import check_writable, clear
 from reconciler.cli.leaving import exit_code_without_report, leave_report
 from reconciler.cli.progress import progress_on
 from reconciler.cli.record import RunRecord
 from reconciler.cli.signals import Signals, handled_signals
 from reconciler.cli.tree import load_tree
+from reconciler.clock import Clock, SystemClock
 from reconciler.documents import plan_from_json
 from reconciler.errors import (
     EXIT_BUG,
@@ -32,27 +33,20 @@ from reconciler.errors import (
     UnusablePlan,
     UsageError,
 )
-from reconciler.graph.client import Terms
+from reconciler.git import commit_of
+from reconciler.graph.client import Terms as SessionTerms
 from reconciler.graph.daemon_threads import DaemonThreads
 from reconciler.graph.pacing import Pace
 from reconciler.graph.perform import open_directory
 from reconciler.guard.approval import Work, approve, approve_all
 from reconciler.guard.limits import check
-from reconciler.journal import Evidence, Journal, open_journal, read_evidence
-from reconciler.model import Desired, Plan
+from reconciler.journal import Journal, open_journal
+from reconciler.model import Desired, Live, Plan
 from reconciler.plan import make_plan
+from reconciler.plan.unfinished import MARKER_DOMAIN
 from reconciler.redeem_links import RedeemLinks, open_redeem_links
 from reconciler.render import text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Earlier:
-    """What is known of earlier runs."""
-
-    evidence: Evidence
-
-    known: bool
-    """Whether a journal or evidence was named that is there, be it empty."""
+from reconciler.settling import LastWrite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +58,14 @@ class _Options:
     auto_approve: bool
     settings: Settings
 
+    watch: float
+    """Seconds since the last write of an earlier run before reads count."""
+
     quota_share: int
     """Percent of Graph's quotas to use."""
 
     evidence: tuple[Path, ...]
     """Journals of earlier runs, and folders of them."""
-
-    earlier: _Earlier = _Earlier(evidence=Evidence(), known=False)
-    """What those journals say, once they are read."""
 
     @property
     def asks(self) -> bool:
@@ -137,7 +131,7 @@ class _Files:
 @click.option(
     "--max-in-flight",
     type=click.IntRange(min=1),
-    default=Settings().half_done,
+    default=Settings().max_in_flight,
     show_default=True,
     metavar="N",
     help="At most this many guests stand between their first write and their last. Fewer leave fewer people"
@@ -154,11 +148,11 @@ class _Files:
 @click.option(
     "--watch",
     type=click.IntRange(min=0, max=600),
-    default=round(Settings().watch_for),
+    default=round(DEFAULT_WATCH),
     show_default=True,
     metavar="SECONDS",
-    help="Watch a guest whom an earlier run left just before the reset for so long, and only then send it:"
-    " that run may have sent it, and reads lag. With 0 the person may get a second message.",
+    help="Let so long pass since the last write of an earlier run, whose writes may not show in reads yet;"
+    " where nothing is known of earlier runs, since the start. With 0 a person may get a second message.",
 )
 @click.pass_obj
 def command(  # noqa: PLR0913 - click hands over each option on its own
@@ -187,7 +181,8 @@ def command(  # noqa: PLR0913 - click hands over each option on its own
         tree=desired,
         plans=plans,
         auto_approve=auto_approve,
-        settings=Settings(half_done=max_in_flight, watch_for=watch),
+        settings=Settings(max_in_flight=max_in_flight),
+        watch=watch,
         quota_share=quota_share,
         evidence=evidence,
     )
@@ -232,7 +227,7 @@ def _carry_out(
     options: _Options, files: _Files, *, record: RunRecord, signals: Signals, runner: asyncio.Runner
 ) -> int:
     _require_consent(options)
-    options = replace(options, earlier=_read_earlier(options, files))
+    earlier = read_earlier_runs(options.evidence, journal=files.journal, now=record.started_at)
     with contextlib.ExitStack() as open_files:
         journal = links = None
         if files.journal is not None:
@@ -240,19 +235,21 @@ def _carry_out(
         if files.links is not None:
             links = open_files.enter_context(open_redeem_links(files.links))
         desired = load_tree(options.tree)
-        record.declared(desired)
+        record.declared(desired, commit=commit_of(options.tree))
         approved = [_read_plan(file, desired) for path in options.plans for file in plan_files(path)]
         runner.get_loop().set_default_executor(DaemonThreads())
         return runner.run(
-            _apply(options, desired, approved, record=record, journal=journal, links=links, signals=signals)
+            _apply(
+                options,
+                desired,
+                approved,
+                earlier=earlier,
+                record=record,
+                journal=journal,
+                links=links,
+                signals=signals,
+            )
         )
-
-
-def _read_earlier(options: _Options, files: _Files) -> _Earlier:
-    """Read what journals prove, before this run adds to one of them. Raises `UsageError`."""
-    own = [files.journal] if files.journal is not None and files.journal.exists() else []
-    paths = [*options.evidence, *own]
-    return _Earlier(evidence=read_evidence(paths, now=SystemClock().now()), known=bool(paths))
 
 
 def _require_consent(options: _Options) -> None:
@@ -270,6 +267,7 @@ async def _apply(
     desired: Desired,
     approved: Sequence[Plan],
     *,
+    earlier: EarlierRuns,
     record: RunRecord,
     journal: Journal | None,
     links: RedeemLinks | None,
@@ -279,7 +277,10 @@ async def _apply(
     stop = asyncio.Event()
     with signals.cancelling() as from_now_on_only_set, endpoint(desired, options.tree) as found:
         pace = Pace(share=options.quota_share / 100)
-        async with open_directory(found.root, found.tokens, terms=Terms(pace=pace)) as (reader, writer):
+        async with open_directory(found.root, found.tokens, terms=SessionTerms(pace=pace)) as (
+            reader,
+            writer,
+        ):
             live = await reader.observe(desired)
             plan = make_plan(desired, live, clock.now(), redeem_links=links is not None)
             screen.block(text.plan(plan, width=screen.width(), colour=False))
@@ -290,21 +291,34 @@ async def _apply(
                 _ask(approval.work, signals)
             from_now_on_only_set(stop)
             async with progress_on(approval.work, clock=clock, quotas=pace.waiting) as progress:
-                finished = await apply_plan(
-                    approval.work,
+                services = Services(
                     reader=reader,
                     writer=writer,
+                    clock=clock,
+                    observer=progress,
                     journal=journal,
                     links=links,
-                    settings=options.settings,
-                    clock=clock,
-                    progress=progress,
-                    stop=stop,
+                    last_write=LastWrite(desired.tenant_id, found.root),
                 )
-            ended = record.finished(finished)
-    if finished.crash is not None:
-        raise finished.crash
+                terms = Terms(
+                    settings=options.settings,
+                    proofs=earlier.proofs,
+                    settled_at=earlier.settled_at(
+                        desired.tenant_id, found, started=record.started_at, watch=options.watch
+                    ),
+                    marker_domains=_marker_domains(desired, live),
+                )
+                result = await apply_plan(approval.work, services, terms, shutdown=stop)
+            ended = record.finished(result)
+    if result.crash is not None:
+        raise result.crash
     return ended
+
+
+def _marker_domains(desired: Desired, live: Live) -> tuple[str, ...]:
+    """Return where markers may be addresses: as declared, else in the tenant's initial domain."""
+    domains = (desired.marker_domain, live.initial_domain)
+    return tuple(dict.fromkeys(domain for domain in domains if domain is not None))
 
 
 def _read_plan(path: Path, desired: Desired) -> Plan:
@@ -320,9 +334,12 @@ def _read_plan(path: Path, desired: Desired) -> Plan:
 
 
 def _guard(work: Sequence[Work], *, plan: Plan, desired: Desired, clock: Clock) -> None:
-    """Refuse the run when what would run now breaks a limit."""
-    resets = sum(1 for one in work if one.planned is not None and one.planned.resets)
-    refusals = check(resets=resets, declared=plan.summary.declared, policy=desired.policy, now=clock.now())
+    """Refuse the run when what would run now breaks a limit, or would write markers that open a door."""
+    for refusal in plan.refusals:
+        if refusal.rule == MARKER_DOMAIN:
+            raise Refused(refusal.message, rule=refusal.rule)
+    counted = sum(1 for one in work if one.planned is not None and one.planned.counts_against_limits)
+    refusals = check(changes=counted, declared=plan.summary.declared, policy=desired.policy, now=clock.now())
     if refusals:
         raise LimitExceeded(refusals)
 

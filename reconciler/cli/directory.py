@@ -27,6 +27,9 @@ class Endpoint:
 
     tokens: TokenSource
 
+    lags: bool = True
+    """Whether reads may show older states than were written: not in an emulator inside this process."""
+
 
 @contextmanager
 def endpoint(desired: Desired, tree: Path) -> Iterator[Endpoint]:
@@ -52,7 +55,7 @@ def endpoint(desired: Desired, tree: Path) -> Iterator[Endpoint]:
     state = STATE_FOLDER / f"emulator-{desired.tenant_id}.sqlite"
     try:
         with serve(state, seed=load_seed(tree / SEED_FILE)) as emulator:
-            yield Endpoint(root=emulator.root, tokens=tokens)
+            yield Endpoint(root=emulator.root, tokens=tokens, lags=False)
     except PermissionError as error:
         raise Refused(
             f"the emulator's state cannot be kept in {STATE_FOLDER}: {error.strerror}",

@@ -10,19 +10,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from reconciler.apply.progress import Progress, WaitReason
-from reconciler.apply.settings import Clock
+from reconciler.apply import RunObserver, WaitReason
 from reconciler.cli import screen
+from reconciler.clock import Clock
 from reconciler.graph.pacing import Waiting
 from reconciler.guard.approval import Work
 from reconciler.model import ActionRecord, Change, GuestOutcome, ObjectId
 
 _WAITS = {
-    WaitReason.CHAIN: "another guest to give up the address",
+    WaitReason.PREDECESSOR: "another guest to give up the address",
+    WaitReason.EARLIER_RUN: "what an earlier run may have written to show",
     WaitReason.THROTTLED: "the directory to take writes again",
     WaitReason.REPLICATION: "the new address to reach the invitation service",
-    WaitReason.WATCH: "the reset of an earlier run to show, if there was one",
-    WaitReason.OWNER: "the old owner of the address to show without it",
     WaitReason.LOST_ANSWER: "the guest to show whether a lost write happened",
     WaitReason.READ_BACK: "the result to show",
 }
@@ -100,7 +99,7 @@ def _queue(queue: Waiting) -> str:
 
 
 @asynccontextmanager
-async def progress_on(work: Sequence[Work], *, clock: Clock, quotas: Quotas) -> AsyncIterator[Progress]:
+async def progress_on(work: Sequence[Work], *, clock: Clock, quotas: Quotas) -> AsyncIterator[RunObserver]:
     """Show the progress of some work on stderr until the block ends: a bar on a terminal, else lines."""
     console = Console(stderr=True)
     if not console.is_terminal:

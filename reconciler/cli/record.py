@@ -1,10 +1,13 @@
 """What is known of an apply run so far, so that there is a report however it ends."""
 
-from reconciler.apply.engine import Finished, exit_code
-from reconciler.apply.settings import Clock
-from reconciler.errors import LimitExceeded, ReconcilerError
+from reconciler.apply import RunResult
+from reconciler.clock import Clock
+from reconciler.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, LimitExceeded, ReconcilerError
 from reconciler.guard.approval import Approval, Work
-from reconciler.model import Desired, GuestOutcome, Note, Outcome, Plan, Report
+from reconciler.model import Desired, GuestOutcome, Note, ObjectId, Outcome, Plan, Report
+
+_NEEDS_NOTHING = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED, Outcome.BLOCKED, Outcome.NOT_APPROVED})
+"""Outcomes that leave nothing of this run to be done, unless a guest was approved and is blocked."""
 
 
 class RunRecord:
@@ -13,32 +16,39 @@ class RunRecord:
     def __init__(self, *, run: str, clock: Clock) -> None:
         self.run = run
         self._clock = clock
-        self._started_at = clock.now()
+        self.started_at = clock.now()
+        self._commit: str | None = None
         self._desired: Desired | None = None
         self._plan: Plan | None = None
         self._work: tuple[Work, ...] = ()
         self._settled: tuple[GuestOutcome, ...] = ()
+        self._withheld: frozenset[ObjectId] = frozenset()
         self._outcomes: tuple[GuestOutcome, ...] | None = None
         self._notes: tuple[Note, ...] = ()
 
-    def declared(self, desired: Desired) -> None:
-        """Take note of a desired tree that is valid."""
-        self._desired = desired
+    def declared(self, desired: Desired, *, commit: str | None) -> None:
+        """Record a desired tree that is valid, and the commit it stands at, if it stands in a repository."""
+        self._desired, self._commit = desired, commit
 
     def planned(self, plan: Plan, approval: Approval) -> None:
-        """Take note of what would run, and of what became already of everybody else."""
+        """Record what would run, and what became already of everybody else."""
         self._plan = plan
         self._work = approval.work
         self._settled = approval.outcomes
+        self._withheld = approval.withheld
 
-    def finished(self, finished: Finished) -> int:
-        """Take note of how apply ended, and give the exit code that follows."""
-        self._outcomes = finished.outcomes
-        self._notes = finished.notes
-        return exit_code((*self._settled, *finished.outcomes), interrupted=finished.interrupted)
+    def finished(self, result: RunResult) -> int:
+        """Record how apply ended, and return the exit code that follows."""
+        self._outcomes = result.outcomes
+        self._notes = result.notes
+        if result.interrupted:
+            return EXIT_INTERRUPTED
+        outcomes = (*self._settled, *result.outcomes)
+        done = all(one.outcome in _NEEDS_NOTHING and one.id not in self._withheld for one in outcomes)
+        return EXIT_DONE if done else EXIT_INCOMPLETE
 
     def broke_off(self, error: ReconcilerError) -> None:
-        """Take note of an error that ended the run; what is known of the guests stays."""
+        """Record an error that ended the run; what is known of the guests stays."""
         if isinstance(error, LimitExceeded):
             notes = error.refusals
         else:
@@ -46,12 +56,12 @@ class RunRecord:
         self._notes = (*self._notes, *notes)
 
     def interrupted(self) -> None:
-        """Take note that somebody ended the run; once apply has ended, that changes nothing."""
+        """Record that somebody ended the run; once apply has ended, that changes nothing."""
         if self._outcomes is None:
             self._notes = (Note(rule="interrupted", message="interrupted before anything was written"),)
 
     def report(self, *, exit_code: int) -> Report:
-        """Make the report of what is known now."""
+        """Build the report of what is known now."""
         outcomes = self._outcomes
         if outcomes is None:
             outcomes = tuple(self._not_attempted(work) for work in self._work)
@@ -59,12 +69,15 @@ class RunRecord:
             run=self.run,
             tenant_id=self._desired.tenant_id if self._desired else None,
             cloud=self._desired.cloud if self._desired else None,
-            started_at=self._started_at,
+            started_at=self.started_at,
             ended_at=self._clock.now(),
             digest=self._plan.digest if self._plan else None,
             exit_code=exit_code,
             refusals=self._notes,
             outcomes=tuple(sorted((*self._settled, *outcomes), key=lambda outcome: outcome.id)),
+            complete=self._plan.complete if self._plan else True,
+            warnings=self._plan.warnings if self._plan else (),
+            commit=self._commit,
         )
 
     def _not_attempted(self, work: Work) -> GuestOutcome:

@@ -11,6 +11,7 @@ from reconciler.desired.values import (
     Breach,
     address_breaches,
     day_breaches,
+    is_good_address,
     read_invitation,
     reset_breaches,
     text_at,
@@ -22,7 +23,6 @@ from reconciler.model import (
     Invitation,
     ObjectId,
     Source,
-    address_flaw,
     parse_instant,
 )
 from reconciler.schemas import load_schema, quoted
@@ -96,7 +96,7 @@ def _breaches(checked: Checked, now: datetime) -> Iterator[Breach]:
 
 
 def _is_good(email: object) -> bool:
-    return isinstance(email, str) and address_flaw(email) is None
+    return isinstance(email, str) and is_good_address(email)
 
 
 def _entry_breaches(entry: Mapping[str, Any], now: datetime) -> Iterator[Breach]:

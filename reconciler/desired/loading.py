@@ -54,6 +54,7 @@ def _desired(tree: Tree, names: Sequence[str], now: datetime) -> Desired | None:
         tenant_id=settled.tenant_id,
         cloud=settled.cloud,
         policy=settled.policy,
+        marker_domain=settled.marker_domain,
         guests=tuple(sorted(guests, key=lambda guest: guest.id)),
     )
 

@@ -34,6 +34,7 @@ RULES = MappingProxyType(
         "too-many-items": "shorten the list",
         # Values.
         "address": "use an address that Microsoft Graph can invite",
+        "marker-address": "use another address: nobody can sign in with a marker",
         "date": "write a day that exists as YYYY-MM-DD, such as 2026-12-31",
         "instant": "write an instant with its time zone, such as 2026-11-20T09:00:00Z",
         "future-reset": "use a moment that has passed: a reset cannot be ordered in advance",

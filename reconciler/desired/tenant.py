@@ -9,7 +9,15 @@ from typing import Any
 from reconciler.desired.acceptance import Accept, acceptance
 from reconciler.desired.conform import Checked, check
 from reconciler.desired.values import Breach, address_breaches, day_breaches, read_invitation, text_at
-from reconciler.model import Cloud, Invitation, LimitRaise, ObjectId, Policy, TenantId
+from reconciler.model import (
+    DEFAULT_MARKER_DOMAIN,
+    Cloud,
+    Invitation,
+    LimitRaise,
+    ObjectId,
+    Policy,
+    TenantId,
+)
 from reconciler.schemas import load_schema
 
 _SCHEMA = "tenant"
@@ -28,6 +36,9 @@ class Tenant:
 
     invitation: Invitation
     """What holds for a guest that says nothing else."""
+
+    marker_domain: str
+    """Lower case: where the markers of unfinished changes are addresses."""
 
 
 def check_tenant(file: str, data: bytes) -> Checked:
@@ -51,6 +62,7 @@ def build_tenant(value: Mapping[str, Any]) -> Tenant:
         cloud=Cloud(value.get("cloud", Cloud.GLOBAL)),
         policy=_policy(value.get("policy", {})),
         invitation=read_invitation(value.get("defaults", {}).get("invitation", {}), built_in),
+        marker_domain=value.get("markerDomain", DEFAULT_MARKER_DOMAIN).lower(),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from reconciler.desired.document import Path
-from reconciler.model import EmailAddress, Invitation, address_flaw, parse_instant
+from reconciler.model import EmailAddress, Invitation, address_flaw, parse_instant, parse_marker
 from reconciler.schemas import quoted
 
 Breach = tuple[Path, str, str]
@@ -25,10 +25,19 @@ def text_at(value: Any, path: Path) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def is_good_address(text: str) -> bool:
+    """Return whether an address breaks none of the rules about addresses."""
+    return address_flaw(text) is None and not _spells_marker(text)
+
+
 def address_breaches(text: str | None, path: Path) -> Iterator[Breach]:
-    """Check an address against what Graph takes in an invitation; `None` passes."""
-    if text is not None and (flaw := address_flaw(text)) is not None:
+    """Check an address against what Graph takes in an invitation, and against markers; `None` passes."""
+    if text is None:
+        return
+    if (flaw := address_flaw(text)) is not None:
         yield path, "address", f"{quoted(text)} cannot be used: {flaw}"
+    if _spells_marker(text):
+        yield path, "marker-address", f"{quoted(text)} reads as the marker of an unfinished change"
 
 
 def day_breaches(text: str | None, path: Path) -> Iterator[Breach]:
@@ -46,6 +55,10 @@ def reset_breaches(text: str | None, path: Path, now: datetime) -> Iterator[Brea
         yield path, "instant", f"{quoted(text)} is not an instant with a time zone"
     elif moment > now:
         yield path, "future-reset", f"{quoted(text)} is in the future"
+
+
+def _spells_marker(text: str) -> bool:
+    return parse_marker(EmailAddress(text)) is not None
 
 
 def _is_day(text: str) -> bool:

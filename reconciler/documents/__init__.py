@@ -3,10 +3,10 @@
 Values to values; whoever wants a file reads or writes it.
 """
 
+from reconciler.documents.opening import FORMAT_VERSION
 from reconciler.documents.reading import plan_from_json
 from reconciler.documents.reports import report_from_json
 from reconciler.documents.writing import (
-    FORMAT_VERSION,
     approval_to_json,
     dump,
     plan_to_json,

@@ -6,14 +6,18 @@ from typing import Any, NoReturn
 from reconciler.errors import UnusablePlan
 from reconciler.schemas import violations
 
+FORMAT_VERSION = "1.1"
+"""Of all documents. The first number changes when a reader of the old form would go wrong."""
+
 SUPPORTED_MAJOR = "1"
-"""Documents of this major version can be read, whatever their minor version adds."""
+"""Reports of this major version can be read, whatever their minor version adds."""
 
 
 def open_document(data: bytes, kind: str) -> dict[str, Any]:
     """Parse a document that should be a `plan` or a `report`.
 
-    Raises `UnusablePlan` when it is no JSON, has a newer major version or breaks its schema.
+    Raises `UnusablePlan` when it is no JSON, breaks its schema, or is of a version that is not read: a
+    report of another major one, a plan of any other one.
     """
     document = _parse(data, kind)
     _check_version(document, kind)
@@ -51,7 +55,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _check_version(document: Any, kind: str) -> None:
     """Look at the version before the schema, which a newer form may break for good reason."""
     version = document.get("formatVersion") if isinstance(document, dict) else None
-    if isinstance(version, str) and version.partition(".")[0] != SUPPORTED_MAJOR:
+    if not isinstance(version, str):
+        return
+    if kind == "plan" and version != FORMAT_VERSION:
+        # What approves changes is never read in a form of which some part is not understood.
+        refuse(
+            kind,
+            "unsupported-plan",
+            f"its format version is {version[:20]}, and this version of reconciler reads {FORMAT_VERSION} "
+            "alone: plan again",
+        )
+    if version.partition(".")[0] != SUPPORTED_MAJOR:
         refuse(
             kind,
             f"newer-{kind}",

@@ -1,8 +1,9 @@
 """A plan document back to a plan, refused whole unless every part of it fits the others."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
+from reconciler.documents.consistency import contradiction
 from reconciler.documents.opening import open_document, refuse
 from reconciler.model import (
     Action,
@@ -10,9 +11,11 @@ from reconciler.model import (
     Blocked,
     Change,
     ChangeKind,
+    ClearMarker,
     Cloud,
     EmailAddress,
     FieldChange,
+    Marker,
     NoLongerDeclared,
     Note,
     ObjectId,
@@ -28,6 +31,7 @@ from reconciler.model import (
     TenantId,
     Whereabouts,
     parse_instant,
+    parse_marker,
 )
 from reconciler.plan.content import change_digest, plan_digest
 
@@ -35,8 +39,9 @@ from reconciler.plan.content import change_digest, plan_digest
 def plan_from_json(data: bytes, *, tenant: TenantId | None) -> Plan:
     """Read a plan document that may approve changes of `tenant`, or with `None` any: only to show it.
 
-    Raises `UnusablePlan` when it is no JSON, breaks `plan.schema.json`, has a newer major version, or
-    when a digest does not fit what it covers; for a tenant, also when it is for another one or partial.
+    Raises `UnusablePlan` when it is no JSON, breaks `plan.schema.json`, is of another format version, or
+    when a digest does not fit what it covers or a part contradicts another; for a tenant, also when it is
+    for another one or partial.
     """
     document = open_document(data, "plan")
     found = document["tenantId"]
@@ -59,6 +64,8 @@ def plan_from_json(data: bytes, *, tenant: TenantId | None) -> Plan:
     except ValueError as error:
         refuse("plan", "invalid-plan", f"it holds a time that is none: {error}")
     _check_digests(plan)
+    if (contradicted := contradiction(plan)) is not None:
+        refuse("plan", "invalid-plan", contradicted, _TAMPERED)
     return plan
 
 
@@ -132,6 +139,8 @@ def _change(change: dict[str, Any]) -> Change:
         source=_source(change["source"]),
         waits_for=change.get("waitsFor"),
         origin=_origin(change),
+        resumes=change.get("resumes"),
+        fallback=_reset(change["fallback"]) if "fallback" in change else None,
     )
 
 
@@ -155,14 +164,15 @@ def _value(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _action(action: dict[str, Any]) -> Action:
-    name = action["action"]
-    if name == "AddOtherMail":
-        return AddOtherMail(email=EmailAddress(action["email"]))
-    if name == "SetMail":
-        return SetMail(email=EmailAddress(action["email"]), other_mails=_addresses(action["otherMails"]))
-    if name == "SetOtherMails":
-        return SetOtherMails(other_mails=_addresses(action["otherMails"]))
+def _action(action: Mapping[str, Any]) -> Action:
+    return _ACTIONS[action["action"]](action)
+
+
+def _add_other_mail(action: Mapping[str, Any]) -> AddOtherMail:
+    return AddOtherMail(email=EmailAddress(action["email"]))
+
+
+def _reset(action: Mapping[str, Any]) -> ResetRedemption:
     return ResetRedemption(
         email=EmailAddress(action["email"]),
         send_message=action["sendMessage"],
@@ -171,6 +181,28 @@ def _action(action: dict[str, Any]) -> Action:
         cc=EmailAddress(action["cc"]) if "cc" in action else None,
         message=action.get("message"),
     )
+
+
+def _set_mail(action: Mapping[str, Any]) -> SetMail:
+    return SetMail(email=EmailAddress(action["email"]), other_mails=_addresses(action["otherMails"]))
+
+
+def _clear_marker(action: Mapping[str, Any]) -> ClearMarker:
+    return ClearMarker(email=EmailAddress(action["email"]), other_mails=_addresses(action["otherMails"]))
+
+
+def _set_other_mails(action: Mapping[str, Any]) -> SetOtherMails:
+    return SetOtherMails(other_mails=_addresses(action["otherMails"]))
+
+
+_ACTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], Action]]] = {
+    AddOtherMail.name: _add_other_mail,
+    ResetRedemption.name: _reset,
+    SetMail.name: _set_mail,
+    ClearMarker.name: _clear_marker,
+    SetOtherMails.name: _set_other_mails,
+}
+"""How each action is read; another name is an error, never taken for one of these."""
 
 
 def _precondition(precondition: dict[str, Any]) -> Precondition:
@@ -182,7 +214,12 @@ def _precondition(precondition: dict[str, Any]) -> Precondition:
         other_mails=_addresses(precondition["otherMails"]),
         state=None if state is None else RedemptionState(state),
         state_changed_at=None if changed_at is None else parse_instant(changed_at),
+        markers=_markers(precondition.get("markers", ())),
     )
+
+
+def _markers(texts: Iterable[str]) -> tuple[Marker, ...]:
+    return tuple(sorted(filter(None, (parse_marker(EmailAddress(text)) for text in texts))))
 
 
 def _addresses(addresses: Iterable[str]) -> tuple[EmailAddress, ...]:

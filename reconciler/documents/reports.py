@@ -1,5 +1,6 @@
 """A report document back to a report, for showing it: nothing is ever carried out from one."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.documents.opening import open_document, refuse
@@ -36,9 +37,16 @@ def report_from_json(data: bytes) -> Report:
         ended_at=ended_at,
         digest=document["digest"],
         exit_code=document["exitCode"],
-        refusals=tuple(Note(rule=note["rule"], message=note["message"]) for note in document["refusals"]),
+        refusals=_notes(document["refusals"]),
         outcomes=tuple(_outcome(outcome) for outcome in document["outcomes"]),
+        complete=document["complete"],
+        warnings=_notes(document["warnings"]),
+        commit=document["commit"],
     )
+
+
+def _notes(notes: Iterable[Mapping[str, str]]) -> tuple[Note, ...]:
+    return tuple(Note(rule=note["rule"], message=note["message"]) for note in notes)
 
 
 def _outcome(outcome: dict[str, Any]) -> GuestOutcome:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reconciler import __version__
+from reconciler.documents.opening import FORMAT_VERSION
 from reconciler.guard.approval import Approval
 from reconciler.model import (
     Blocked,
@@ -22,9 +23,6 @@ from reconciler.model import (
     format_instant,
 )
 from reconciler.plan.content import action_content, field_content
-
-FORMAT_VERSION = "1.0"
-"""Of both documents. The first number changes when a reader of the old form would go wrong."""
 
 
 def dump(document: dict[str, Any]) -> str:
@@ -79,6 +77,9 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "endedAt": format_instant(report.ended_at),
         "digest": report.digest,
         "exitCode": report.exit_code,
+        "complete": report.complete,
+        "warnings": [_note(warning) for warning in report.warnings],
+        "commit": report.commit,
         "refusals": [_note(refusal) for refusal in report.refusals],
         "summary": {outcome.value: counts[outcome] for outcome in Outcome},
         "outcomes": [_outcome(outcome) for outcome in report.outcomes],
@@ -151,6 +152,10 @@ def _change(change: Change) -> dict[str, Any]:
     }
     if change.waits_for is not None:
         document["waitsFor"] = change.waits_for
+    if change.resumes is not None:
+        document["resumes"] = change.resumes
+    if change.fallback is not None:
+        document["fallback"] = action_content(change.fallback)
     if change.origin is not None:
         document["origin"] = change.origin.value
     return document
@@ -167,12 +172,15 @@ def _row(change: Change) -> dict[str, Any]:
 
 def _precondition(precondition: Precondition) -> dict[str, Any]:
     mail, state, changed_at = precondition.mail, precondition.state, precondition.state_changed_at
-    return {
+    document: dict[str, Any] = {
         "mail": None if mail is None else mail.text,
         "otherMails": [address.text for address in precondition.other_mails],
         "externalUserState": None if state is None else state.value,
         "externalUserStateChangeDateTime": None if changed_at is None else format_instant(changed_at),
     }
+    if precondition.markers:
+        document["markers"] = [str(marker) for marker in precondition.markers]
+    return document
 
 
 def _blocked(blocked: Blocked) -> dict[str, Any]:

@@ -118,7 +118,11 @@ class AnyIdentity:
         return any(
             fold(identity["issuer"]) == fold(self.issuer)
             and (
-                self.assigned_id is None or fold(identity["issuerAssignedId"] or "") == fold(self.assigned_id)
+                self.assigned_id is None
+                or (
+                    (held := identity["issuerAssignedId"]) is not None
+                    and fold(held) == fold(self.assigned_id)
+                )
             )
             for identity in body.get("identities", ())
         )

@@ -68,6 +68,9 @@ def unapplied(plan: Plan, approval: Approval, *, run: Run, at: datetime) -> Repo
         exit_code=0,
         refusals=(),
         outcomes=tuple(sorted((*approval.outcomes, *waiting), key=lambda one: one.id)),
+        complete=plan.complete,
+        warnings=plan.warnings,
+        commit=run.commit,
     )
 
 

@@ -9,6 +9,8 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -17,6 +19,9 @@ from reconciler.errors import UnexpectedAnswer
 
 Row = Mapping[str, Any]
 """A JSON object as Graph sent it."""
+
+_NEVER_FOREIGN = frozenset({401, 424, 429})
+"""Refusals that mean the same whoever makes them, and a failed batch, whose body is one of answers."""
 
 _CODE = re.compile(r"[A-Za-z_.]{1,80}\Z")
 
@@ -48,15 +53,46 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait before the next try; `None` when Graph did not say.
+        """Seconds to wait before the next try; `None` when Graph named none that can be understood.
 
-        Source: https://learn.microsoft.com/graph/throttling
+        It is a number of seconds or a date. A date is taken against the answer's own `Date`: the two clocks
+        may differ by more than the wait.
+        Sources: https://learn.microsoft.com/graph/throttling,
+        https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
         """
+        text = self.headers.get("retry-after", "")
         try:
-            seconds = float(self.headers.get("retry-after", ""))
+            seconds = float(text)
         except ValueError:
-            return None
+            then, now = _http_date(text), self.date
+            return None if then is None or now is None else max(0.0, (then - now).total_seconds())
         return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+    @property
+    def date(self) -> datetime | None:
+        """When the answer was made, by its own `Date`: UTC, whole seconds; `None` without a readable one."""
+        return _http_date(self.headers.get("date", ""))
+
+    @property
+    def has_envelope(self) -> bool:
+        """Whether the body is Graph's error envelope: else something on the way may have made the answer.
+
+        Source: https://learn.microsoft.com/graph/errors
+        """
+        match self.body:
+            case {"error": {"code": str(code)}}:
+                return code != ""
+            case _:
+                return False
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether this is a refusal or redirect that Graph did not make: it says nothing about the directory.
+
+        Proxies, gateways and captive portals answer in the same statuses, before a request has arrived or
+        after it was carried out.
+        """
+        return 300 <= self.status < 500 and self.status not in _NEVER_FOREIGN and not self.has_envelope
 
     def document(self, what: str) -> Row:
         """Give the body as a JSON object; raise `UnexpectedAnswer` naming `what` when it is none."""
@@ -98,6 +134,18 @@ class GraphError:
 
     details: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Pairs of code and target, for matching only."""
+
+
+def _http_date(text: str) -> datetime | None:
+    """Read a date of HTTP, which is UTC in each of its forms; `None` for any other text.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
+    """
+    try:
+        instant = parsedate_to_datetime(text)
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def unexpected(what: str, flaw: str) -> UnexpectedAnswer:

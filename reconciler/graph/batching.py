@@ -5,7 +5,7 @@ Source of the rules: https://learn.microsoft.com/graph/json-batching
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -21,7 +21,12 @@ BATCH_SIZE = 20
 """Most requests in a batch."""
 
 _FAILING = frozenset({500, 502, 503, 504})
-_LATER = _FAILING | {424, 429}
+_THROTTLED = frozenset({424, 429})
+OPENED = frozenset({200, 424})
+"""Statuses of a whole batch under which its items stand.
+
+An older text of the documentation says that throttled items make the whole answer a 424.
+"""
 
 
 class Batch:
@@ -57,17 +62,16 @@ class Batch:
         Raises `Setback` with the longest wait any item was given while some have to be sent again,
         `UnexpectedAnswer` when the answers do not fit the questions.
         """
-        answer = await send(self._request)
-        # An older text of the documentation says that throttled items make the whole answer a 424.
-        if answer.status in {200, 424}:
-            fresh = self._opened(answer)
+        answer = await send(lambda: request(self._waiting))
+        if answer.status in OPENED:
+            fresh = opened(answer, self._waiting, what=self._what)
         elif answer.status == 403 or self._best_effort:
             fresh = dict.fromkeys(self._waiting, answer)
         else:
             raise unexpected(self._what, f"came with status {answer.status} for a whole batch")
         for key, item in fresh.items():
             self._heed(item)
-            if item.status in _LATER:
+            if item.status in _FAILING | _THROTTLED or item.is_foreign:
                 self._troubles[key] = item
             else:
                 self._answers[key] = item
@@ -78,7 +82,7 @@ class Batch:
             statuses = sorted({item.status for item in again})
             raise Setback(
                 f"it answered parts of a batch with status {', '.join(map(str, statuses))}",
-                trouble=Trouble.FAILED if set(statuses) & _FAILING else Trouble.THROTTLED,
+                trouble=Trouble.THROTTLED if _THROTTLED.issuperset(statuses) else Trouble.FAILED,
                 retry_after=max(waits, default=None),
             )
         return tuple(self._answers[key] for key in sorted(self._answers, key=int))
@@ -94,38 +98,45 @@ class Batch:
             told[key] = otherwise if trouble is None else Unread.of(trouble)
         return tuple(told[key] for key in sorted(told, key=int))
 
-    def _request(self) -> RequestInformation:
-        items = [
-            {"id": key, "method": "GET", "url": url, "headers": {"Accept": "application/json"}}
-            for key, url in self._waiting.items()
-        ]
-        info = RequestInformation(Method.POST, "{+baseurl}/$batch", {})
-        info.headers.try_add("Accept", "application/json")
-        info.set_stream_content(json.dumps({"requests": items}).encode(), "application/json")
-        return info
 
-    def _opened(self, answer: Answer) -> dict[str, Answer]:
-        rows = answer.document(self._what).get("responses")
-        if not isinstance(rows, list):
-            raise unexpected(self._what, "has no list of responses")
-        opened: dict[str, Answer] = {}
-        for row in rows:
-            key, item = self._item(row)
-            if key in opened or key not in self._waiting:
-                raise unexpected(self._what, "answers a question of a batch twice, or one nobody asked")
-            opened[key] = item
-        if len(opened) != len(self._waiting):
-            raise unexpected(self._what, "leaves out a question of a batch")
-        return opened
+def request(urls: Mapping[str, str]) -> RequestInformation:
+    """Build a batch of GETs from URLs relative to the version root, by the ids of their items."""
+    items = [
+        {"id": key, "method": "GET", "url": url, "headers": {"Accept": "application/json"}}
+        for key, url in urls.items()
+    ]
+    info = RequestInformation(Method.POST, "{+baseurl}/$batch", {})
+    info.headers.try_add("Accept", "application/json")
+    info.set_stream_content(json.dumps({"requests": items}).encode(), "application/json")
+    return info
 
-    def _item(self, row: Any) -> tuple[str, Answer]:
-        match row:
-            case {"id": str(key), "status": int(status)}:
-                headers: Mapping[str, Any] = row.get("headers") or {}
-            case _:
-                raise unexpected(self._what, "holds a part of a batch without id or status")
-        return key, Answer(
-            status=status,
-            headers=httpx.Headers({name: str(value) for name, value in headers.items()}),
-            body=row.get("body"),
-        )
+
+def opened(answer: Answer, asked: Collection[str], *, what: str) -> dict[str, Answer]:
+    """Return the answer of each item of a batch by its id, in any order.
+
+    Raises `UnexpectedAnswer` when the answers do not fit the questions `asked`.
+    """
+    rows = answer.document(what).get("responses")
+    if not isinstance(rows, list):
+        raise unexpected(what, "has no list of responses")
+    items: dict[str, Answer] = {}
+    for row in rows:
+        key, item = _item(row, answer, what=what)
+        if key in items or key not in asked:
+            raise unexpected(what, "answers a question of a batch twice, or one nobody asked")
+        items[key] = item
+    if len(items) != len(asked):
+        raise unexpected(what, "leaves out a question of a batch")
+    return items
+
+
+def _item(row: Any, answer: Answer, *, what: str) -> tuple[str, Answer]:
+    match row:
+        case {"id": str(key), "status": int(status)}:
+            headers: Mapping[str, Any] = row.get("headers") or {}
+        case _:
+            raise unexpected(what, "holds a part of a batch without id or status")
+    own = httpx.Headers({name: str(value) for name, value in headers.items()})
+    # An item is as old as its batch: a `Retry-After` that is a date needs one to be taken against.
+    own.setdefault("date", answer.headers.get("date", ""))
+    return key, Answer(status=status, headers=own, body=row.get("body"))

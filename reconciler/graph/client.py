@@ -1,33 +1,36 @@
-"""Sessions with Microsoft Graph: one that can only read, and one that knows the two writes.
+"""Sessions with Microsoft Graph that can only read.
 
 A reading session is all that planning gets. It has no method that writes, and refuses at run time
 to send a request that is not a GET; its batches are made of GETs.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, NewType
+from typing import Any, NewType, Self
 
 import httpx
 from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 
 from reconciler.errors import AccessDenied, Unreachable
+from reconciler.graph import batching
+from reconciler.graph.adapter import foreign_link, same_origin
 from reconciler.graph.answers import Answer, Row, unexpected
-from reconciler.graph.batching import BATCH_SIZE, Batch
-from reconciler.graph.pacing import INVITATION, UPDATE, Cost, Pace, read_cost
-from reconciler.graph.requests import invitation, user_update
+from reconciler.graph.batching import BATCH_SIZE, OPENED, Batch
+from reconciler.graph.coalescing import Coalescer, Question
+from reconciler.graph.pacing import Cost, Pace, read_cost
 from reconciler.graph.retrying import Patience, Setback, attempt, patiently
 from reconciler.graph.together import together
 from reconciler.graph.unread import Unread
-from reconciler.graph.wire import Build, TokenSource, Wire, foreign_link, open_wire, same_origin
-from reconciler.model import ObjectId
+from reconciler.graph.wire import Build, TokenSource, Wire, open_wire
 
-__all__ = ["Link", "ReadSession", "Terms", "TokenSource", "WriteSession", "connect", "connect_for_writing"]
+__all__ = ["Link", "ReadSession", "Terms", "TokenSource", "connect"]
 
 _BATCHES_AT_ONCE = 8
+
+_TOGETHER = "several objects at once"
 
 Link = NewType("Link", str)
 """A link to a further page that stays on the session's root; only `ReadSession.next_link` makes one."""
@@ -60,6 +63,13 @@ class ReadSession:
         self._root = httpx.URL(root)
         self._patience = patience
         self._batches = asyncio.Semaphore(_BATCHES_AT_ONCE)
+        self._coalescer = Coalescer(self._sent_together)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._coalescer.aclose()
 
     async def get(self, build: Build, *, what: str) -> Answer:
         """Send a GET and give the answer: a success, or a refusal that another try would not change.
@@ -68,6 +78,19 @@ class ReadSession:
         `Unreachable` when nothing usable came in time.
         """
         return await self._get(build, what=what, patience=self._patience)
+
+    async def get_shared(self, build: Build, *, url: str, what: str) -> Answer:
+        """Like `get`, in one request with others that are asked for at about the same time.
+
+        `url` is what `build` makes, relative to the version root. Each call has its own answer, its own
+        error and its own patience.
+        """
+        question = Question(build=build, url=url)
+        answer = await patiently(
+            lambda: attempt(lambda: self._coalescer.ask(question)), what=what, patience=self._patience
+        )
+        # An item may be refused its batch's token, and only a request of its own has that renewed.
+        return answer if answer.status != 401 else await self.get(build, what=what)
 
     async def try_get(self, build: Build, *, what: str) -> Answer | Unread:
         """Like `get`, for what can be done without: gives `Unread` for whatever is no success."""
@@ -144,16 +167,26 @@ class ReadSession:
         self._wire.pace.size_tenant(users)
 
     async def _get(self, build: Build, *, what: str, patience: Patience) -> Answer:
-        def checked() -> RequestInformation:
-            info = build()
-            if info.http_method is not Method.GET:
-                raise ValueError(f"a reading session does not send {info.http_method}")
-            return info
-
         cost = read_cost((build().url,))
         return await patiently(
-            lambda: attempt(lambda: self._sent(checked, cost)), what=what, patience=patience
+            lambda: attempt(lambda: self._sent(_checked(build), cost)), what=what, patience=patience
         )
+
+    async def _sent_together(self, questions: Sequence[Question]) -> Sequence[Answer]:
+        urls = {str(number): question.url for number, question in enumerate(questions)}
+        cost = read_cost(urls.values())
+        if len(questions) == 1:
+            return (await self._sent(_checked(questions[0].build), cost),)
+        answer = await self._sent(lambda: batching.request(urls), cost)
+        if answer.status in OPENED:
+            items = batching.opened(answer, urls, what=_TOGETHER)
+            for item in items.values():
+                self._heed(item)
+            return [items[key] for key in urls]
+        if answer.status in {403, 429} or answer.status >= 500 or answer.is_foreign:
+            return [answer] * len(questions)
+        # Anything else is about the batch, not about what was asked in it.
+        raise unexpected(_TOGETHER, f"came with status {answer.status} for a whole batch")
 
     async def _answered(self, batch: Batch, *, what: str, patience: Patience) -> tuple[Answer, ...]:
         async with self._batches:
@@ -179,50 +212,16 @@ class ReadSession:
         return answer
 
 
-class WriteSession:
-    """Sends the two writes there are, once each: whoever calls decides whether to send again.
+def _checked(build: Build) -> Build:
+    """Let through what makes GETs, and nothing else."""
 
-    Both raise httpx's transport errors and `TimeoutError` as they are, and what the token source and
-    `before_sending` raise; in the latter cases nothing was carried out.
-    """
+    def checked() -> RequestInformation:
+        info = build()
+        if info.http_method is not Method.GET:
+            raise ValueError(f"a reading session does not send {info.http_method}")
+        return info
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-
-    def hurry(self) -> None:
-        """Keep to the quotas only from now on, for reads over the same connections too."""
-        self._wire.pace.hurry()
-
-    async def update_user(
-        self,
-        guest: ObjectId,
-        body: Mapping[str, Any],
-        *,
-        client_request_id: str,
-        before_sending: Callable[[], None] | None = None,
-    ) -> Answer:
-        """PATCH a user with exactly this body."""
-        return await self._wire.send(
-            lambda: user_update(guest, body),
-            cost=UPDATE,
-            client_request_id=client_request_id,
-            before_sending=before_sending,
-        )
-
-    async def invite(
-        self,
-        body: Mapping[str, Any],
-        *,
-        client_request_id: str,
-        before_sending: Callable[[], None] | None = None,
-    ) -> Answer:
-        """POST an invitation with exactly this body. Not idempotent."""
-        return await self._wire.send(
-            lambda: invitation(body),
-            cost=INVITATION,
-            client_request_id=client_request_id,
-            before_sending=before_sending,
-        )
+    return checked
 
 
 def _in_batches(urls: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -249,15 +248,8 @@ async def connect(
 ) -> AsyncIterator[ReadSession]:
     """Open a session that can only read, on a Graph root such as `https://graph.microsoft.com`."""
     terms = terms or Terms()
-    async with open_wire(root, tokens, pace=terms.pace, call_seconds=terms.call_seconds) as wire:
-        yield ReadSession(wire, root, terms.patience)
-
-
-@asynccontextmanager
-async def connect_for_writing(
-    root: str, tokens: TokenSource, *, terms: Terms | None = None
-) -> AsyncIterator[tuple[ReadSession, WriteSession]]:
-    """Open a reading and a writing session over the same connections."""
-    terms = terms or Terms()
-    async with open_wire(root, tokens, pace=terms.pace, call_seconds=terms.call_seconds) as wire:
-        yield ReadSession(wire, root, terms.patience), WriteSession(wire)
+    async with (
+        open_wire(root, tokens, pace=terms.pace, call_seconds=terms.call_seconds) as wire,
+        ReadSession(wire, root, terms.patience) as session,
+    ):
+        yield session

@@ -5,15 +5,14 @@ gets into a message from here: only a code of letters, and ids of the request an
 """
 
 import re
+from typing import assert_never
 
 import httpx
 
 from reconciler.errors import DirectoryError, Unreachable
 from reconciler.graph.answers import Answer, GraphError
-from reconciler.graph.refusals import REFUSALS, Write
-from reconciler.model import Failed, FailureKind
-
-__all__ = ["Write", "explain", "explain_no_token", "explain_silence", "unreadable"]
+from reconciler.graph.refusals import ADDRESS_IN_USE, REFUSALS, Operation
+from reconciler.model import Failed, FailureKind, Marker, ObjectId, ResetRedemption, UserUpdate, Write
 
 _THROTTLING = "Request_ThrottledTemporarily"
 """A code that comes with statuses which leave open whether a write was carried out."""
@@ -23,11 +22,46 @@ _NO_GUEST_OR_TAKEN = (
 )
 _INVALID_OR_TAKEN = "check that the addresses are valid and that no other object of the tenant holds them"
 
-_CHECKS = {
-    (Write.INVITATION, 400): f"{_NO_GUEST_OR_TAKEN}, then ",
-    (Write.UPDATE, 400): f"{_INVALID_OR_TAKEN}, then ",
+_TAKES_MARKER = (
+    "check that the addresses are valid, that no other object of the tenant holds them, and that the tenant "
+    "takes addresses in {domain} (markerDomain in tenant.yaml)"
+)
+
+_OWN_CONFLICT = (
+    "the directory finds the guest itself in conflict{object}, whatever address is written; look for the "
+    "object that holds one of the guest's proxyAddresses as well, deleted users and mail contacts among "
+    "them, remove the address there, then run apply again"
+)
+
+_FOREIGN = (
+    "something on the way answered with status {status} in the directory's place, so whether the write was "
+    "done is not known; check proxies and gateways, then run apply again"
+)
+
+_STATUSES = {
+    401: (
+        FailureKind.RUN_REFUSED,
+        "token-refused",
+        "the directory refused the token, a fresh one too; check that the application is enabled",
+    ),
+    407: (
+        FailureKind.NOT_EXECUTED,
+        "proxy-refused",
+        "a proxy wants credentials before it passes anything on; check its settings, then run apply again",
+    ),
+    429: (
+        FailureKind.NOT_EXECUTED,
+        "throttled",
+        "the directory is throttling requests; run apply again later",
+    ),
 }
-"""Where to look when a refusal is not in the table, by what is refused so as a rule."""
+"""Statuses that say by themselves that the request was not carried out, whoever answers and in what body.
+
+Whether the directory, a gateway before it or a proxy asks for credentials or counts requests: a request that
+is turned away so has gone no further. (A redirect says no such thing: 303 follows a POST that was done.)
+Sources: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2, https://www.rfc-editor.org/rfc/rfc9110#section-15.5.8,
+https://www.rfc-editor.org/rfc/rfc6585#section-4
+"""
 
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
@@ -35,9 +69,9 @@ _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _STRAIGHT = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'"})
 
 
-def explain(answer: Answer, write: Write) -> Failed:
-    """Say what an answer to a write means that was no success."""
-    kind, rule, message = _judge(answer, write)
+def explain(answer: Answer, guest: ObjectId, write: Write) -> Failed:
+    """Return what an answer to a write means that was no success."""
+    kind, rule, message = _judge(answer, guest, write)
     return Failed(
         kind=kind,
         rule=rule,
@@ -49,7 +83,7 @@ def explain(answer: Answer, write: Write) -> Failed:
 
 
 def unreadable(answer: Answer) -> Failed:
-    """Say what a success means whose body is not one that is documented: look before sending again."""
+    """Return what a success means whose body is not documented: read before sending again."""
     return Failed(
         kind=FailureKind.UNKNOWN,
         rule="unexpected-answer",
@@ -61,7 +95,7 @@ def unreadable(answer: Answer) -> Failed:
 
 
 def explain_silence(error: httpx.RequestError | TimeoutError) -> Failed:
-    """Say what a call without an answer means: whether it may have been carried out."""
+    """Return what a call without an answer means: whether it may have been carried out."""
     unsent = isinstance(error, _UNSENT)
     return Failed(
         kind=FailureKind.NOT_EXECUTED if unsent else FailureKind.UNKNOWN,
@@ -75,7 +109,7 @@ def explain_silence(error: httpx.RequestError | TimeoutError) -> Failed:
 
 
 def explain_no_token(error: DirectoryError) -> Failed:
-    """Say what it means that there was no token to send a write with: nothing was sent."""
+    """Return what it means that there was no token to send a write with: nothing was sent."""
     passing = isinstance(error, Unreachable)
     return Failed(
         kind=FailureKind.NOT_EXECUTED if passing else FailureKind.RUN_REFUSED,
@@ -86,21 +120,49 @@ def explain_no_token(error: DirectoryError) -> Failed:
     )
 
 
-def _judge(answer: Answer, write: Write) -> tuple[FailureKind, str, str]:
+def not_a_reset(answer: Answer, *, other: str | None) -> Failed:
+    """Return what a success means that reset somebody else, whose id is `other`, or nobody."""
+    found = _GUID.fullmatch(other or "")
+    told = "says that nobody was reset" if other is None else f"is about another user{_naming(found)}"
+    return Failed(
+        kind=FailureKind.RUN_REFUSED,
+        rule="not-a-reset",
+        message=f"the invitation service took the reset, and its answer {told}; the run stops, as the next "
+        "reset would go the same way: check what stands between here and the directory, look at the "
+        "invitation in the guest's audit log, then run apply again",
+        status=answer.status,
+        request_id=answer.request_id,
+    )
+
+
+def _judge(answer: Answer, guest: ObjectId, write: Write) -> tuple[FailureKind, str, str]:
     status, error = answer.status, answer.error
-    if status == 429:
-        return (
-            FailureKind.NOT_EXECUTED,
-            "throttled",
-            "the directory is throttling requests; run apply again later",
-        )
+    if (known := _STATUSES.get(status)) is not None:
+        return known
     if status >= 500 or status == 408:
         return _unclear(status, error)
+    if answer.is_foreign:
+        return FailureKind.UNKNOWN, "foreign-answer", _FOREIGN.format(status=status)
+    operation = _operation(write)
     words = " ".join(error.message.translate(_STRAIGHT).lower().split())
     for refusal in REFUSALS:
-        if refusal.fits(write, status, error, words):
+        if refusal.fits(operation, status, error, words):
+            if refusal.rule == ADDRESS_IN_USE and _is_own_conflict(error, guest, write):
+                return refusal.kind, "guest-in-conflict", _own_conflict(error, guest)
             return refusal.kind, refusal.rule, refusal.message.format(object=_in_the_way(error))
-    return FailureKind.GUEST_REFUSED, "refused", _unlisted(answer, write)
+    of_a_value = operation is Operation.UPDATE and status == 400
+    rule = "value-refused" if of_a_value else "refused"
+    return FailureKind.GUEST_REFUSED, rule, _unlisted(answer, write)
+
+
+def _operation(write: Write) -> Operation:
+    match write:
+        case UserUpdate():
+            return Operation.UPDATE
+        case ResetRedemption():
+            return Operation.INVITATION
+        case _ as unknown:
+            assert_never(unknown)
 
 
 def _unclear(status: int, error: GraphError) -> tuple[FailureKind, str, str]:
@@ -113,10 +175,24 @@ def _unclear(status: int, error: GraphError) -> tuple[FailureKind, str, str]:
     return FailureKind.UNKNOWN, rule, message
 
 
+def _is_own_conflict(error: GraphError, guest: ObjectId, write: Write) -> bool:
+    """Return whether the guest is in this conflict already, so that another address would not help.
+
+    `otherMails` need not be unique: a PATCH of it alone can only meet a conflict that stands there.
+    Source: https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8421
+    """
+    return isinstance(write, UserUpdate) and (write.mail is None or guest in _conflicting(error))
+
+
+def _own_conflict(error: GraphError, guest: ObjectId) -> str:
+    others = [found for found in _conflicting(error) if found != guest]
+    return _OWN_CONFLICT.format(object=f" with object {others[0]}" if others else "")
+
+
 def _unlisted(answer: Answer, write: Write) -> str:
-    """Say what to do about a refusal that is not in the table, and by what Microsoft can find it."""
+    """Return what to do about a refusal that is not in the table, and by what Microsoft can find it."""
     code = f" ({answer.error.code})" if answer.error.code else ""
-    check = _CHECKS.get((write, answer.status), "")
+    check = f"{_check(write)}, then " if answer.status == 400 else ""
     found = _GUID.fullmatch(answer.request_id or "")
     by = f" by the request id {found[0]}" if found else ""
     return (
@@ -125,8 +201,29 @@ def _unlisted(answer: Answer, write: Write) -> str:
     )
 
 
+def _check(write: Write) -> str:
+    """Return where to look, by what most often is refused so."""
+    match write:
+        case ResetRedemption():
+            return _NO_GUEST_OR_TAKEN
+        case UserUpdate(marker=Marker(domain=domain)):
+            return _TAKES_MARKER.format(domain=domain)
+        case UserUpdate():
+            return _INVALID_OR_TAKEN
+        case _ as unknown:
+            assert_never(unknown)
+
+
 def _in_the_way(error: GraphError) -> str:
-    """Name the object that holds the address, when Graph told its id."""
-    targets = " ".join(target for code, target in error.details if code == "ConflictingObjects")
-    found = _GUID.search(f"{targets} {error.message}")
+    """Name the object that holds the address, where Graph names its id."""
+    return _naming(_GUID.search(" ".join([*_conflicting(error), error.message])))
+
+
+def _naming(found: re.Match[str] | None) -> str:
     return f" (object {found[0].lower()})" if found else ""
+
+
+def _conflicting(error: GraphError) -> list[str]:
+    """Return the ids, in lower case, of the objects that Graph names as those in conflict."""
+    targets = " ".join(target for code, target in error.details if code == "ConflictingObjects")
+    return _GUID.findall(targets.lower())

@@ -15,7 +15,7 @@ from reconciler.graph.batching import BATCH_SIZE
 from reconciler.graph.client import ReadSession
 from reconciler.graph.holdings import Wanted
 from reconciler.graph.paging import Trail
-from reconciler.graph.rows import guest, is_b2b, object_id, rows
+from reconciler.graph.rows import carries_marker, guest, is_b2b, object_id, rows
 from reconciler.graph.unread import Check, Unread
 from reconciler.model import AddressOwner, EmailAddress, Guest, NotChecked, ObjectId
 
@@ -48,6 +48,9 @@ class FoundGuests:
     listed_all: bool = True
     not_checked: tuple[NotChecked, ...] = ()
 
+    markers_left: frozenset[ObjectId] = frozenset()
+    """Listed B2B users who carry a marker and are not declared."""
+
     domains: Counter[str] = field(default_factory=Counter)
     """How many listed B2B users have a `mail` in each domain, in lower case."""
 
@@ -68,7 +71,12 @@ async def find_guests(
     cannot be read.
     """
     asked = frozenset(declared if wanted is None else wanted)
-    found = await _listed(session, asked, declared=frozenset(declared), addresses=Wanted(addresses))
+    found = await _listed(
+        session,
+        asked,
+        declared=frozenset(declared),
+        addresses=Wanted(addresses),
+    )
     missing = sorted(asked - found.guests.keys())
     found.guests.update(await read_by_id(session, missing))
     found.guests = dict(sorted(found.guests.items()))
@@ -78,23 +86,36 @@ async def find_guests(
 
 
 async def read_guest(session: ReadSession, key: ObjectId) -> Guest | None:
-    """Read one user; `None` when there is none."""
-    answer = await session.get(lambda: requests.user(key), what=f"user {key}")
+    """Read one user, together with others that are read at the same time; `None` when there is none."""
+    answer = await session.get_shared(lambda: requests.user(key), url=_url(key), what=f"user {key}")
     return _guest_of(answer, key)
 
 
 async def read_by_id(session: ReadSession, keys: Sequence[ObjectId]) -> dict[ObjectId, Guest]:
     """Read users in batches; those who are none are left out. Raises `AccessDenied`."""
-    answers = await session.batch_get([f"/users/{key}?$select={_FIELDS}" for key in keys], what=_USERS)
+    answers = await session.batch_get([_url(key) for key in keys], what=_USERS)
     found = ((key, _guest_of(answer, key)) for key, answer in zip(keys, answers, strict=True))
     return {key: user for key, user in found if user is not None}
 
 
+def _url(key: ObjectId) -> str:
+    return f"/users/{key}?$select={_FIELDS}"
+
+
 async def _listed(
-    session: ReadSession, wanted: frozenset[ObjectId], *, declared: frozenset[ObjectId], addresses: Wanted
+    session: ReadSession,
+    wanted: frozenset[ObjectId],
+    *,
+    declared: frozenset[ObjectId],
+    addresses: Wanted,
 ) -> FoundGuests:
     for _ in range(_LISTINGS):
-        listing = await _list(session, wanted, declared=declared, addresses=addresses)
+        listing = await _list(
+            session,
+            wanted,
+            declared=declared,
+            addresses=addresses,
+        )
         if listing is not None:
             return listing
     raise unexpected("guests", f"expired before its last page, {_LISTINGS} times")
@@ -108,7 +129,11 @@ def _domain(row: Row) -> str:
 
 
 async def _list(
-    session: ReadSession, wanted: frozenset[ObjectId], *, declared: frozenset[ObjectId], addresses: Wanted
+    session: ReadSession,
+    wanted: frozenset[ObjectId],
+    *,
+    declared: frozenset[ObjectId],
+    addresses: Wanted,
 ) -> FoundGuests | None:
     """List guests page by page; `None` when the pages expired on the way.
 
@@ -118,6 +143,7 @@ async def _list(
     batches = -(-len(wanted) // BATCH_SIZE)
     found = FoundGuests()
     listed: dict[ObjectId, str] = {}
+    marked: set[ObjectId] = set()
     trail = Trail(session, what=_USERS)
     answer = await session.get(requests.guest_listing, what=_USERS)
     while True:
@@ -134,10 +160,13 @@ async def _list(
                     found.holders[address].add(owner)
             if is_b2b(row):
                 listed[key] = _domain(row)
+                if carries_marker(row):
+                    marked.add(key)
         link = trail.onward(page)
         if link is None or len(trail) >= batches:
             found.listed_all = link is None
             found.unmanaged = len(listed.keys() - declared)
+            found.markers_left = frozenset(marked - declared)
             found.domains = Counter(domain for domain in listed.values() if domain)
             return found
         answer = await session.get_url(link, what=_USERS)

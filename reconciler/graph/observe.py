@@ -5,11 +5,18 @@ from contextlib import asynccontextmanager
 
 from reconciler.graph.client import ReadSession, Terms, TokenSource, connect
 from reconciler.graph.guests import find_guests, read_by_id, read_guest
-from reconciler.graph.owners import find_owners, read_owners
+from reconciler.graph.owners import find_owners
 from reconciler.graph.roles import find_role_holders
 from reconciler.graph.tenant import caller_of, read_invites_from, read_tenant
 from reconciler.graph.together import both
-from reconciler.model import AddressOwner, Desired, EmailAddress, Guest, Live, ObjectId
+from reconciler.model import (
+    AddressOwner,
+    Desired,
+    EmailAddress,
+    Guest,
+    Live,
+    ObjectId,
+)
 from reconciler.plan import questions
 
 
@@ -29,7 +36,7 @@ class GraphReader:
         """Read all that planning `desired` needs; see `DirectoryReader.observe`.
 
         `only` limits that to these entries, and to those whose addresses they want. `also` are ids
-        that are not declared, and of interest.
+        that are not declared, and of interest. From then on, markers are known in this tenant's domains too.
         """
         session = self._session
         tenant = await read_tenant(session, desired.tenant_id)
@@ -70,17 +77,13 @@ class GraphReader:
             listed_all=found.listed_all,
             not_checked=tuple(sorted(not_checked, key=lambda unread: (unread.check, unread.reason))),
             domains=found.domains,
+            initial_domain=tenant.initial_domain,
+            markers_left=tuple(sorted(found.markers_left)),
         )
 
     async def read_guest(self, guest: ObjectId) -> Guest | None:
         """Read one user; see `DirectoryReader.read_guest`."""
         return await read_guest(self._session, guest)
-
-    async def read_owners(
-        self, addresses: Sequence[EmailAddress]
-    ) -> Mapping[EmailAddress, tuple[AddressOwner, ...]]:
-        """Tell who holds each address; see `DirectoryReader.read_owners`."""
-        return await read_owners(self._session, addresses)
 
 
 def _addresses(desired: Desired) -> Iterator[EmailAddress]:

@@ -10,9 +10,8 @@ Source: https://learn.microsoft.com/graph/aad-advanced-queries
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.errors import AccessDenied
 from reconciler.graph import requests
-from reconciler.graph.answers import Answer, unexpected
+from reconciler.graph.answers import Answer
 from reconciler.graph.batching import BATCH_SIZE
 from reconciler.graph.client import ReadSession
 from reconciler.graph.holdings import WHAT, Wanted, complete
@@ -95,22 +94,6 @@ async def find_owners(
             for missed in place.check.all_not_made(found.why_not(place))
         ),
     )
-
-
-async def read_owners(
-    session: ReadSession, addresses: Sequence[EmailAddress]
-) -> Mapping[EmailAddress, tuple[AddressOwner, ...]]:
-    """Like `find_owners`, but users must be readable: else raise `AccessDenied` or `UnexpectedAnswer`."""
-    found = await find_owners(session, addresses)
-    if found.users_unread is None:
-        return found.owners
-    if found.users_unread.status == 403:
-        raise AccessDenied(
-            "the application may not read the addresses of users",
-            rule="users-not-readable",
-            hint="grant it the application permission User.Read.All, with admin consent",
-        )
-    raise unexpected(WHAT, f"came with status {found.users_unread.status}")
 
 
 async def _search(

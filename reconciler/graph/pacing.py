@@ -8,13 +8,12 @@ https://learn.microsoft.com/graph/throttling-limits, https://learn.microsoft.com
 
 import asyncio
 import math
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from reconciler.clock import Clock, SystemClock
 from reconciler.graph.answers import Answer
 
 
@@ -50,30 +49,6 @@ _UNTOLD_PAUSE = 5.0
 _LONGEST_PAUSE = 600.0
 _HURRIED_PAUSE = 1.0
 _LONGEST_NAP = 1.0
-
-
-class Clock(Protocol):
-    """Time as quotas count it, so that a pace can live on a faster or an imagined clock."""
-
-    def monotonic(self) -> float:
-        """Give seconds since some fixed moment; never runs backwards."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after that many seconds of this clock."""
-        ...
-
-
-class SystemClock:
-    """The computer's own clock."""
-
-    def monotonic(self) -> float:
-        """Give seconds since some fixed moment; never runs backwards."""
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after that many seconds."""
-        await asyncio.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +226,7 @@ class _Bucket:
         held = max(0.0, self._filled_at - self._clock.monotonic())
         # A batch may cost more than a very small share holds: it goes when the bucket is full.
         missing = min(tokens, self._capacity) - self._tokens
-        # Without a tolerance, rounding would make the last nap endlessly short.
+        # Float error can leave 1e-12 tokens missing, and loop on sleeps of no length.
         return held + (missing / (self._rate * self._speed) if missing > 1e-9 else 0.0)
 
     def _fill(self) -> None:

@@ -1,100 +1,96 @@
-"""The three writes, each sent once and each answered by what it means; nothing is decided here."""
+"""Sends single writes and returns what each answer means; decides nothing, and repeats nothing."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import replace
+from typing import Any, assert_never
 
 import httpx
 
 from reconciler.errors import DirectoryError
+from reconciler.graph import requests
 from reconciler.graph.answers import Answer
-from reconciler.graph.client import Terms, TokenSource, WriteSession, connect_for_writing
-from reconciler.graph.errors import Write, explain, explain_no_token, explain_silence, unreadable
+from reconciler.graph.client import ReadSession, Terms
+from reconciler.graph.errors import explain, explain_no_token, explain_silence, not_a_reset, unreadable
 from reconciler.graph.observe import GraphReader
+from reconciler.graph.pacing import INVITATION, UPDATE
+from reconciler.graph.refusals import NO_RIGHTS, NOT_PERMITTED, PERMISSION_MISSING
+from reconciler.graph.wire import TokenSource, Wire, open_wire
 from reconciler.model import (
     Done,
-    EmailAddress,
     Failed,
     FailureKind,
+    NotSent,
     ObjectId,
+    Permit,
     RedeemUrl,
     ResetRedemption,
+    UserUpdate,
+    Write,
     WriteAnswer,
 )
+
+_WRITING_ROLES = frozenset({"User.ReadWrite.All", "Directory.ReadWrite.All"})
+"""Application permissions each of which lets its holder update users.
+
+Source: https://learn.microsoft.com/graph/api/user-update
+"""
 
 
 class GraphWriter:
     """A `DirectoryWriter` over Microsoft Graph."""
 
-    def __init__(self, session: WriteSession) -> None:
-        self._session = session
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    async def perform(
+        self, guest: ObjectId, write: Write, *, client_request_id: str, permit: Permit
+    ) -> WriteAnswer | NotSent:
+        """Send one write when its turn comes; see `DirectoryWriter.perform`."""
+        match write:
+            case UserUpdate():
+                change = _update(write)
+                cost, build = UPDATE, lambda: requests.user_update(guest, change)
+            case ResetRedemption():
+                reset = _invitation(guest, write)
+                cost, build = INVITATION, lambda: requests.invitation(reset)
+            case _ as unknown:
+                assert_never(unknown)
+        try:
+            answer = await self._wire.send(
+                build, cost=cost, client_request_id=client_request_id, permit=permit
+            )
+        except DirectoryError as error:
+            return explain_no_token(error)
+        except (httpx.RequestError, TimeoutError) as error:
+            return explain_silence(error)
+        return answer if isinstance(answer, NotSent) else self._permitted(_meaning(answer, guest, write))
+
+    def _permitted(self, meaning: WriteAnswer) -> WriteAnswer:
+        """Lay a 403 that names a permission to the guest when the token holds it.
+
+        A guest in a restricted administrative unit is refused so too.
+        Source: https://learn.microsoft.com/entra/identity/role-based-access-control/admin-units-restricted-management
+        """
+        if isinstance(meaning, Done) or meaning.rule != PERMISSION_MISSING or not self.may_write():
+            return meaning
+        return replace(meaning, kind=FailureKind.GUEST_REFUSED, rule=NOT_PERMITTED, message=NO_RIGHTS)
 
     def hurry(self) -> None:
         """Wait for quotas only from now on, and no longer because Graph asks to."""
-        self._session.hurry()
+        self._wire.pace.hurry()
 
-    async def set_other_mails(
-        self,
-        guest: ObjectId,
-        other_mails: Sequence[EmailAddress],
-        *,
-        client_request_id: str,
-        before_sending: Callable[[], None] | None = None,
-    ) -> WriteAnswer:
-        """Replace the whole of `otherMails`."""
-        body = {"otherMails": [address.text for address in other_mails]}
-        return await self._update(guest, body, client_request_id, before_sending)
+    def may_write(self) -> bool | None:
+        """Return whether the token's application permissions allow to update users; `None` when unreadable.
 
-    async def set_mail(
-        self,
-        guest: ObjectId,
-        email: EmailAddress,
-        other_mails: Sequence[EmailAddress],
-        *,
-        client_request_id: str,
-        before_sending: Callable[[], None] | None = None,
-    ) -> WriteAnswer:
-        """Replace `mail` and the whole of `otherMails` in one request."""
-        body = {"mail": email.text, "otherMails": [address.text for address in other_mails]}
-        return await self._update(guest, body, client_request_id, before_sending)
-
-    async def reset_redemption(
-        self,
-        guest: ObjectId,
-        reset: ResetRedemption,
-        *,
-        client_request_id: str,
-        before_sending: Callable[[], None] | None = None,
-    ) -> WriteAnswer:
-        """Invite the guest anew. Not idempotent: each success kills the link sent before."""
-        answer = await _answered(
-            self._session.invite(
-                _invitation(guest, reset),
-                client_request_id=client_request_id,
-                before_sending=before_sending,
-            )
-        )
-        if isinstance(answer, Failed):
-            return answer
-        return _reset_done(answer) if 200 <= answer.status < 300 else explain(answer, Write.INVITATION)
-
-    async def _update(
-        self,
-        guest: ObjectId,
-        body: dict[str, Any],
-        client_request_id: str,
-        before_sending: Callable[[], None] | None,
-    ) -> WriteAnswer:
-        answer = await _answered(
-            self._session.update_user(
-                guest, body, client_request_id=client_request_id, before_sending=before_sending
-            )
-        )
-        if isinstance(answer, Failed):
-            return answer
-        if answer.status == 204:
-            return Done(status=answer.status, request_id=answer.request_id)
-        return unreadable(answer) if answer.status < 300 else explain(answer, Write.UPDATE)
+        A person's token says nothing of the kind: what it allows depends on the person's directory roles too.
+        Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+        """
+        claims = self._wire.claims()
+        roles = claims.get("roles")
+        if "scp" in claims or not isinstance(roles, list):
+            return None
+        return any(role in _WRITING_ROLES for role in roles if isinstance(role, str))
 
 
 @asynccontextmanager
@@ -102,22 +98,25 @@ async def open_directory(
     root: str, tokens: TokenSource, *, terms: Terms | None = None
 ) -> AsyncIterator[tuple[GraphReader, GraphWriter]]:
     """Connect to a Graph root, such as `https://graph.microsoft.com`, for reading and writing."""
-    async with connect_for_writing(root, tokens, terms=terms) as (reading, writing):
-        yield GraphReader(reading), GraphWriter(writing)
+    terms = terms or Terms()
+    async with (
+        open_wire(root, tokens, pace=terms.pace, call_seconds=terms.call_seconds) as wire,
+        ReadSession(wire, root, terms.patience) as session,
+    ):
+        yield GraphReader(session), GraphWriter(wire)
 
 
-async def _answered(call: Awaitable[Answer]) -> Answer | Failed:
-    """Wait for an answer; what kept it from coming is an answer too."""
-    try:
-        return await call
-    except DirectoryError as error:
-        return explain_no_token(error)
-    except (httpx.RequestError, TimeoutError) as error:
-        return explain_silence(error)
+def _update(update: UserUpdate) -> dict[str, Any]:
+    """Build the body of a PATCH. Source: https://learn.microsoft.com/graph/api/user-update ."""
+    other_mails = [address.text for address in update.other_mails]
+    if update.marker is not None:
+        other_mails.append(str(update.marker))
+    mail = {} if update.mail is None else {"mail": update.mail.text}
+    return {**mail, "otherMails": other_mails}
 
 
 def _invitation(guest: ObjectId, reset: ResetRedemption) -> dict[str, Any]:
-    """Write a reset. Source: https://learn.microsoft.com/graph/api/invitation-post ."""
+    """Build the body of a reset. Source: https://learn.microsoft.com/graph/api/invitation-post ."""
     body: dict[str, Any] = {
         "invitedUserEmailAddress": reset.email.text,
         "inviteRedirectUrl": reset.redirect_url,
@@ -131,7 +130,7 @@ def _invitation(guest: ObjectId, reset: ResetRedemption) -> dict[str, Any]:
 
 
 def _message(reset: ResetRedemption) -> dict[str, Any]:
-    """Write what Microsoft's message says, in what language, and who gets a copy.
+    """Build what decides over Microsoft's message: its text, its language, and where a copy goes.
 
     Source: https://learn.microsoft.com/graph/api/resources/invitedusermessageinfo
     """
@@ -143,16 +142,29 @@ def _message(reset: ResetRedemption) -> dict[str, Any]:
     return info
 
 
-def _reset_done(answer: Answer) -> WriteAnswer:
-    """Read the invitation that came back.
+def _meaning(answer: Answer, guest: ObjectId, write: Write) -> WriteAnswer:
+    if not 200 <= answer.status < 300:
+        return explain(answer, guest, write)
+    match write:
+        case UserUpdate():
+            # Documented is 204 alone: https://learn.microsoft.com/graph/api/user-update
+            return _done(answer) if answer.status == 204 else unreadable(answer)
+        case ResetRedemption():
+            return _reset_meaning(answer, guest)
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _reset_meaning(answer: Answer, guest: ObjectId) -> WriteAnswer:
+    """Return what the invitation that came back means: it must be this guest's, or it is no reset.
 
     Source: https://learn.microsoft.com/graph/api/resources/invitation
     """
     match answer.body:
-        case {"status": "PendingAcceptance" | "Completed", "inviteRedeemUrl": str(url)}:
-            return Done(status=answer.status, request_id=answer.request_id, redeem_url=RedeemUrl(url))
-        case {"status": "PendingAcceptance" | "Completed"}:
-            return Done(status=answer.status, request_id=answer.request_id)
+        case {"resetRedemption": False}:
+            return not_a_reset(answer, other=None)
+        case {"invitedUser": {"id": str(invited)}} if invited and invited.lower() != guest:
+            return not_a_reset(answer, other=invited)
         case {"status": "InProgress"}:
             # Not done yet, and maybe never: only the guest can tell.
             return Failed(
@@ -170,5 +182,12 @@ def _reset_done(answer: Answer) -> WriteAnswer:
                 status=answer.status,
                 request_id=answer.request_id,
             )
+        case {"status": "PendingAcceptance" | "Completed", "invitedUser": {"id": str(invited)}} if invited:
+            link = answer.body.get("inviteRedeemUrl")
+            return _done(answer, redeem_url=RedeemUrl(link) if isinstance(link, str) else None)
         case _:
             return unreadable(answer)
+
+
+def _done(answer: Answer, *, redeem_url: RedeemUrl | None = None) -> Done:
+    return Done(status=answer.status, request_id=answer.request_id, redeem_url=redeem_url, at=answer.date)

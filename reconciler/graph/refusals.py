@@ -1,7 +1,8 @@
-"""The one table of Graph's refusals: by what each is told, and what follows from it.
+"""The one table of Graph's refusals: by what each is recognised, and what follows from it.
 
 Codes decide where there are any. The invitation service has one code for many causes, so its words
 decide there. The messages are ours: nothing of an answer gets into them but the id of an object in the way.
+Only what Graph's own envelope says is compared with the table; a bare status fits no row.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from reconciler.graph.answers import GraphError
 from reconciler.model import FailureKind
 
 
-class Write(StrEnum):
-    """The two writes there are."""
+class Operation(StrEnum):
+    """The two requests that write."""
 
     UPDATE = "update"
     """PATCH of a user."""
@@ -25,7 +26,7 @@ class Write(StrEnum):
 class Refusal:
     """A refusal that is known, and what follows from it. Empty criteria fit everything."""
 
-    write: Write | None = None
+    operation: Operation | None = None
     status: int | None = None
     code: str = ""
 
@@ -39,10 +40,10 @@ class Refusal:
     rule: str
     message: str
 
-    def fits(self, write: Write, status: int, error: GraphError, words: str) -> bool:
-        """Tell whether this is what an answer to a write says; `words` are its message, as `words` here."""
+    def fits(self, operation: Operation, status: int, error: GraphError, words: str) -> bool:
+        """Return whether an answer to a write says this; `words` are its message, as `words` here."""
         return (
-            self.write in {None, write}
+            self.operation in {None, operation}
             and self.status in {None, status}
             and (not self.code or self.code == error.code or _names(error, self.code))
             and self.words in words
@@ -52,6 +53,11 @@ class Refusal:
 
 _GUEST, _RUN = FailureKind.GUEST_REFUSED, FailureKind.RUN_REFUSED
 
+PERMISSION_MISSING = "permission-missing"
+NOT_PERMITTED = "not-permitted"
+ADDRESS_IN_USE = "address-in-use"
+"""The rule of every refusal that says that another object holds the address."""
+
 _IN_USE = (
     "another object of the tenant holds this address{object}; take it away there, or declare another address"
 )
@@ -59,7 +65,7 @@ _PERMISSION = (
     "the application lacks a permission to invite; grant it User.ReadWrite.All and User.Invite.All, "
     "with admin consent"
 )
-_RIGHTS = (
+NO_RIGHTS = (
     "the application has no rights over this guest; it needs User.ReadWrite.All, and Microsoft refuses "
     "it for whoever holds a directory role or is in a restricted administrative unit: remove that, or let an "
     "administrator do it by hand"
@@ -74,20 +80,14 @@ _RIGHTS = (
 # The first row that fits counts.
 REFUSALS = (
     Refusal(
-        status=401,
-        kind=_RUN,
-        rule="token-refused",
-        message="the directory refused the token, a fresh one too; check that the application is enabled",
-    ),
-    Refusal(
-        write=Write.INVITATION,
+        operation=Operation.INVITATION,
         words="doesn't match any emails on the user object",
         kind=FailureKind.REPLICATION,
         rule="address-not-replicated",
         message="the invitation service does not see the new address on the guest yet; run apply again later",
     ),
     Refusal(
-        write=Write.INVITATION,
+        operation=Operation.INVITATION,
         words="guest invitations not allowed for your company",
         kind=_RUN,
         rule="invitations-disabled",
@@ -95,60 +95,64 @@ REFUSALS = (
         "settings (allowInvitesFrom), and grant User.Invite.All beside User.ReadWrite.All",
     ),
     Refusal(
-        write=Write.INVITATION,
+        operation=Operation.INVITATION,
         status=403,
         code="Authorization_RequestDenied",
         kind=_RUN,
-        rule="permission-missing",
+        rule=PERMISSION_MISSING,
         message=_PERMISSION,
     ),
     Refusal(
-        write=Write.INVITATION,
+        operation=Operation.INVITATION,
         words="verified domain of this directory",
         kind=_GUEST,
         rule="verified-domain",
         message="the domain of the address is one of the tenant's own; declare an address of another domain",
     ),
     Refusal(
-        write=Write.INVITATION,
+        operation=Operation.INVITATION,
         words="already exists in the directory as object id",
         kind=_GUEST,
-        rule="address-in-use",
+        rule=ADDRESS_IN_USE,
         message=_IN_USE,
     ),
     Refusal(
-        write=Write.INVITATION, name="ambiguoususer", kind=_GUEST, rule="address-in-use", message=_IN_USE
+        operation=Operation.INVITATION,
+        name="ambiguoususer",
+        kind=_GUEST,
+        rule=ADDRESS_IN_USE,
+        message=_IN_USE,
     ),
     Refusal(
-        write=Write.INVITATION,
+        operation=Operation.INVITATION,
         name="useraccountdisabled",
         kind=_GUEST,
         rule="guest-disabled",
         message="the guest's account is disabled; enable it, then run apply again",
     ),
     Refusal(
-        write=Write.INVITATION,
+        operation=Operation.INVITATION,
         words="group email address is not supported",
         kind=_GUEST,
         rule="group-address",
         message="the address is that of a group or distribution list; declare a person's address",
     ),
     Refusal(
-        write=Write.INVITATION,
+        operation=Operation.INVITATION,
         words="primary smtp address is an invalid value",
         kind=_GUEST,
         rule="invalid-address",
         message="the invitation service does not take this address; declare another one",
     ),
     Refusal(
-        write=Write.INVITATION,
+        operation=Operation.INVITATION,
         words="blocked by cross-tenant access settings",
         kind=_GUEST,
         rule="cross-tenant-access",
         message="cross-tenant access settings forbid it; administrators of both organizations must allow it",
     ),
     Refusal(
-        write=Write.INVITATION,
+        operation=Operation.INVITATION,
         words="domain blocked by policy",
         kind=_GUEST,
         rule="domain-denied",
@@ -156,27 +160,29 @@ REFUSALS = (
         "change the list or declare an address of another domain",
     ),
     Refusal(
-        write=Write.INVITATION,
+        operation=Operation.INVITATION,
         words="can't be invited to this directory",
         kind=_GUEST,
         rule="not-invitable",
         message="the directory does not let this user be invited; look at the collaboration restrictions",
     ),
-    Refusal(status=403, kind=_GUEST, rule="not-permitted", message=_RIGHTS),
+    Refusal(status=403, kind=_GUEST, rule=NOT_PERMITTED, message=NO_RIGHTS),
     Refusal(
         status=404,
-        kind=_GUEST,
+        # One answer proves nothing: a replica that does not know a guest yet answers so too.
+        kind=FailureKind.NOT_FOUND,
         rule="not-found",
-        message="there is no such user any more; remove the entry, or correct its id",
+        message="the part of the directory that answered does not know the guest, which may pass; "
+        "run apply again, and see whether a plan finds the guest",
     ),
-    Refusal(code="ObjectConflict", kind=_GUEST, rule="address-in-use", message=_IN_USE),
+    Refusal(code="ObjectConflict", kind=_GUEST, rule=ADDRESS_IN_USE, message=_IN_USE),
     Refusal(
-        code="Request_MultipleObjectsWithSameKeyValue", kind=_GUEST, rule="address-in-use", message=_IN_USE
+        code="Request_MultipleObjectsWithSameKeyValue", kind=_GUEST, rule=ADDRESS_IN_USE, message=_IN_USE
     ),
     Refusal(
         words="another object with the same value for property",
         kind=_GUEST,
-        rule="address-in-use",
+        rule=ADDRESS_IN_USE,
         message=_IN_USE,
     ),
     Refusal(

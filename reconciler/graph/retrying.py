@@ -102,6 +102,8 @@ async def attempt(send: Callable[[], Awaitable[Answer]]) -> Answer:
         raise Setback("the connection broke") from error
     if answer.status == 429:
         raise Setback("it is throttling requests", trouble=Trouble.THROTTLED, retry_after=answer.retry_after)
+    if answer.is_foreign:
+        raise Setback(f"something on the way answered with status {answer.status}")
     if answer.status in _PASSING:
         raise Setback(f"it answered with status {answer.status}", retry_after=answer.retry_after)
     return answer

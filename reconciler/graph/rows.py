@@ -9,10 +9,12 @@ from reconciler.model import (
     EmailAddress,
     Guest,
     Identity,
+    Marker,
     ObjectId,
     ProxyAddress,
     RedemptionState,
     parse_instant,
+    parse_marker,
 )
 
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
@@ -44,10 +46,12 @@ def is_b2b(row: Row) -> bool:
 def guest(row: Row) -> Guest:
     """Read a user object that was asked for with `USER_FIELDS`.
 
+    What spells a marker is a marker, in whatever domain it was written, and no address.
     Source: https://learn.microsoft.com/graph/api/resources/user
     """
     key = object_id(row.get("id"), what="users")
     try:
+        entries = [(text, _marker(text)) for text in _texts(row, "otherMails")]
         return Guest(
             id=key,
             user_principal_name=_maybe_text(row, "userPrincipalName"),
@@ -58,7 +62,7 @@ def guest(row: Row) -> Guest:
             state=_maybe(row, "externalUserState", RedemptionState),
             state_changed_at=_maybe(row, "externalUserStateChangeDateTime", parse_instant),
             mail=_maybe(row, "mail", EmailAddress),
-            other_mails=tuple(sorted(map(EmailAddress, _texts(row, "otherMails")))),
+            other_mails=tuple(sorted(EmailAddress(text) for text, marker in entries if marker is None)),
             proxy_addresses=proxy_addresses(_texts(row, "proxyAddresses")),
             identities=tuple(
                 Identity(
@@ -69,9 +73,17 @@ def guest(row: Row) -> Guest:
                 for entry in _list(row, "identities", dict)
             ),
             on_premises_synced=_maybe_bool(row, "onPremisesSyncEnabled") is True,
+            markers=tuple(sorted({marker for _, marker in entries if marker is not None})),
         )
     except _Misshapen as misshapen:
         raise unexpected(f"user {key}", f"has a {misshapen} of a shape nobody documented") from None
+
+
+def carries_marker(row: Row) -> bool:
+    """Return whether a raw row, odd as it may be, carries a marker."""
+    values = row.get("otherMails")
+    texts = values if isinstance(values, list) else ()
+    return any(isinstance(text, str) and _marker(text) is not None for text in texts)
 
 
 def addresses_in(row: Row, *, what: str) -> tuple[str | None, str | None, list[str], list[str]]:
@@ -95,6 +107,11 @@ def proxy_addresses(values: Iterable[str]) -> tuple[ProxyAddress, ...]:
         if value[:5].lower() == "smtp:"
     )
     return tuple(sorted(smtp, key=lambda entry: (entry.address, not entry.primary)))
+
+
+def _marker(text: str) -> Marker | None:
+    # Nearly every text is an address, and one look at its beginning decides that.
+    return parse_marker(EmailAddress(text)) if text[:8].lower() == "pending-" else None
 
 
 class _Misshapen(ValueError):

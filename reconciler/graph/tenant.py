@@ -1,10 +1,11 @@
 """Reads what the tenant as a whole says: which one it is, its domains, and who may invite."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconciler.errors import AccessDenied, WrongTenant
 from reconciler.graph import requests
-from reconciler.graph.answers import unexpected
+from reconciler.graph.answers import Row, unexpected
 from reconciler.graph.client import ReadSession
 from reconciler.graph.rows import rows
 from reconciler.graph.unread import Check, Unread
@@ -30,6 +31,9 @@ class Tenant:
     verified_domains: frozenset[str] | None
     """Lower case; `None` when they could not be read."""
 
+    initial_domain: str | None = None
+    """The one of them that came with the tenant (`….onmicrosoft.com`); `None` when it could not be read."""
+
     not_checked: tuple[NotChecked, ...] = ()
 
 
@@ -51,11 +55,14 @@ async def read_tenant(session: ReadSession, declared: TenantId) -> Tenant:
             name = row.get("displayName")
         case _:
             raise unexpected(_WHAT, "is not one organization with its domains")
-    names = [domain.get("name") for domain in domains if isinstance(domain, dict)]
-    if len(names) != len(domains) or not all(isinstance(domain, str) for domain in names):
+    if not all(isinstance(domain, dict) and isinstance(domain.get("name"), str) for domain in domains):
         raise unexpected(_WHAT, "holds a domain without a name")
     live = _same_tenant(key, declared, name if isinstance(name, str) else None)
-    return Tenant(id=live, verified_domains=frozenset(str(domain).lower() for domain in names))
+    return Tenant(
+        id=live,
+        verified_domains=frozenset(domain["name"].lower() for domain in domains),
+        initial_domain=_initial(domains),
+    )
 
 
 async def read_invites_from(session: ReadSession) -> tuple[InvitesFrom | None, tuple[NotChecked, ...]]:
@@ -80,6 +87,15 @@ def caller_of(session: ReadSession) -> Caller:
     Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     """
     return Caller.PERSON if "scp" in session.claims() else Caller.APPLICATION
+
+
+def _initial(domains: Iterable[Row]) -> str | None:
+    """Return the domain that is marked as the initial one; `None` unless exactly one is.
+
+    Source: https://learn.microsoft.com/graph/api/resources/verifieddomain
+    """
+    initial = [domain["name"].lower() for domain in domains if domain.get("isInitial") is True]
+    return initial[0] if len(initial) == 1 else None
 
 
 def _tenant_of_token(session: ReadSession, declared: TenantId) -> Tenant:

@@ -26,7 +26,9 @@ class Unread:
 
     @classmethod
     def of(cls, answer: Answer) -> "Unread":
-        """Say so of an answer that is no success."""
+        """Say so of an answer that is no success; one that is not Graph's tells nothing of the object."""
+        if answer.is_foreign:
+            return cls(reason=f"something on the way answered with status {answer.status}")
         return cls(
             reason=f"the directory answered with status {answer.status}",
             status=answer.status,

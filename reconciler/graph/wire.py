@@ -1,8 +1,6 @@
-"""One attempt at a request: the SDK's adapter over our own transport, bearer token and time limit.
+"""One attempt at a request: its turn, its permit, its token and its time limit.
 
-Never repeats anything but a request that was refused for its token, and never talks to any origin
-but the one it was made for. The SDK's own retries and redirects are off: they would repeat an
-invitation, and turn a redirected PATCH into a GET that succeeds.
+Never repeats anything but a request that was refused for its token.
 """
 
 import asyncio
@@ -10,29 +8,23 @@ import base64
 import binascii
 import json
 import re
-import ssl
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, overload
 from uuid import uuid4
 
 import httpx
 import jwt
-from kiota_abstractions.authentication import AuthenticationProvider
 from kiota_abstractions.native_response_handler import NativeResponseHandler
 from kiota_abstractions.request_information import RequestInformation
-from kiota_abstractions.request_option import RequestOption
-from kiota_http.middleware.options import RedirectHandlerOption, ResponseHandlerOption, RetryHandlerOption
+from kiota_http.middleware.options import ResponseHandlerOption
 from msgraph.graph_request_adapter import GraphRequestAdapter
-from msgraph.graph_request_adapter import options as graph_options
-from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]  # ships no types
 
-from reconciler.errors import UnexpectedAnswer
+from reconciler.graph.adapter import Token, open_adapter, tls_for
 from reconciler.graph.answers import Answer
-from reconciler.graph.loopback import is_loopback
 from reconciler.graph.pacing import Cost, Pace
+from reconciler.model import NotSent, Permit
 
 CONNECTIONS = 32
 """Connections at once."""
@@ -78,34 +70,38 @@ class Wire:
         self._renewal = asyncio.Lock()
         self._refused = self._fresh = self._latest = ""
 
+    @overload
+    async def send(self, build: Build, *, cost: Cost) -> Answer: ...
+
+    @overload
     async def send(
-        self,
-        build: Build,
-        *,
-        cost: Cost,
-        client_request_id: str | None = None,
-        before_sending: Callable[[], None] | None = None,
-    ) -> Answer:
-        """Send a request when the pace allows, and give the answer, whatever its status.
+        self, build: Build, *, cost: Cost, client_request_id: str, permit: Permit
+    ) -> Answer | NotSent: ...
+
+    async def send(
+        self, build: Build, *, cost: Cost, client_request_id: str | None = None, permit: Permit | None = None
+    ) -> Answer | NotSent:
+        """Send a request when the pace allows, and return the answer, whatever its status.
 
         A 401 is answered with one fresh token and one more attempt: the first was not carried out.
-        `before_sending` is called when quota, connection and token are there, before each attempt: a token
-        may take a minute to be renewed. Raises httpx's transport errors and `TimeoutError` as they are, and
-        what the token source and `before_sending` raise; in the latter cases nothing was carried out.
+        `permit` is asked when quota, connection and token are there, before each attempt: a token may take
+        a minute to be renewed. What is withheld is `NotSent`, and takes nothing from the quotas unless a
+        first attempt went out. Raises httpx's transport errors and `TimeoutError` as they are, and what the
+        token source raises; in the latter case nothing was carried out.
         """
         await self.pace.admit(cost)
         settle = self.pace.give_back
         try:
             async with self._connection() as adapter:
                 self._latest = token = await self._tokens.token()
-                if before_sending:
-                    before_sending()
+                if permit and not await permit():
+                    return NotSent()
                 settle = self.pace.ended
                 response = await self._attempt(adapter, build, token, client_request_id)
                 if response.status_code == 401:
                     self._latest = token = await self._renewed(token, response)
-                    if before_sending:
-                        before_sending()
+                    if permit and not await permit():
+                        return NotSent()
                     response = await self._attempt(adapter, build, token, client_request_id)
         finally:
             settle(cost)
@@ -147,11 +143,14 @@ class Wire:
         self, adapter: GraphRequestAdapter, build: Build, token: str, client_request_id: str | None
     ) -> httpx.Response:
         info = build()
+        # The adapter asks three times for the URL, and each time its template is filled in anew.
+        info.path_parameters["baseurl"] = adapter.base_url
+        info.url = info.url
         info.headers.try_add("client-request-id", client_request_id or str(uuid4()))
         # Sheds this load first when the tenant is busy.
         # Source: https://learn.microsoft.com/graph/throttling-limits
         info.headers.try_add("x-ms-throttle-priority", "Low")
-        info.add_request_options([ResponseHandlerOption(NativeResponseHandler()), _Token(token)])
+        info.add_request_options([ResponseHandlerOption(NativeResponseHandler()), Token(token)])
         async with asyncio.timeout(self._call_seconds):
             return cast(
                 "httpx.Response",
@@ -167,107 +166,15 @@ async def open_wire(
 
     A call may take `call_seconds` from its first byte to its last.
     """
-    tls = _tls_for(httpx.URL(root))
+    tls = tls_for(httpx.URL(root))
     async with AsyncExitStack() as open_until_the_end:
         adapters = [
-            await open_until_the_end.enter_async_context(_adapter(root, tls, call_seconds=call_seconds))
+            await open_until_the_end.enter_async_context(
+                open_adapter(root, tls, connections=CONNECTIONS // _POOLS, call_seconds=call_seconds)
+            )
             for _ in range(_POOLS)
         ]
         yield Wire(adapters, tokens, pace=pace, call_seconds=call_seconds)
-
-
-@asynccontextmanager
-async def _adapter(
-    root: str, tls: ssl.SSLContext, *, call_seconds: float
-) -> AsyncIterator[GraphRequestAdapter]:
-    """Open the SDK's adapter over one pool."""
-    url = httpx.URL(root)
-    loopback = is_loopback(url.host)
-    connections = CONNECTIONS // _POOLS
-    transport = httpx.AsyncHTTPTransport(
-        verify=tls,
-        http1=True,
-        http2=False,  # one broken connection would make every invitation in flight unknown
-        trust_env=not loopback,
-        proxy=None if loopback else _proxy_for(url),
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-    )
-    http = GraphClientFactory.create_with_default_middleware(
-        client=httpx.AsyncClient(
-            transport=transport, trust_env=False, timeout=httpx.Timeout(call_seconds, pool=None)
-        ),
-        options={
-            **graph_options,
-            RetryHandlerOption.get_key(): RetryHandlerOption(should_retry=False),
-            RedirectHandlerOption.get_key(): RedirectHandlerOption(should_redirect=False),
-        },
-    )
-    adapter = _Adapter(_Bearer(url), http)
-    adapter.base_url = f"{root}/v1.0"
-    try:
-        yield adapter
-    finally:
-        await http.aclose()
-        await transport.aclose()  # the SDK's transport around it does not pass the call on
-
-
-def same_origin(url: httpx.URL, root: httpx.URL) -> bool:
-    """Tell whether a URL stays on the root's scheme, host and port, and names no user.
-
-    The parser is the one that sends, so what is compared here is what would be connected to.
-    """
-    return not url.userinfo and (url.scheme, url.host, url.port) == (root.scheme, root.host, root.port)
-
-
-class _Adapter(GraphRequestAdapter):
-    """The SDK's adapter without its own answer to a refused token: `Wire.send` has one for all kinds."""
-
-    async def retry_cae_response_if_required(
-        self, resp: httpx.Response, request_info: RequestInformation, claims: str
-    ) -> httpx.Response:
-        """Give the refusal back as it is."""
-        del request_info, claims
-        return resp
-
-
-class _Token(RequestOption):
-    """Carries the token of one attempt to where the header is written."""
-
-    def __init__(self, token: str) -> None:
-        self.token = token
-
-    @staticmethod
-    def get_key() -> str:
-        """Name the option among those of a request."""
-        return "reconciler-token"
-
-
-class _Bearer(AuthenticationProvider):
-    """Writes the token into requests to the one origin it is for."""
-
-    def __init__(self, root: httpx.URL) -> None:
-        self._root = root
-
-    async def authenticate_request(
-        self,
-        request: RequestInformation,
-        additional_authentication_context: dict[str, Any] | None = None,
-    ) -> None:
-        """Add the header; for any other origin raise before anything is sent."""
-        del additional_authentication_context
-        if not same_origin(httpx.URL(request.url), self._root):
-            raise foreign_link()
-        token = cast("_Token", request.request_options[_Token.get_key()])
-        request.headers.add("Authorization", f"Bearer {token.token}")
-
-
-def foreign_link() -> UnexpectedAnswer:
-    """Make the error for a link that leads away from the directory."""
-    return UnexpectedAnswer(
-        "the directory gave a link to the next page that leads to another place; nothing was sent there",
-        rule="foreign-link",
-        hint="something between here and the directory changes its answers: check proxies",
-    )
 
 
 def _claims_of(refusal: httpx.Response) -> str:
@@ -282,18 +189,3 @@ def _claims_of(refusal: httpx.Response) -> str:
         else:
             return text
     return json.dumps({"access_token": {"nbf": {"essential": True, "value": str(int(time.time()))}}})
-
-
-def _tls_for(url: httpx.URL) -> ssl.SSLContext:
-    """Give what verifies the server, once for all pools: certificates take a tenth of a second to read."""
-    if url.scheme != "https":
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context(trust_env=not is_loopback(url.host))
-
-
-def _proxy_for(url: httpx.URL) -> str | None:
-    """Give the proxy the environment names for this URL, if any."""
-    if urllib.request.proxy_bypass(url.host):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(url.scheme) or proxies.get("all")

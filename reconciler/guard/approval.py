@@ -1,25 +1,27 @@
 """Which changes of a new plan were approved: a plan file is an allow-list, never the source of work.
 
 Only the new plan says what is done; a file says what somebody agreed to. A change that was cut short
-looks different in the new plan, so approval recognises the goal as well as the digest.
+looks different in the new plan, which names the change that it finishes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
+from typing import Final
 
 from reconciler.model import (
     Change,
+    ChangeKind,
     EmailAddress,
     GuestOutcome,
     ObjectId,
     Origin,
     Outcome,
     Plan,
-    ResetRedemption,
     SetMail,
     SetOtherMails,
+    digits_of,
 )
 
 
@@ -44,6 +46,14 @@ class Approval:
     outcomes: tuple[GuestOutcome, ...]
     """Sorted by id. No guest is both here and in `work`."""
 
+    withheld: frozenset[ObjectId] = frozenset()
+    """Those of `outcomes` whose approved change is blocked now, but not by a rule of `ON_PURPOSE`."""
+
+
+ON_PURPOSE: Final = frozenset({"on-hold", "protected"})
+"""Rules by which somebody wrote down that a guest is to be left alone: to be blocked by one is no failure."""
+
+_NOT_AS_APPROVED = "the guest is not as they were then"
 
 _UNNAMED = "no approved plan names this guest: plan again and have that plan approved"
 
@@ -64,9 +74,9 @@ def approve_all(plan: Plan) -> Approval:
 def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
     """Keep of a new plan what the approved plans allow together.
 
-    A change is approved by one that has the same digest, or the same goal: then it is what is left of
-    it. A guest whom several approve is judged against the one that fits the change best, and of those
-    the newest. A guest who was named with another goal is `stale`, one who was not named is
+    A change is approved by one that has the same digest, or by one that an earlier run has begun and this
+    one finishes. A guest whom several approve is judged against the one that fits the change best, and of
+    those the newest. A guest who was named with another change is `stale`, one who was not named is
     `not-approved`. Who takes over an address waits for a guest who has to be approved too.
 
     A row whose origin is elsewhere approves nothing: it was shown beside what was reviewed, and
@@ -88,7 +98,7 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
                 )
             )
         elif fitting is None:
-            differences = " and ".join(_differences(candidates[0], change))
+            differences = " and ".join(_differences(candidates[0], change)) or _NOT_AS_APPROVED
             outcomes.append(
                 _outcome(
                     change,
@@ -118,6 +128,9 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
     return Approval(
         work=tuple(work),
         outcomes=tuple(sorted((*outcomes, *_blocked(plan)), key=lambda outcome: outcome.id)),
+        withheld=frozenset(
+            blocked.id for blocked in plan.blocked if blocked.id in records and blocked.rule not in ON_PURPOSE
+        ),
     )
 
 
@@ -143,21 +156,34 @@ def _drifted(approved: Iterable[Plan]) -> frozenset[ObjectId]:
 
 
 def _fitting(change: Change, candidates: Sequence[Change]) -> Change | None:
-    """Choose what approves a change: the newest with its digest, else the newest with its goal."""
+    """Choose what approves a change: the newest with its digest, else the newest of which it is the rest."""
     same = [candidate for candidate in candidates if candidate.digest == change.digest]
-    rest = [candidate for candidate in candidates if not _differences(candidate, change)]
+    rest = [candidate for candidate in candidates if _is_rest(candidate, change)]
     return next(iter((*same, *rest)), None)
 
 
-def _differences(recorded: Change, change: Change) -> tuple[str, ...]:
-    """Say in what the goal of a planned change differs from the approved one; empty when it does not.
+def _is_rest(recorded: Change, change: Change) -> bool:
+    """Return whether a planned change finishes the approved one, which an earlier run has begun.
 
-    What is left of a change may lack what is done already: the reset, or the list it wrote first.
+    A marker says whose change was begun; where there is none, what is left has the same goal.
     """
-    if recorded.kind is not change.kind:
+    if change.resumes is not None:
+        return digits_of(recorded.digest) == change.resumes and not _differences(recorded, change)
+    by_goal = recorded.kind is change.kind and change.kind in {ChangeKind.RESET, ChangeKind.OTHER_MAILS}
+    return by_goal and not _differences(recorded, change)
+
+
+def _differences(recorded: Change, change: Change) -> tuple[str, ...]:
+    """Name what the goal of a planned change has and the approved one has not; empty when that is nothing.
+
+    What is left of a change may lack what is done already: the reset, or the list it wrote first. A guest
+    whose `mail` alone was to be restored is reset when they no longer sign in with that address.
+    """
+    continues = change.resumes is not None
+    if recorded.kind is not change.kind and not continues:
         return (f"{recorded.kind} was approved, {change.kind} is planned",)
     differences: list[str] = []
-    approved_reset, planned_reset = _reset(recorded), _reset(change)
+    approved_reset, planned_reset = recorded.reset or recorded.fallback, change.reset or change.fallback
     if planned_reset and approved_reset is None:
         differences.append("no reset was approved, one is planned")
     elif planned_reset and approved_reset and approved_reset != planned_reset:
@@ -168,13 +194,13 @@ def _differences(recorded: Change, change: Change) -> tuple[str, ...]:
     approved_list, planned_list = _list_written(recorded), _list_written(change)
     if approved_list is not None and planned_list is None:
         planned_list = frozenset(change.precondition.other_mails)
+    if continues and approved_list is not None and planned_list is not None:
+        # What somebody added since is kept; nothing else may be written.
+        approved_list |= planned_list & frozenset(change.precondition.other_mails)
+        approved_list &= planned_list
     if approved_list != planned_list:
         differences.append("otherMails would become another list than the approved one")
     return tuple(differences)
-
-
-def _reset(change: Change) -> ResetRedemption | None:
-    return next((action for action in change.actions if isinstance(action, ResetRedemption)), None)
 
 
 def _list_written(change: Change) -> frozenset[EmailAddress] | None:

@@ -1,4 +1,4 @@
-"""How many guests one apply may reset, and how a reviewed raise lifts that for a while."""
+"""How many guests one apply may reset or let in anew, and how a reviewed raise lifts that for a while."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,12 +9,14 @@ SMALLEST_SHARE_COUNTED = 100
 
 _SUGGESTED_DAYS = 7
 
+_COUNTED = "would be reset or could sign in with another address"
 
-def check(*, resets: int, declared: int, policy: Policy, now: datetime) -> tuple[Note, ...]:
+
+def check(*, changes: int, declared: int, policy: Policy, now: datetime) -> tuple[Note, ...]:
     """Say which limits a run would break, sorted; empty when it may go on.
 
-    `resets` counts the changes that would run and lock somebody out until they redeem: changes of
-    kind other-mails do not count. A raise counts through its last day in UTC and never lowers.
+    `changes` are those that would run and count: they reset, or let another address sign in. A raise
+    counts through its last day in UTC and never lowers.
     """
     today = now.astimezone(UTC).date()
     declared_raise = policy.limit_raise
@@ -24,11 +26,11 @@ def check(*, resets: int, declared: int, policy: Policy, now: datetime) -> tuple
     max_changes = max(policy.max_changes, raised_changes or 0)
     max_percent = max(policy.max_change_percent, raised_percent or 0)
 
-    too_many = resets > max_changes
-    too_large = declared >= SMALLEST_SHARE_COUNTED and resets * 100 > declared * max_percent
+    too_many = changes > max_changes
+    too_large = declared >= SMALLEST_SHARE_COUNTED and changes * 100 > declared * max_percent
     keys = {
-        "maxChanges": resets if too_many else raised_changes,
-        "maxChangePercent": -(-resets * 100 // declared) if too_large else raised_percent,
+        "maxChanges": changes if too_many else raised_changes,
+        "maxChangePercent": -(-changes * 100 // declared) if too_large else raised_percent,
         "until": today + timedelta(days=_SUGGESTED_DAYS),
         "reason": "<why so many>",
     }
@@ -40,9 +42,9 @@ def check(*, resets: int, declared: int, policy: Policy, now: datetime) -> tuple
 
     notes: list[Note] = []
     if too_large:
-        share = f"{resets} of {declared} declared guests would be reset, {max_percent} % are allowed"
+        share = f"{changes} of {declared} declared guests {_COUNTED}, {max_percent} % are allowed"
         notes.append(Note(rule="max-change-percent", message=f"{share}; {remedy}"))
     if too_many:
-        count = f"{resets} guests would be reset, {max_changes} are allowed"
+        count = f"{changes} guests {_COUNTED}, {max_changes} are allowed"
         notes.append(Note(rule="max-changes", message=f"{count}; {remedy}"))
     return tuple(notes)

@@ -21,7 +21,11 @@ from reconciler.model.directory import (
     Done,
     Failed,
     FailureKind,
+    NotSent,
+    Permit,
     RedeemUrl,
+    UserUpdate,
+    Write,
     WriteAnswer,
 )
 from reconciler.model.identity import (
@@ -45,12 +49,14 @@ from reconciler.model.live import (
     ProxyAddress,
     RedemptionState,
 )
+from reconciler.model.marker import DEFAULT_MARKER_DOMAIN, DIGITS, Marker, digits_of, parse_marker
 from reconciler.model.plan import (
     Action,
     AddOtherMail,
     Blocked,
     Change,
     ChangeKind,
+    ClearMarker,
     FieldChange,
     NoLongerDeclared,
     Note,
@@ -62,7 +68,6 @@ from reconciler.model.plan import (
     SetOtherMails,
     Summary,
     Whereabouts,
-    action_name,
 )
 from reconciler.model.report import (
     ActionRecord,
@@ -73,6 +78,8 @@ from reconciler.model.report import (
 )
 
 __all__ = [
+    "DEFAULT_MARKER_DOMAIN",
+    "DIGITS",
     "Action",
     "ActionRecord",
     "ActionResult",
@@ -83,6 +90,7 @@ __all__ = [
     "Caller",
     "Change",
     "ChangeKind",
+    "ClearMarker",
     "Cloud",
     "Desired",
     "DesiredGuest",
@@ -101,13 +109,16 @@ __all__ = [
     "InvitesFrom",
     "LimitRaise",
     "Live",
+    "Marker",
     "NoLongerDeclared",
     "NotChecked",
+    "NotSent",
     "Note",
     "ObjectId",
     "Origin",
     "Outcome",
     "OwnerKind",
+    "Permit",
     "Plan",
     "Policy",
     "Precondition",
@@ -122,10 +133,13 @@ __all__ = [
     "Source",
     "Summary",
     "TenantId",
+    "UserUpdate",
     "Whereabouts",
+    "Write",
     "WriteAnswer",
-    "action_name",
     "address_flaw",
+    "digits_of",
     "format_instant",
     "parse_instant",
+    "parse_marker",
 ]

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from reconciler.model.identity import EmailAddress, ObjectId, TenantId
+from reconciler.model.marker import DEFAULT_MARKER_DOMAIN
 
 
 class Cloud(StrEnum):
@@ -102,7 +103,7 @@ class Policy:
     """The guard rails of `tenant.yaml`."""
 
     max_changes: int = 20
-    """More resets than this refuse the whole apply; changes of kind other-mails do not count."""
+    """More changes than this that reset, or let another address sign in, refuse the whole apply."""
 
     max_change_percent: int = 10
     """The same in percent of the declared guests, looked at from 100 declared guests on."""
@@ -154,3 +155,6 @@ class Desired:
 
     guests: tuple[DesiredGuest, ...]
     """Sorted by id; no id and no address twice."""
+
+    marker_domain: str = DEFAULT_MARKER_DOMAIN
+    """Lower case: where the markers of unfinished changes are addresses."""

@@ -1,17 +1,19 @@
-"""The seam to the directory: a reader that cannot write, and a writer that knows three writes.
+"""The seam to the directory: a reader that cannot write, and a writer that performs one write at a time.
 
 Whoever implements the writer translates every answer of Graph into `Done` or `Failed`; whoever
-calls it decides by `FailureKind` alone and never sees a status, a code or a body.
+calls it decides by `FailureKind` alone and never sees a code or a body.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from reconciler.model.desired import Desired
 from reconciler.model.identity import EmailAddress, ObjectId
-from reconciler.model.live import AddressOwner, Guest, Live
+from reconciler.model.live import Guest, Live
+from reconciler.model.marker import Marker
 from reconciler.model.plan import ResetRedemption
 
 
@@ -24,11 +26,29 @@ class RedeemUrl:
         self._url = url
 
     def reveal(self) -> str:
-        """Give the link itself, for the one file the caller asked for."""
+        """Return the link itself, for the one file the caller asked for."""
         return self._url
 
     def __repr__(self) -> str:
         return "RedeemUrl(…)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserUpdate:
+    """PATCH of one user: `otherMails` as a whole, and `mail` where it is given."""
+
+    mail: EmailAddress | None
+    """The new `mail`; `None` leaves it alone."""
+
+    other_mails: tuple[EmailAddress, ...]
+    """The whole list, in the order in which it is sent, without a marker."""
+
+    marker: Marker | None = None
+    """Goes to the end of the list: the first value may feed a claim."""
+
+
+Write = UserUpdate | ResetRedemption
+"""What can be sent: nothing else is ever written."""
 
 
 class FailureKind(StrEnum):
@@ -42,6 +62,12 @@ class FailureKind(StrEnum):
 
     REPLICATION = "replication"
     """The address just written has not reached the invitation service yet: wait and send again."""
+
+    NOT_FOUND = "not-found"
+    """Not carried out, as this part of the directory does not know the guest (yet): read, then send again.
+
+    Source: https://devblogs.microsoft.com/identity/designing-for-eventual-consistency-for-microsoft-entra/
+    """
 
     GUEST_REFUSED = "guest-refused"
     """Refused for this guest, for good."""
@@ -62,6 +88,9 @@ class Done:
 
     redeem_url: RedeemUrl | None = None
     """Only after a reset. A secret."""
+
+    at: datetime | None = None
+    """The answer's `Date`, UTC, in whole seconds: the directory's own clock; `None` where it named none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +118,19 @@ class Failed:
 WriteAnswer = Done | Failed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """The permit was withheld when the write's turn came: nothing went out."""
+
+
+Permit = Callable[[], Awaitable[bool]]
+"""Asked when quota, connection and token are there, just before each time the request goes out.
+
+False withholds the request. A request that is refused for its token asks once more before it goes out again:
+withheld then, it was certainly not carried out either.
+"""
+
+
 class DirectoryReader(Protocol):
     """Reads the directory. Has no method that writes, so whoever holds only this cannot."""
 
@@ -104,55 +146,24 @@ class DirectoryReader(Protocol):
         """Read one user; `None` when there is none. Raises `DirectoryError`."""
         ...
 
-    async def read_owners(
-        self, addresses: Sequence[EmailAddress]
-    ) -> Mapping[EmailAddress, tuple[AddressOwner, ...]]:
-        """Tell for each address which objects of the tenant hold it. Raises `DirectoryError`."""
-        ...
-
 
 class DirectoryWriter(Protocol):
-    """The three writes there are. None raises for an answer of the directory, whatever it is.
+    """Sends single writes. Raises for no answer of the directory, whatever it is."""
 
-    A write may wait for its turn, minutes when the directory is busy. `before_sending` is called when the
-    turn has come, just before the request goes out, and once more when a refused token was renewed first.
-    What it raises passes through, and nothing is carried out.
-    """
+    async def perform(
+        self, guest: ObjectId, write: Write, *, client_request_id: str, permit: Permit
+    ) -> WriteAnswer | NotSent:
+        """Send one write when its turn comes, which may take minutes, and return what became of it.
+
+        A reset is not idempotent: each success kills the link sent before. Its success names this very
+        guest; any other answer is `Failed` with the rule `not-a-reset`.
+        """
+        ...
 
     def hurry(self) -> None:
         """Wait for quotas only from now on, and no longer because the directory asks to: the end is near."""
         ...
 
-    async def set_other_mails(
-        self,
-        guest: ObjectId,
-        other_mails: Sequence[EmailAddress],
-        *,
-        client_request_id: str,
-        before_sending: Callable[[], None] | None = None,
-    ) -> WriteAnswer:
-        """Replace the whole of `otherMails`."""
-        ...
-
-    async def set_mail(
-        self,
-        guest: ObjectId,
-        email: EmailAddress,
-        other_mails: Sequence[EmailAddress],
-        *,
-        client_request_id: str,
-        before_sending: Callable[[], None] | None = None,
-    ) -> WriteAnswer:
-        """Replace `mail` and the whole of `otherMails` in one request."""
-        ...
-
-    async def reset_redemption(
-        self,
-        guest: ObjectId,
-        reset: ResetRedemption,
-        *,
-        client_request_id: str,
-        before_sending: Callable[[], None] | None = None,
-    ) -> WriteAnswer:
-        """Invite the guest anew. Not idempotent: each success kills the link sent before."""
+    def may_write(self) -> bool | None:
+        """Return whether the token's roles allow to write users at all; `None` when that cannot be read."""
         ...

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from reconciler.model.identity import EmailAddress, ObjectId, TenantId
+from reconciler.model.marker import Marker
 
 
 class RedemptionState(StrEnum):
@@ -113,7 +114,7 @@ class Guest:
     mail: EmailAddress | None
 
     other_mails: tuple[EmailAddress, ...]
-    """Sorted. Graph replaces the list as a whole."""
+    """Sorted, without the markers that stand there too. Graph replaces the list as a whole."""
 
     proxy_addresses: tuple[ProxyAddress, ...]
     """SMTP entries only, sorted by address."""
@@ -121,10 +122,34 @@ class Guest:
     identities: tuple[Identity, ...]
     on_premises_synced: bool
 
+    markers: tuple[Marker, ...] = ()
+    """Sorted; one at most, unless somebody wrote another by hand. Never an address of the guest."""
+
+    @property
+    def marker(self) -> Marker | None:
+        """The marker that stands on the guest; `None` without one, and where several leave it open."""
+        return self.markers[0] if len(self.markers) == 1 else None
+
     @property
     def is_b2b(self) -> bool:
         """Invited from outside, by the state or by the way of creation, whatever `userType` says."""
         return self.creation_type == "Invitation" or self.state is not None
+
+    @property
+    def passcode_addresses(self) -> tuple[EmailAddress, ...]:
+        """The addresses that `identities` show, sorted: those of one-time passcodes, and no others.
+
+        Source: https://learn.microsoft.com/graph/api/resources/objectidentity
+        """
+        seen = {identity.issuer_assigned_id for identity in self.identities if identity.issuer == "mail"}
+        return tuple(sorted(EmailAddress(address) for address in seen if address))
+
+    def signs_in_with(self, address: EmailAddress) -> bool:
+        """Whether the directory shows that the guest has redeemed with this address.
+
+        False is no evidence of the contrary: most identity providers show no address.
+        """
+        return self.state is RedemptionState.ACCEPTED and address in self.passcode_addresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +216,12 @@ class Live:
 
     not_checked: tuple[NotChecked, ...]
     """Sorted."""
+
+    initial_domain: str | None = None
+    """The tenant's initial domain (`….onmicrosoft.com`) in lower case; `None` where it could not be read."""
+
+    markers_left: tuple[ObjectId, ...] = ()
+    """Listed guests who carry a marker and are not declared, sorted."""
 
     domains: Mapping[str, int] = field(default_factory=dict)
     """Domain in lower case to the number of B2B users with a `mail` in it, as far as the listing showed."""

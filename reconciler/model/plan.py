@@ -6,24 +6,28 @@ Data only: it can be printed, hashed and compared.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from reconciler.model.desired import Cloud, Source
 from reconciler.model.identity import EmailAddress, ObjectId, TenantId
 from reconciler.model.live import RedemptionState
+from reconciler.model.marker import Marker, digits_of
 
 
 class ChangeKind(StrEnum):
     """What a guest needs."""
 
     CHANGE_EMAIL = "change-email"
-    """A new address to sign in with; ends with `mail`, which is the commit record."""
+    """A new address to sign in with: `mail` with a marker, a reset, and the marker away."""
 
     RESET = "reset"
     """The same address, redeemed once more."""
 
     OTHER_MAILS = "other-mails"
     """Only the declared rest of `otherMails` differs."""
+
+    RESTORE_MAIL = "restore-mail"
+    """`mail` alone is wrong: the guest is seen to sign in with the declared address already."""
 
 
 class Origin(StrEnum):
@@ -48,12 +52,16 @@ class Whereabouts(StrEnum):
 class AddOtherMail:
     """PATCH `otherMails` to what stands there plus one address, so that the reset accepts it."""
 
+    name: ClassVar[str] = "AddOtherMail"
+
     email: EmailAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetRedemption:
     """POST an invitation with `resetRedemption`: locks the guest out until somebody redeems."""
+
+    name: ClassVar[str] = "ResetRedemption"
 
     email: EmailAddress
     send_message: bool
@@ -65,28 +73,40 @@ class ResetRedemption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetMail:
-    """PATCH `mail` and the final `otherMails` in one request: the commit record of a change of address."""
+    """PATCH `mail` and `otherMails` in one request, with a marker at the end of the list."""
+
+    name: ClassVar[str] = "SetMail"
 
     email: EmailAddress
 
     other_mails: tuple[EmailAddress, ...]
-    """Sorted; the whole list."""
+    """Sorted; the whole list, without the marker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearMarker:
+    """PATCH `mail` and `otherMails` as they stand, without the marker: the change is finished."""
+
+    name: ClassVar[str] = "ClearMarker"
+
+    email: EmailAddress
+
+    other_mails: tuple[EmailAddress, ...]
+    """Sorted; the whole list as planned. What else stands there by then is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetOtherMails:
     """PATCH `otherMails` to exactly this list."""
 
+    name: ClassVar[str] = "SetOtherMails"
+
     other_mails: tuple[EmailAddress, ...]
     """Sorted; the whole list."""
 
 
-Action = AddOtherMail | ResetRedemption | SetMail | SetOtherMails
-
-
-def action_name(action: Action) -> str:
-    """Name an action as the plan document, the journal and the report do."""
-    return type(action).__name__
+Action = AddOtherMail | ResetRedemption | SetMail | ClearMarker | SetOtherMails
+"""`name` of each is how plan documents, journals and reports call it; renaming a class changes none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +136,14 @@ class Precondition:
     other_mails: tuple[EmailAddress, ...]
     state: RedemptionState | None
     state_changed_at: datetime | None
+
+    markers: tuple[Marker, ...] = ()
+    """The markers of unfinished changes that stood there: one at most, unless somebody wrote another."""
+
+    @property
+    def marker(self) -> Marker | None:
+        """The marker that stood there; `None` without one, and where several leave it open."""
+        return self.markers[0] if len(self.markers) == 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,16 +177,41 @@ class Change:
     origin: Origin | None = None
     """Whose change this is; `None` when no base was given. No digest covers it."""
 
+    resumes: str | None = None
+    """The sixteen digits of the change that was begun and that this one finishes; `None` for a new one."""
+
+    fallback: ResetRedemption | None = None
+    """For restore-mail: sent if the guest is not seen to sign in with the address once `mail` is set."""
+
+    @property
+    def marker_digits(self) -> str:
+        """The digits that the markers of this change carry."""
+        return self.resumes or digits_of(self.digest)
+
+    @property
+    def reset(self) -> ResetRedemption | None:
+        """The reset among the actions; no change holds two."""
+        return next((action for action in self.actions if isinstance(action, ResetRedemption)), None)
+
     @property
     def resets(self) -> bool:
-        """Whether this change counts against the limits: other-mails changes do not."""
-        return self.kind is not ChangeKind.OTHER_MAILS
+        """Whether an invitation is sent, whatever the kind."""
+        return self.reset is not None
+
+    @property
+    def counts_against_limits(self) -> bool:
+        """Whether `maxChanges` counts this change: it resets, or lets another address sign in.
+
+        A guest whose `mail` is restored is seen to sign in with that address already.
+        """
+        restored = self.fallback and self.fallback.email
+        return self.resets or any(address != restored for address in self.gains)
 
     @property
     def gains(self) -> tuple[EmailAddress, ...]:
         """The addresses that nobody else may hold, sorted: those the guest lacks, and a new `mail` always.
 
-        A new `mail` may stand in `otherMails` already, put there by a run that was cut short.
+        A new `mail` may stand in `otherMails` already.
         """
         before = {*self.precondition.other_mails, self.precondition.mail}
         gained: set[EmailAddress] = set()
@@ -166,8 +219,9 @@ class Change:
             match action:
                 case AddOtherMail() | ResetRedemption():
                     gained |= {action.email} - before
-                case SetMail():
-                    gained |= {action.email} | ({*action.other_mails} - before)
+                case SetMail() | ClearMarker():
+                    gained |= {action.email, *action.other_mails} - before
+                    gained |= {action.email} - {self.precondition.mail}
                 case SetOtherMails():
                     gained |= {*action.other_mails} - before
                 case _ as unknown:

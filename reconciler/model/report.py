@@ -109,3 +109,12 @@ class Report:
 
     outcomes: tuple[GuestOutcome, ...]
     """Sorted by id."""
+
+    complete: bool = True
+    """False when a check that the truth of this run's own plan depends on could not be made."""
+
+    warnings: tuple[Note, ...] = ()
+    """Warnings of the run's own plan that belong to no guest, and of the run itself, sorted."""
+
+    commit: str | None = None
+    """The commit of the desired tree where it stands in a git repository; else `None`."""

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from reconciler.model import DesiredGuest, InvitesFrom, Live, Note, Policy
+from reconciler.model import DesiredGuest, EmailAddress, InvitesFrom, Live, Note, Policy
+from reconciler.plan.compare import Written, carried_out
 from reconciler.plan.needs import Need
 
 
@@ -25,6 +26,7 @@ class Rule(StrEnum):
     ON_HOLD = "on-hold"
     ADDRESS_CYCLE = "address-cycle"
     INVITATIONS_DISABLED = "invitations-disabled"
+    OTHER_MAILS_FULL = "other-mails-full"
 
 
 ABOUT_THE_ADDRESS = frozenset(
@@ -37,6 +39,12 @@ ABOUT_THE_ADDRESS = frozenset(
     }
 )
 """What no longer blocks a guest once another address is declared; the others stand whatever is."""
+
+MOST_OTHER_MAILS = 250
+"""Values that `otherMails` holds at most.
+
+Source: https://learn.microsoft.com/graph/api/resources/user#properties
+"""
 
 _RANK = {rule.value: rank for rank, rule in enumerate(Rule)}
 
@@ -66,6 +74,7 @@ def obstacles(need: Need, *, policy: Policy, live: Live, now: datetime) -> tuple
         *_about_domains(need, policy, live),
         *_about_consent(need, policy, now),
         *_about_invitations(need, live),
+        *_about_room(need),
     )
 
 
@@ -112,7 +121,7 @@ def _about_domains(need: Need, policy: Policy, live: Live) -> Iterable[Note]:
                 f"{address}, or have the policy changed",
             )
     if policy.allowed_domains:
-        for address in need.added:
+        for address in _newly_signing_in(need):
             if address.domain not in policy.allowed_domains:
                 yield Note(
                     rule=Rule.DOMAIN_NOT_ALLOWED,
@@ -141,4 +150,23 @@ def _about_invitations(need: Need, live: Live) -> Iterable[Note]:
             rule=Rule.INVITATIONS_DISABLED,
             message="the tenant lets nobody invite (allowInvitesFrom is none), and a reset is an invitation: "
             "have the external collaboration settings opened",
+        )
+
+
+def _newly_signing_in(need: Need) -> Iterable[EmailAddress]:
+    """Return the addresses gained, but for one that the guest is seen to sign in with already."""
+    return (address for address in need.added if need.fallback is None or address != need.email)
+
+
+def _about_room(need: Need) -> Iterable[Note]:
+    live = Written(mail=need.guest.mail, other_mails=need.guest.other_mails)
+    longest = max(
+        len(carried_out(need.actions[:done], live).other_mails) for done in range(1, len(need.actions) + 1)
+    )
+    beside = " and the marker of the change" if need.carries_marker else ""
+    if longest + need.carries_marker > MOST_OTHER_MAILS:
+        yield Note(
+            rule=Rule.OTHER_MAILS_FULL,
+            message=f"otherMails would hold {longest} addresses{beside}, and Microsoft Graph takes "
+            f"{MOST_OTHER_MAILS} values: declare alternateEmails with only those that should stay",
         )

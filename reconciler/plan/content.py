@@ -1,40 +1,45 @@
 r"""Actions and fields as JSON, and the digests over them.
 
 The digest of a change is `sha256:` and the hexadecimal SHA-256 of one JSON object with the keys
-`tenantId`, `id`, `kind`, `fields` and `actions`, each exactly as the plan document shows it, written
-with sorted keys, without spaces, and with every character outside ASCII as `\uXXXX` (UTF-16 code
-units, lower case). The digest of a plan is the same over the JSON list of its changes' digests,
-sorted. With Python:
+`tenantId`, `id`, `kind`, `fields` and `actions`, each as the plan document shows it, but with every
+address in lower case: all of `before` and `after`, and each action's `email`, `cc` and `otherMails`.
+It is written with sorted keys, without spaces, and with every character outside ASCII as `\uXXXX`
+(UTF-16 code units, lower case). The digest of a plan is the same over the JSON list of its changes'
+digests, sorted. With Python:
 
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
-Nothing else goes in: no times, no names, no position in a file, so the same work has the same
-digest on any day and in whatever file it is declared.
+Nothing else goes in: no times, no names, no position in a file, no `resumes`, no `fallback`. So the
+same work has the same digest on any day, in whatever file it is declared, and in whatever spelling
+the directory reports an address.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable
-from typing import Any, assert_never
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, assert_never
 
 from reconciler.model import (
     Action,
     AddOtherMail,
     ChangeKind,
+    ClearMarker,
     FieldChange,
     ObjectId,
     ResetRedemption,
     SetMail,
     SetOtherMails,
     TenantId,
-    action_name,
 )
+
+_ADDRESSES: Final = frozenset({"email", "cc", "otherMails", "before", "after"})
+"""The keys of actions and fields whose values are addresses."""
 
 
 def action_content(action: Action) -> dict[str, Any]:
-    """Give an action as the plan document shows it; `cc` and `message` only where there are any."""
-    content: dict[str, Any] = {"action": action_name(action)}
+    """Return an action as the plan document shows it; `cc` and `message` only where there are any."""
+    content: dict[str, Any] = {"action": action.name}
     match action:
         case AddOtherMail():
             content["email"] = action.email.text
@@ -47,18 +52,18 @@ def action_content(action: Action) -> dict[str, Any]:
                 content["cc"] = action.cc.text
             if action.message is not None:
                 content["message"] = action.message
-        case SetMail():
+        case SetMail() | ClearMarker():
             content["email"] = action.email.text
             content["otherMails"] = [address.text for address in action.other_mails]
         case SetOtherMails():
             content["otherMails"] = [address.text for address in action.other_mails]
-        case _:
-            assert_never(action)
+        case _ as unknown:
+            assert_never(unknown)
     return content
 
 
 def field_content(field: FieldChange) -> dict[str, Any]:
-    """Give a field as the plan document shows it."""
+    """Return a field as the plan document shows it."""
     return {
         "field": field.field,
         "before": _listed(field.before),
@@ -80,8 +85,8 @@ def change_digest(
             "tenantId": tenant,
             "id": guest,
             "kind": kind.value,
-            "fields": [field_content(field) for field in fields],
-            "actions": [action_content(action) for action in actions],
+            "fields": [_folded(field_content(field)) for field in fields],
+            "actions": [_folded(action_content(action)) for action in actions],
         }
     )
 
@@ -89,6 +94,17 @@ def change_digest(
 def plan_digest(changes: Iterable[str]) -> str:
     """Compute what identifies the work of a plan from the digests of its changes, in any order."""
     return _digest(sorted(changes))
+
+
+def _folded(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the addresses of an action or a field in lower case; lists keep their order, which ignores case."""
+    return {key: _lower(value) if key in _ADDRESSES else value for key, value in content.items()}
+
+
+def _lower(value: str | list[str] | None) -> str | list[str] | None:
+    if isinstance(value, list):
+        return [text.lower() for text in value]
+    return None if value is None else value.lower()
 
 
 def _listed(value: str | tuple[str, ...] | None) -> str | list[str] | None:

@@ -1,16 +1,18 @@
 """What one guest needs to be as declared: the kind of change and its ordered actions.
 
-Looks at one guest at a time. Who else holds an address, and every rule that blocks, is decided
+Concerns one guest at a time. Who else holds an address, and every rule that blocks, is decided
 elsewhere.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from reconciler.model import (
     Action,
     AddOtherMail,
     ChangeKind,
+    ClearMarker,
     Desired,
     DesiredGuest,
     EmailAddress,
@@ -21,6 +23,9 @@ from reconciler.model import (
     SetMail,
     SetOtherMails,
 )
+from reconciler.plan.compare import Written, carried_out, in_order
+
+_MAIL_KINDS = frozenset({ChangeKind.CHANGE_EMAIL, ChangeKind.RESTORE_MAIL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +42,17 @@ class Need:
     actions: tuple[Action, ...]
     """In the order in which they run."""
 
-    mail_after: EmailAddress | None
-    """`mail` after the last action."""
-
-    other_mails_after: tuple[EmailAddress, ...]
-    """`otherMails` after the last action, sorted."""
+    after: Written
+    """`mail` and `otherMails` after the last action."""
 
     added: tuple[EmailAddress, ...]
-    """The addresses that the guest gains, sorted: a new `email` always, others when new on the object."""
+    """The addresses that the guest gains, sorted: a new `mail` always, others when new on the object."""
+
+    resumes: str | None
+    """The digits of the unfinished change that this one finishes; `None` for a change from the start."""
+
+    fallback: ResetRedemption | None
+    """For restore-mail: the reset to send if the guest is no longer seen to sign in with `email`."""
 
     @property
     def resets(self) -> bool:
@@ -52,15 +60,34 @@ class Need:
         return any(isinstance(action, ResetRedemption) for action in self.actions)
 
     @property
+    def may_reset(self) -> bool:
+        """Whether an invitation is sent, or is if the guest is found otherwise while the change runs."""
+        return self.resets or self.fallback is not None
+
+    @property
+    def replaces_mail(self) -> bool:
+        """Whether another address comes into `mail`."""
+        return self.after.mail != self.guest.mail
+
+    @property
+    def carries_marker(self) -> bool:
+        """Whether the change puts a marker beside `mail` while it runs."""
+        return self.kind in _MAIL_KINDS
+
+    @property
     def looked_at(self) -> tuple[EmailAddress, ...]:
-        """The addresses whose other owners matter, sorted: those gained, and the one that is invited."""
-        return in_order({*self.added, self.email}) if self.resets else self.added
+        """The addresses whose other owners matter, sorted: those gained, and the one that may be invited."""
+        return in_order({*self.added, self.email}) if self.may_reset else self.added
 
     @property
     def looks_half_done(self) -> bool:
-        """Whether a change of address seems to have been cut short between its reset and its last write."""
+        """Whether an earlier version of this program seems to have been cut short before its last write.
+
+        It wrote `mail` last, and no marker.
+        """
         return (
             self.kind is ChangeKind.CHANGE_EMAIL
+            and not self.guest.markers
             and self.guest.state is RedemptionState.PENDING
             and self.email in self.guest.other_mails
         )
@@ -72,41 +99,28 @@ class Need:
 
 
 def find_need(entry: DesiredGuest, guest: Guest) -> Need | None:
-    """Compare one declared guest with the directory; `None` when they are equal."""
-    moves = guest.mail != entry.email
-    resets = not moves and _reset_is_asked(entry, guest)
-    rest_differs = entry.alternate_emails is not None and {
-        entry.email,
-        *entry.alternate_emails,
-    } != set(guest.other_mails)
-    if not (moves or resets or rest_differs):
-        return None
+    """Compare one declared guest with the directory; `None` when they are equal.
 
+    A guest with a marker is never equal: a change of `mail` was begun, and nothing on the object says
+    whether its reset was sent.
+    """
+    kind = _kind(entry, guest)
+    if kind is None:
+        return None
     spelling = _live_spelling(guest)
     email = spelling.get(entry.email, entry.email)
-    rest = _declared_rest(entry, guest, spelling) if moves or rest_differs else None
-    if moves:
-        kind, actions = ChangeKind.CHANGE_EMAIL, _change_email(entry, email, rest or ())
-    elif resets:
-        kind, actions = ChangeKind.RESET, _reset(entry, guest, email, rest)
-    else:
-        kind, actions = ChangeKind.OTHER_MAILS, _other_mails(entry, guest, email, rest or ())
-
-    after = rest
-    if after is None:
-        missing = () if email in guest.other_mails else (email,)
-        after = in_order((*guest.other_mails, *missing))
-    live = {*guest.other_mails, guest.mail}
-    added = {address for address in after if address not in live}
+    actions = _actions(kind, entry, guest, spelling)
+    after = carried_out(actions, Written(mail=guest.mail, other_mails=guest.other_mails))
     return Need(
         entry=entry,
         guest=guest,
         kind=kind,
         email=email,
         actions=actions,
-        mail_after=email if moves else guest.mail,
-        other_mails_after=after,
-        added=in_order({*added, email} if moves else added),
+        after=after,
+        added=_added(guest, after),
+        resumes=guest.marker.digits if guest.marker and guest.mail == entry.email else None,
+        fallback=_invite(entry, email) if kind is ChangeKind.RESTORE_MAIL else None,
     )
 
 
@@ -124,9 +138,26 @@ def questions(desired: Desired, guests: Mapping[ObjectId, Guest]) -> tuple[Email
     return in_order(asked)
 
 
-def in_order(addresses: Iterable[EmailAddress]) -> tuple[EmailAddress, ...]:
-    """Sort addresses; two that differ in case only have an order too, or it would be left to chance."""
-    return tuple(sorted(addresses, key=lambda address: (address.key, address.text)))
+def _kind(entry: DesiredGuest, guest: Guest) -> ChangeKind | None:
+    """Choose the kind of change; `None` when nothing differs.
+
+    Who is seen to sign in with the declared address need not be reset for it, unless `resetAfter` asks
+    for that too. Several markers leave open what was begun, so what is seen is not relied on.
+    """
+    if guest.mail != entry.email or guest.markers:
+        seen = guest.signs_in_with(entry.email) and len(guest.markers) <= 1
+        restores = seen and not _reset_is_asked(entry, guest)
+        return ChangeKind.RESTORE_MAIL if restores else ChangeKind.CHANGE_EMAIL
+    if _reset_is_asked(entry, guest):
+        return ChangeKind.RESET
+    return ChangeKind.OTHER_MAILS if _rest_differs(entry, guest) else None
+
+
+def _rest_differs(entry: DesiredGuest, guest: Guest) -> bool:
+    """Return whether a declared list differs from `otherMails`; an undeclared one never does."""
+    if entry.alternate_emails is None:
+        return False
+    return {entry.email, *entry.alternate_emails} != set(guest.other_mails)
 
 
 def _reset_is_asked(entry: DesiredGuest, guest: Guest) -> bool:
@@ -150,43 +181,61 @@ def _live_spelling(guest: Guest) -> dict[EmailAddress, EmailAddress]:
     return spelling
 
 
-def _declared_rest(
+def _rest(
     entry: DesiredGuest, guest: Guest, spelling: Mapping[EmailAddress, EmailAddress]
 ) -> tuple[EmailAddress, ...]:
-    """Give the whole of `otherMails` as it should be in the end."""
-    if entry.alternate_emails is not None:
-        wanted = {entry.email, *entry.alternate_emails}
-    else:
-        wanted = {*guest.other_mails, entry.email} - {guest.mail}
+    """Return the whole of `otherMails` as it should be in the end.
+
+    Where nothing is declared about it, only a `mail` that is replaced goes.
+    """
+    wanted = {entry.email, *(entry.alternate_emails or ())}
+    if entry.alternate_emails is None:
+        replaced = {guest.mail} - {entry.email}
+        wanted |= set(guest.other_mails) - replaced
     return in_order(spelling.get(address, address) for address in wanted)
 
 
-def _change_email(
-    entry: DesiredGuest, email: EmailAddress, rest: tuple[EmailAddress, ...]
-) -> tuple[Action, ...]:
-    """Order the actions so that `mail` comes last.
+def _added(guest: Guest, after: Written) -> tuple[EmailAddress, ...]:
+    live = {*guest.other_mails, guest.mail}
+    gained = {address for address in after.other_mails if address not in live}
+    if after.mail is not None and after.mail != guest.mail:
+        gained.add(after.mail)
+    return in_order(gained)
 
-    The writes are not atomic: after writing `mail` and before the reset a guest would look finished
-    while only the old account can sign in. The first write is there even when the address is: Graph
-    refuses to write `otherMails` of a role holder
-    (https://learn.microsoft.com/graph/api/resources/users), and there nothing is lost yet.
-    """
-    return (
-        AddOtherMail(email=email),
-        _invite(entry, email),
-        SetMail(email=email, other_mails=rest),
-    )
+
+def _actions(
+    kind: ChangeKind,
+    entry: DesiredGuest,
+    guest: Guest,
+    spelling: Mapping[EmailAddress, EmailAddress],
+) -> tuple[Action, ...]:
+    email, rest = spelling.get(entry.email, entry.email), _rest(entry, guest, spelling)
+    match kind:
+        case ChangeKind.CHANGE_EMAIL:
+            return (
+                SetMail(email=email, other_mails=rest),
+                _invite(entry, email),
+                ClearMarker(email=email, other_mails=rest),
+            )
+        case ChangeKind.RESTORE_MAIL:
+            return SetMail(email=email, other_mails=rest), ClearMarker(email=email, other_mails=rest)
+        case ChangeKind.RESET:
+            return _reset(entry, guest, email, rest)
+        case ChangeKind.OTHER_MAILS:
+            return _other_mails(entry, guest, email, rest)
+        case _ as unknown:
+            assert_never(unknown)
 
 
 def _reset(
     entry: DesiredGuest,
     guest: Guest,
     email: EmailAddress,
-    rest: tuple[EmailAddress, ...] | None,
+    rest: tuple[EmailAddress, ...],
 ) -> tuple[Action, ...]:
     """Write the declared rest first: once reset, the guest is pending and nothing asks again."""
     invite = _invite(entry, email)
-    if rest is not None:
+    if _rest_differs(entry, guest):
         return SetOtherMails(other_mails=rest), invite
     if email in guest.other_mails:
         return (invite,)

@@ -15,8 +15,9 @@ from reconciler.model import (
     ObjectId,
     RedemptionState,
 )
-from reconciler.plan.blocking import ABOUT_THE_ADDRESS
-from reconciler.plan.needs import Need, in_order
+from reconciler.plan import unfinished
+from reconciler.plan.compare import in_order
+from reconciler.plan.needs import Need
 
 _ASK_FOR_A_RESET = "if that is another person, set resetAfter to have the guest redeem anew"
 _REDEEMS_ANEW = "whoever that is has to redeem anew after this reset"
@@ -30,6 +31,7 @@ def about_change(need: Need, *, live: Live, now: datetime, redeem_links: bool) -
             {
                 *_about_entry(need.entry, need.guest, now=now),
                 *_about_traces(need),
+                *unfinished.about_change(need, now),
                 *_about_reset(need, live, redeem_links=redeem_links),
                 *_about_account(need),
                 *_about_identity(need.entry, need.guest, need=need, of_reset=_REDEEMS_ANEW),
@@ -99,14 +101,14 @@ def _about_standstill(need: Need, obstacles: Iterable[Note], now: datetime) -> I
     yield from _about_entry(entry, guest, now=now)
     yield from _about_identity(entry, guest, need=need, of_reset=_STAYS_WHILE_BLOCKED)
     yield from _about_open_links(entry, guest)
-    yield from _about_lockout(need, obstacles)
+    yield from unfinished.about_standstill(need, obstacles, now)
 
 
 def _about_entry(entry: DesiredGuest, guest: Guest, *, now: datetime) -> Iterable[Note]:
     yield from _about_hold(entry, now)
     if entry.reset_after is None or guest.state is RedemptionState.ACCEPTED:
         return
-    if guest.mail != entry.email:
+    if guest.mail != entry.email or guest.markers:
         return
     if guest.state_changed_at is None or guest.state_changed_at < entry.reset_after:
         yield Note(
@@ -135,12 +137,12 @@ def _about_identity(
     """
     if guest.state is not RedemptionState.ACCEPTED:
         return
-    expected = {entry.email.key}
+    expected = {entry.email}
     if need is not None and need.kind is ChangeKind.CHANGE_EMAIL and guest.mail is not None:
-        expected.add(guest.mail.key)
+        expected.add(guest.mail)
     remedy = of_reset if need is not None and need.resets else _ASK_FOR_A_RESET
-    for address in _seen_to_have_redeemed(guest):
-        if address.lower() not in expected:
+    for address in guest.passcode_addresses:
+        if address not in expected:
             yield Note(
                 rule="identity-differs",
                 message=f"redeemed as {address}, declared is {entry.email}: {remedy}",
@@ -153,9 +155,9 @@ def _about_removed(need: Need) -> Iterable[Note]:
     A change taken back after the wrong person redeemed looks like this too.
     """
     guest = need.guest
-    if need.resets or guest.state is not RedemptionState.ACCEPTED or _seen_to_have_redeemed(guest):
+    if need.resets or guest.state is not RedemptionState.ACCEPTED or guest.passcode_addresses:
         return
-    removed = [address for address in in_order(guest.other_mails) if address not in need.other_mails_after]
+    removed = [address for address in in_order(guest.other_mails) if address not in need.after.other_mails]
     if removed:
         named = ", ".join(address.text for address in removed)
         yield Note(
@@ -169,7 +171,7 @@ def _about_taken_back(entry: DesiredGuest, guest: Guest, before: EmailAddress | 
     """Name the address of a change that was taken back, when somebody may have redeemed with it before."""
     if before is None or before not in guest.other_mails or before in (entry.alternate_emails or ()):
         return
-    if guest.state is not RedemptionState.ACCEPTED or _seen_to_have_redeemed(guest):
+    if guest.state is not RedemptionState.ACCEPTED or guest.passcode_addresses:
         return
     yield Note(
         rule="may-have-redeemed",
@@ -177,15 +179,6 @@ def _about_taken_back(entry: DesiredGuest, guest: Guest, before: EmailAddress | 
         "seen: if it was somebody there, they stay signed in; declare alternateEmails to remove it, and set "
         "resetAfter to have the guest redeem anew",
     )
-
-
-def _seen_to_have_redeemed(guest: Guest) -> tuple[str, ...]:
-    """Give the addresses that show in `identities`, sorted: those of one-time passcodes, and no others.
-
-    Source: https://learn.microsoft.com/graph/api/resources/objectidentity
-    """
-    seen = {identity.issuer_assigned_id for identity in guest.identities if identity.issuer == "mail"}
-    return tuple(sorted(address for address in seen if address))
 
 
 def _about_open_links(entry: DesiredGuest, guest: Guest) -> Iterable[Note]:
@@ -210,19 +203,26 @@ def _about_open_links(entry: DesiredGuest, guest: Guest) -> Iterable[Note]:
 def _about_traces(need: Need) -> Iterable[Note]:
     """Name the addresses that let somebody in although nobody declared them."""
     old = need.guest.mail
-    if need.kind is ChangeKind.CHANGE_EMAIL and old is None:
+    if need.replaces_mail and old is None:
         yield Note(
             rule="no-mail",
             message="mail is empty now, and once written it can be changed but never emptied again",
         )
-    if need.kind is ChangeKind.CHANGE_EMAIL and old is not None:
+    if need.replaces_mail and old is not None:
         yield Note(
             rule="old-address-remains",
             message=f"{old} usually stays in proxyAddresses, which Graph lets nobody write; while it does, "
             "whoever reads that mailbox may be able to redeem again by opening an app directly",
         )
+    if need.carries_marker and not need.replaces_mail and (left := _left_in_proxies(need)):
+        named = ", ".join(address.text for address in left)
+        yield Note(
+            rule="old-address-remains",
+            message=f"{named} stays in proxyAddresses, which Graph lets nobody write; while it does, whoever "
+            "reads that mailbox may be able to redeem again by opening an app directly",
+        )
     if need.entry.alternate_emails is None:
-        kept = [address for address in need.other_mails_after if address != need.email]
+        kept = [address for address in need.after.other_mails if address != need.email]
         if kept:
             named = ", ".join(address.text for address in kept)
             yield Note(
@@ -231,16 +231,16 @@ def _about_traces(need: Need) -> Iterable[Note]:
             )
 
 
+def _left_in_proxies(need: Need) -> tuple[EmailAddress, ...]:
+    """Return what an earlier write of `mail` may have left behind: nothing says which address it replaced."""
+    declared = {need.after.mail, *need.after.other_mails}
+    return in_order({proxy.address for proxy in need.guest.proxy_addresses} - declared)
+
+
 def _about_reset(need: Need, live: Live, *, redeem_links: bool) -> Iterable[Note]:
     invitation = need.entry.invitation
     if not need.resets:
         return
-    if need.looks_half_done:
-        yield Note(
-            rule="half-done",
-            message="looks like a change that was cut short; it is done again from the start, which may send "
-            "a second message",
-        )
     if not invitation.send_message and not redeem_links:
         yield Note(
             rule="nobody-told",
@@ -253,26 +253,6 @@ def _about_reset(need: Need, live: Live, *, redeem_links: bool) -> Iterable[Note
             message="Microsoft drops the custom message when an application sends the invitation: remove "
             "invitation.message, or apply as a person",
         )
-
-
-def _about_lockout(need: Need, obstacles: Iterable[Note]) -> Iterable[Note]:
-    """Say that a blocked guest stands between the reset and the last write: the block keeps them out."""
-    if not need.looks_half_done:
-        return
-    old = need.guest.mail
-    stands = (
-        "the guest is locked out, and mail is still empty"
-        if old is None
-        else f"nobody can sign in with {old} any more, which is still in mail"
-    )
-    undo = ""
-    if old is not None and {note.rule for note in obstacles} <= ABOUT_THE_ADDRESS:
-        undo = f"; or undo the change: declare {old} again, with alternateEmails, and apply"
-    yield Note(
-        rule="half-done",
-        message=f"looks like a change that was cut short before its last write: {stands}; remove what blocks "
-        f"the guest and apply{undo}",
-    )
 
 
 def _about_account(need: Need) -> Iterable[Note]:

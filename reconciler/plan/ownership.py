@@ -128,13 +128,14 @@ def _is_left(address: EmailAddress, holder: Holder, need: Need) -> bool:
     """Tell whether a holder's own change frees the address, as far as Graph lets it.
 
     What stands in `proxyAddresses` as a secondary stays there: Graph lets nobody write that list
-    (https://learn.microsoft.com/graph/api/resources/user). The primary one follows `mail`.
+    (https://learn.microsoft.com/graph/api/resources/user). The primary one follows `mail`, which is the
+    first write of the holder's change.
     """
     if {AddressUse.USER_PRINCIPAL_NAME.value, _SECONDARY} & set(holder.uses):
         return False
     if _PRIMARY in holder.uses and AddressUse.MAIL not in holder.uses:
         return False
-    return address != need.mail_after and address not in need.other_mails_after
+    return address != need.after.mail and address not in need.after.other_mails
 
 
 def _note(address: EmailAddress, holder: Holder, advice: str) -> Note:

@@ -22,12 +22,12 @@ from reconciler.model import (
     TenantId,
     format_instant,
 )
-from reconciler.plan import blocking, chains, notices, ownership
-from reconciler.plan.compare import changed_fields, project
+from reconciler.plan import blocking, chains, notices, ownership, unfinished
+from reconciler.plan.compare import Written, changed_fields, in_order
 from reconciler.plan.content import change_digest, plan_digest
 from reconciler.plan.departures import about_departure, departures
 from reconciler.plan.domains import KnownDomains
-from reconciler.plan.needs import Need, find_need, in_order
+from reconciler.plan.needs import Need, find_need
 from reconciler.plan.origin import Baseline
 from reconciler.plan.ownership import Standing
 
@@ -57,7 +57,8 @@ def make_plan(
     """Compare the whole desired tree with the directory.
 
     Total and deterministic: any two values give a plan, and the order of files, pages or owners
-    changes nothing. `now` is UTC and decides about holds and raises only. `redeem_links` tells that
+    changes nothing. `now` is UTC and decides about holds and raises, and what a warning says of an
+    instant; no more. `redeem_links` tells that
     apply will keep the links, so that a guest without a message is told nevertheless.
 
     With `base`, every row says whose change it is, and entries that are gone are named. With `since`
@@ -108,6 +109,7 @@ def make_plan(
     )
     departed = () if base is None else departures(base.disappeared(entries.keys()), live)
     warnings += [about_departure(one) for one in departed]
+    warnings += unfinished.about_undeclared(desired, live)
     if base is not None and base.entries is None:
         warnings.append(notices.base_invalid())
     return Plan(
@@ -117,11 +119,14 @@ def make_plan(
         digest=plan_digest(change.digest for change in changes),
         complete=not any(missed.essential for missed in live.not_checked),
         listed_all=live.listed_all,
-        refusals=limits.check(
-            resets=sum(change.resets for change in changes),
-            declared=len(entries),
-            policy=desired.policy,
-            now=now,
+        refusals=(
+            *unfinished.refused_domain(desired, live),
+            *limits.check(
+                changes=sum(change.counts_against_limits for change in changes),
+                declared=len(entries),
+                policy=desired.policy,
+                now=now,
+            ),
         ),
         summary=Summary(
             declared=len(shown),
@@ -204,10 +209,7 @@ def _change(
     origin: Origin | None,
 ) -> Change:
     guest = need.guest
-    fields = changed_fields(
-        project(guest.mail, in_order(guest.other_mails)),
-        project(need.mail_after, need.other_mails_after),
-    )
+    fields = changed_fields(Written(mail=guest.mail, other_mails=guest.other_mails), need.after)
     chain = () if standing.waits_for is None else (_may_wait(standing.waits_for),)
     return Change(
         id=guest.id,
@@ -229,10 +231,13 @@ def _change(
             other_mails=in_order(guest.other_mails),
             state=guest.state,
             state_changed_at=guest.state_changed_at,
+            markers=guest.markers,
         ),
         source=need.entry.source,
         waits_for=standing.waits_for,
         origin=origin,
+        resumes=need.resumes,
+        fallback=need.fallback,
     )
 
 
@@ -248,8 +253,9 @@ def _reason(need: Need) -> str:
     guest, entry = need.guest, need.entry
     match need.kind:
         case ChangeKind.CHANGE_EMAIL:
-            now = "empty" if guest.mail is None else guest.mail
-            return f"mail is {now}, declared is {need.email}"
+            return _mail_stands(need)
+        case ChangeKind.RESTORE_MAIL:
+            return f"{_mail_stands(need)}; the guest is seen to sign in with {need.email} already"
         case ChangeKind.RESET:
             since = guest.state_changed_at and format_instant(guest.state_changed_at)
             wanted = entry.reset_after and format_instant(entry.reset_after)
@@ -260,5 +266,12 @@ def _reason(need: Need) -> str:
             )
         case ChangeKind.OTHER_MAILS:
             return "otherMails is not as declared"
-        case _:
-            assert_never(need.kind)
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _mail_stands(need: Need) -> str:
+    if not need.replaces_mail:
+        return f"mail is {need.email} as declared, but the change that wrote it is not finished"
+    now = "empty" if need.guest.mail is None else need.guest.mail
+    return f"mail is {now}, declared is {need.email}"

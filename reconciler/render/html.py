@@ -57,6 +57,8 @@ def report(shown: Report) -> str:
         emulated=wording.emulated(shown.cloud),
         kinds=[(outcome.value, outcome.value) for outcome in wording.OUTCOMES],
         report=shown,
+        incomplete=wording.incomplete(shown),
+        made_of=wording.made_of(shown),
         started=wording.moment(shown.started_at),
         ended=wording.moment(shown.ended_at),
         outcomes=[

@@ -49,16 +49,22 @@ def drift(shown: Plan, *, marker: str, elsewhere: str, limit: int = LIMIT) -> st
 
 def report(shown: Report, *, marker: str, elsewhere: str, limit: int = LIMIT) -> str:
     """Write what became of each guest, those who need somebody first; arguments as for `plan`."""
+    incomplete = wording.incomplete(shown)
     return page(
-        head=[*_opening(marker, shown.cloud), f"**{wording.tally(shown)}**"],
+        head=[
+            *_opening(marker, shown.cloud),
+            f"**{wording.tally(shown)}**",
+            *([] if incomplete is None else [incomplete]),
+        ],
         tables=[
             _notes("The run was refused or broke off", shown.refusals),
             *(
                 _outcomes(wanted, [one for one in shown.outcomes if one.outcome is wanted])
                 for wanted in wording.OUTCOMES
             ),
+            _notes("Warnings", shown.warnings),
         ],
-        tail=[] if shown.digest is None else [f"Plan {markdown_cell(shown.digest)}"],
+        tail=[f"{what} {markdown_cell(value)}" for what, value in wording.made_of(shown)],
         elsewhere=elsewhere,
         limit=limit,
     )

@@ -95,11 +95,14 @@ def report(shown: Report, *, width: int, colour: bool) -> str:
         page.write(advice, indent=2)
         for one in ended:
             _outcome(page, one)
+    _notes(page, "Warnings", shown.warnings, style=CAUTION)
     page.blank()
+    if (incomplete := wording.incomplete(shown)) is not None:
+        page.write(incomplete, style=CAUTION)
     page.write(wording.tally(shown), style=GOOD if shown.exit_code == EXIT_DONE else CAUTION)
     page.write(f"{wording.moment(shown.started_at)} to {wording.moment(shown.ended_at)}", style=QUIET)
-    if shown.digest is not None:
-        page.write(f"Plan {shown.digest}", style=QUIET)
+    for what, value in wording.made_of(shown):
+        page.write(f"{what} {value}", style=QUIET)
     return page.text()
 
 

@@ -16,6 +16,7 @@ from reconciler.model import (
     AddOtherMail,
     Change,
     ChangeKind,
+    ClearMarker,
     Cloud,
     GuestOutcome,
     Note,
@@ -34,7 +35,7 @@ EMULATOR: Final = "EMULATOR: nothing here is about a Microsoft tenant."
 NO_NAME: Final = "(no name)"
 
 SAME: Final = "(the same)"
-"""What a guest gets who keeps the address and redeems it again."""
+"""What a guest gets who keeps the address that stands in `mail`."""
 
 MANY: Final = 20
 """From this many changes on, `USUAL` is said once instead of for each."""
@@ -49,13 +50,17 @@ KINDS: Final = {
     ChangeKind.CHANGE_EMAIL: "new address",
     ChangeKind.RESET: "redeem again",
     ChangeKind.OTHER_MAILS: "other addresses",
+    ChangeKind.RESTORE_MAIL: "mail put back",
 }
 
 OUTCOMES: Final = {
-    Outcome.FAILED: "Put right what each message names, then apply again; the next plan shows what is left.",
+    Outcome.FAILED: "Put right what each message names, then apply again: what was begun is finished then.",
     Outcome.UNVERIFIED: "Plan again in a few minutes: an empty plan means that it arrived.",
     Outcome.STALE: "The guest, or what is declared, is not as approved: have a new plan reviewed.",
-    Outcome.NOT_ATTEMPTED: "Nobody was reset: run apply again, once what stood in the way is put right.",
+    Outcome.NOT_ATTEMPTED: (
+        "Nobody was reset: run apply again, once what stood in the way is put right; where mail was written"
+        " already, a marker keeps the change in the next plan."
+    ),
     Outcome.NOT_APPROVED: "Nothing was written: have this change reviewed in a plan of its own.",
     Outcome.BLOCKED: "Nothing was written: remove what blocks it, or the entry.",
     Outcome.ALREADY_APPLIED: "Nothing to do: an earlier run had done it.",
@@ -85,16 +90,19 @@ class Effect:
 def effects(change: Change) -> tuple[Effect, ...]:
     """Say what will happen to the guest of a change, most drastic first."""
     said = {note.rule for note in change.warnings}
-    reset = next((a for a in change.actions if isinstance(a, ResetRedemption)), None)
     found: list[Effect] = []
-    if reset is None:
-        found.append(Effect(text="They keep their way to sign in."))
-    else:
-        found += _locked_out(change), _message(reset)
-    if "old-address-remains" in said:
+    if change.resumes is not None:
+        found.append(Effect(text=f"Finishes change {change.resumes}, which an earlier run began."))
+    if change.reset is not None:
+        found += _locked_out(change), _message(change.reset)
+    elif change.fallback is not None:
         found.append(
-            Effect(text="The old address can still redeem while it stays in proxyAddresses.", usual=True)
+            Effect(text="They keep their way to sign in; reset only if it is not seen once mail is written.")
         )
+    else:
+        found.append(Effect(text="They keep their way to sign in."))
+    if "old-address-remains" in said:
+        found.append(_old_address(change))
     kept = _kept(change)
     if kept and change.kind is not ChangeKind.OTHER_MAILS:
         found.append(Effect(text=f"Can sign in with these too: {', '.join(kept)}."))
@@ -124,15 +132,17 @@ def action(one: Action) -> str:
     """Say what an action writes."""
     match one:
         case AddOtherMail(email=email):
-            return f"AddOtherMail {email}"
+            return f"{one.name} {email}"
         case ResetRedemption(email=email, redirect_url=landing):
-            return f"ResetRedemption {email}; after redeeming they land on {landing}"
+            return f"{one.name} {email}; after redeeming they land on {landing}"
         case SetMail(email=email, other_mails=final):
-            return f"SetMail {email}; otherMails become {_listed(tuple(map(str, final)))}"
+            return f"{one.name} {email}; otherMails become {_listed(tuple(map(str, final)))}, and a marker"
+        case ClearMarker(email=email, other_mails=final):
+            return f"{one.name} {email}; otherMails become {_listed(tuple(map(str, final)))}, without it"
         case SetOtherMails(other_mails=final):
-            return f"SetOtherMails {_listed(tuple(map(str, final)))}"
-        case _:
-            assert_never(one)
+            return f"{one.name} {_listed(tuple(map(str, final)))}"
+        case _ as unknown:
+            assert_never(unknown)
 
 
 def records(outcome: GuestOutcome) -> tuple[str, ...]:
@@ -147,7 +157,7 @@ def records(outcome: GuestOutcome) -> tuple[str, ...]:
 def record(one: ActionRecord) -> str:
     """Say how an action ended, with the number Microsoft's support asks for."""
     request = f", request {one.request_id}" if one.request_id else ""
-    twice = one.result is ActionResult.REPEATED and one.action == ResetRedemption.__name__
+    twice = one.result is ActionResult.REPEATED and one.action == ResetRedemption.name
     ended = "repeated, so only the last link works" if twice else one.result.value
     return f"{one.action}: {ended}{request}"
 
@@ -180,9 +190,15 @@ def tally(report: Report) -> str:
     return f"{', '.join(found) or 'No guest was touched'}; exit code {report.exit_code}."
 
 
-def incomplete(plan: Plan) -> str | None:
-    """Say that a check is missing from the plan, or `None`."""
-    return None if plan.complete else "INCOMPLETE: a check could not be made; see the warnings."
+def incomplete(shown: Plan | Report) -> str | None:
+    """Say that a check is missing from a plan, or from the plan of a run, or `None`."""
+    return None if shown.complete else "INCOMPLETE: a check could not be made; see the warnings."
+
+
+def made_of(report: Report) -> tuple[tuple[str, str], ...]:
+    """Name the commit and the plan that a run carried out, as far as it had them, the plan last."""
+    known = (("Commit", report.commit), ("Plan", report.digest))
+    return tuple((what, value) for what, value in known if value is not None)
 
 
 def emulated(cloud: Cloud | None) -> bool:
@@ -202,14 +218,19 @@ def of(count: int, noun: str, nouns: str | None = None) -> str:
 
 def locks_out(change: Change) -> bool:
     """Tell whether a change takes away a sign-in that works until then."""
-    resets = any(isinstance(action, ResetRedemption) for action in change.actions)
-    return resets and change.precondition.state is not RedemptionState.PENDING
+    return change.resets and change.precondition.state is not RedemptionState.PENDING
 
 
 def _locked_out(change: Change) -> Effect:
     if locks_out(change):
         return Effect(text="Cannot sign in until they redeem.", usual=True)
     return Effect(text="Has not redeemed yet; the link sent before stops working.")
+
+
+def _old_address(change: Change) -> Effect:
+    if change.resets:
+        return Effect(text="The old address can still redeem while it stays in proxyAddresses.", usual=True)
+    return Effect(text="The address that goes usually stays in proxyAddresses: after a reset it can redeem.")
 
 
 def _message(reset: ResetRedemption) -> Effect:
@@ -225,7 +246,7 @@ def _kept(change: Change) -> Sequence[str]:
     """List the addresses the object holds after the change, besides the one declared as `email`."""
     for action in reversed(change.actions):
         match action:
-            case SetMail(email=email, other_mails=final):
+            case SetMail(email=email, other_mails=final) | ClearMarker(email=email, other_mails=final):
                 return [str(address) for address in final if address != email]
             case SetOtherMails(other_mails=final):
                 return [str(address) for address in final if address != change.precondition.mail]

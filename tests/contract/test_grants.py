@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from azure.identity import ClientSecretCredential
 
-from reconciler.apply import Settings, SystemClock, apply_plan
+from reconciler.apply import Services, Terms, apply_plan
+from reconciler.clock import SystemClock
 from reconciler.emulator.control import ControlClient
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
@@ -21,11 +22,12 @@ from reconciler.graph.credentials import CredentialTokens
 from reconciler.graph.observe import open_reader
 from reconciler.graph.perform import open_directory
 from reconciler.guard.approval import approve, approve_all
-from reconciler.model import EmailAddress, Failed, FailureKind, Outcome
+from reconciler.model import EmailAddress, Failed, FailureKind, Outcome, UserUpdate
 from reconciler.plan import make_plan
 from tests.samples.applying import Heard
 from tests.samples.directory import declared, desired
 from tests.samples.plans import TENANT, guest_id
+from tests.stand_in import granted
 
 READING = (
     "GroupMember.Read.All",
@@ -121,18 +123,14 @@ async def test_the_recommended_grants_do_for_a_whole_run(tenant: Tenant) -> None
 
     async with open_directory(tenant.root, tenant.tokens("apply")) as (reader, writer):
         plan = make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
+        assert writer.may_write() is True
         approval = approve(plan, [reviewed])
         assert approval.work == approve_all(plan).work
         finished = await apply_plan(
             approval.work,
-            reader=reader,
-            writer=writer,
-            journal=None,
-            links=None,
-            settings=Settings(),
-            clock=clock,
-            progress=Heard(),
-            stop=asyncio.Event(),
+            Services(reader=reader, writer=writer, clock=clock, observer=Heard(), journal=None, links=None),
+            Terms(settled_at=clock.now()),
+            shutdown=asyncio.Event(),
         )
         assert {outcome.outcome for outcome in finished.outcomes} == {Outcome.APPLIED}
         assert make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now()).changes == ()
@@ -150,9 +148,9 @@ async def test_the_recommended_grants_do_for_a_whole_run(tenant: Tenant) -> None
 async def test_the_application_that_plans_cannot_write(tenant: Tenant) -> None:
     """With the grants of a plan every write is refused, and nothing happens."""
     async with open_directory(tenant.root, tenant.tokens("plan")) as (_, writer):
-        answer = await writer.set_other_mails(
-            guest_id(1), [EmailAddress("g1@new.example")], client_request_id="1"
-        )
+        update = UserUpdate(mail=None, other_mails=(EmailAddress("g1@new.example"),))
+        answer = await writer.perform(guest_id(1), update, client_request_id="1", permit=granted)
+        assert writer.may_write() is False
     assert isinstance(answer, Failed)
     assert answer.kind in {FailureKind.GUEST_REFUSED, FailureKind.RUN_REFUSED}
     assert answer.status == 403

@@ -1,6 +1,8 @@
 """What the product makes of answers that Microsoft documents or people report, and that hardly ever come."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,12 +18,16 @@ from reconciler.model import (
     EmailAddress,
     Failed,
     FailureKind,
+    NotSent,
+    ObjectId,
     ResetRedemption,
+    UserUpdate,
+    Write,
     WriteAnswer,
 )
 from tests.samples.directory import declared, desired
 from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import Tokens
+from tests.stand_in import Tokens, granted
 
 NEW = EmailAddress("g1@new.example")
 COUNT = 130
@@ -61,9 +67,15 @@ async def tenant(served: tuple[str, ControlClient]) -> AsyncIterator[Tenant]:
         yield Tenant(control, reader, writer)
 
 
+async def perform(tenant: Tenant, write: Write, guest: ObjectId = PLAIN) -> WriteAnswer:
+    answer = await tenant.writer.perform(guest, write, client_request_id="1", permit=granted)
+    assert not isinstance(answer, NotSent)
+    return answer
+
+
 async def reset(tenant: Tenant) -> WriteAnswer:
     """Write the new address and reset the guest."""
-    await tenant.writer.set_other_mails(PLAIN, [NEW], client_request_id="1")
+    await perform(tenant, UserUpdate(mail=None, other_mails=(NEW,)))
     invitation = ResetRedemption(
         email=NEW,
         send_message=False,
@@ -72,7 +84,7 @@ async def reset(tenant: Tenant) -> WriteAnswer:
         cc=None,
         message=None,
     )
-    return await tenant.writer.reset_redemption(PLAIN, invitation, client_request_id="2")
+    return await perform(tenant, invitation)
 
 
 @pytest.mark.parametrize("doing", ["empty-page", "repeat-row"])
@@ -112,12 +124,15 @@ async def test_an_unusual_success_is_one(tenant: Tenant, change: dict[str, Any],
         ({"fields": {"status": "InProgress"}}, FailureKind.UNKNOWN, "invitation-in-progress"),
         ({"fields": {"status": "Elsewhere"}}, FailureKind.UNKNOWN, "unexpected-answer"),
         ({"without": ["status"]}, FailureKind.UNKNOWN, "unexpected-answer"),
+        ({"without": ["invitedUser"]}, FailureKind.UNKNOWN, "unexpected-answer"),
+        ({"fields": {"invitedUser": None}}, FailureKind.UNKNOWN, "unexpected-answer"),
+        ({"fields": {"resetRedemption": False}}, FailureKind.RUN_REFUSED, "not-a-reset"),
     ],
 )
 async def test_a_success_that_is_none(
     tenant: Tenant, change: dict[str, Any], kind: FailureKind, rule: str
 ) -> None:
-    """Error is a failure of the guest; what is not finished, or not documented, is looked into first."""
+    """Error is the guest's failure, what is half or new is unknown, and what was no reset stops the run."""
     tenant.control.go_wrong({"rules": [{"on": "POST /invitations", "do": "answer", **change}]})
     answer = await reset(tenant)
     assert isinstance(answer, Failed)
@@ -132,8 +147,29 @@ async def test_every_form_of_an_address_in_use(
     """The guest is told that the address is in use, whichever form and spelling the directory has for it."""
     tenant.control.turn(addressInUseIsHttpConflict=http_conflict, innerErrorLowerCase=lower_case)
     taken = EmailAddress("g2@old.example")
-    answer = await tenant.writer.set_mail(PLAIN, taken, [], client_request_id="1")
+    answer = await perform(tenant, UserUpdate(mail=taken, other_mails=()))
     assert isinstance(answer, Failed)
     assert (answer.kind, answer.rule) == (FailureKind.GUEST_REFUSED, "address-in-use")
     assert answer.status == (409 if http_conflict else 400)
     assert answer.request_id
+
+
+async def test_guests_who_are_read_together_are_read_as_each_alone(tenant: Tenant) -> None:
+    """Many reads at the same time give what one after the other gives, out of few requests."""
+    keys = [guest_id(number) for number in range(COUNT + 5)]
+    alone = [await tenant.reader.read_guest(key) for key in keys]
+    assert alone[-4:] == [None] * 4
+    tenant.control.forget_requests()
+    assert await asyncio.gather(*(tenant.reader.read_guest(key) for key in keys)) == alone
+    assert len([request for request in tenant.control.requests() if request.parent is None]) == 7
+
+
+async def test_success_carries_the_directorys_own_time(tenant: Tenant) -> None:
+    """After both kinds of write the instant of the answer is known, in whole seconds."""
+    updated = await perform(tenant, UserUpdate(mail=None, other_mails=(NEW,)))
+    invited = await reset(tenant)
+    for answer in (updated, invited):
+        assert isinstance(answer, Done)
+        assert answer.at is not None
+        assert answer.at.microsecond == 0
+        assert answer.at.utcoffset() == timedelta(0)

@@ -21,10 +21,21 @@ from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
 from reconciler.graph.perform import open_directory
 from reconciler.graph.requests import USER_FIELDS
-from reconciler.model import Done, EmailAddress, Failed, ResetRedemption
+from reconciler.model import (
+    Done,
+    EmailAddress,
+    Failed,
+    Marker,
+    NotSent,
+    ObjectId,
+    ResetRedemption,
+    UserUpdate,
+    Write,
+    WriteAnswer,
+)
 from tests.samples.directory import declared, desired
 from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import Tokens
+from tests.stand_in import Tokens, granted
 
 SLICE = Path(__file__).parents[3] / "shared" / "graph-openapi-slice.yaml"
 
@@ -182,21 +193,25 @@ async def live_through_everything(root: str) -> None:
         await reader.read_guest(guest_id(99))
         new, old = EmailAddress("ana@newco.example"), EmailAddress("ana@old.example")
         ana, otto = guest_id(2), guest_id(3)
+        marker = Marker(seconds=1, nonce="0a1b2c3d", digits="0123456789abcdef", domain="reconciler.invalid")
+
+        async def perform(guest: ObjectId, write: Write) -> WriteAnswer | NotSent:
+            return await writer.perform(guest, write, client_request_id="1", permit=granted)
+
         done = [
-            await writer.set_other_mails(ana, [new, old], client_request_id="1"),
-            await writer.reset_redemption(ana, invite("ana@newco.example"), client_request_id="2"),
-            await writer.set_mail(ana, new, [new], client_request_id="3"),
-            await writer.reset_redemption(
-                ana, invite("ana@newco.example", message="Hello"), client_request_id="4"
-            ),
+            await perform(ana, UserUpdate(mail=None, other_mails=(new, old))),
+            await perform(ana, UserUpdate(mail=new, other_mails=(new,), marker=marker)),
+            await perform(ana, invite("ana@newco.example")),
+            await perform(ana, UserUpdate(mail=new, other_mails=(new,))),
+            await perform(ana, invite("ana@newco.example", message="Hello")),
         ]
         assert all(isinstance(answer, Done) for answer in done)
         refused = [
-            await writer.set_other_mails(otto, [new], client_request_id="5"),
-            await writer.set_mail(ana, EmailAddress("otto@old.example"), [], client_request_id="6"),
-            await writer.set_other_mails(guest_id(99), [new], client_request_id="7"),
-            await writer.reset_redemption(ana, invite("nobody@newco.example"), client_request_id="8"),
-            await writer.reset_redemption(otto, invite("otto@old.example"), client_request_id="9"),
+            await perform(otto, UserUpdate(mail=None, other_mails=(new,))),
+            await perform(ana, UserUpdate(mail=EmailAddress("otto@old.example"), other_mails=())),
+            await perform(guest_id(99), UserUpdate(mail=None, other_mails=(new,))),
+            await perform(ana, invite("nobody@newco.example")),
+            await perform(otto, invite("otto@old.example")),
         ]
         assert all(isinstance(answer, Failed) for answer in refused)
 

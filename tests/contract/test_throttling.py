@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
@@ -14,16 +15,20 @@ from reconciler.graph.client import Terms
 from reconciler.graph.pacing import Pace
 from reconciler.graph.perform import open_directory
 from reconciler.graph.retrying import Patience
-from reconciler.model import Done, EmailAddress, Failed, FailureKind
+from reconciler.model import Done, EmailAddress, Failed, FailureKind, UserUpdate
 from tests.samples.directory import declared, desired
 from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import Tokens
+from tests.stand_in import Tokens, granted
 
 SPEED = 50
 
 
 class Fast:
     """Time that goes by as fast as the emulator's."""
+
+    def now(self) -> datetime:
+        """Give the instant of the fast clock, from 1970 on."""
+        return datetime.fromtimestamp(self.monotonic(), UTC)
 
     def monotonic(self) -> float:
         """Give seconds of the fast clock."""
@@ -63,8 +68,11 @@ async def test_throttled_write_was_not_executed_and_the_next_one_waits(tenant: T
     tenant.control.go_wrong({"speed": SPEED, "quotas": {"writes": {"limit": 3, "per": 30}}})
     async with open_directory(tenant.root, Tokens("emulator"), terms=terms()) as (_, writer):
         answers = [
-            await writer.set_other_mails(
-                guest_id(n), [EmailAddress(f"guest{n}@new.example")], client_request_id=str(n)
+            await writer.perform(
+                guest_id(n),
+                UserUpdate(mail=None, other_mails=(EmailAddress(f"guest{n}@new.example"),)),
+                client_request_id=str(n),
+                permit=granted,
             )
             for n in range(1, 6)
         ]

@@ -1,4 +1,4 @@
-"""A write is announced when its turn has come, and not sent when it is not wanted any more."""
+"""A write is permitted when its turn has come, and not sent without a permit."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from reconciler.emulator.server import RunningEmulator, serve
 from reconciler.graph.client import Terms
 from reconciler.graph.pacing import Pace, Quota
 from reconciler.graph.perform import open_directory
-from reconciler.model import DirectoryWriter, Done, EmailAddress
+from reconciler.model import Done, EmailAddress, NotSent, UserUpdate, Write
 from tests.samples.plans import guest_id, reset_of
 
 ADDRESS = EmailAddress("ana@old.example")
@@ -34,59 +34,46 @@ def emulator() -> Iterator[RunningEmulator]:
         yield running
 
 
-class ChangedTheirMindError(Exception):
-    """Whoever asked for the write does not want it any more."""
+WRITES: dict[str, Write] = {
+    "list": UserUpdate(mail=None, other_mails=(ADDRESS,)),
+    "mail": UserUpdate(mail=ADDRESS, other_mails=(ADDRESS,)),
+    "reset": reset_of(ADDRESS.text),
+}
 
 
-def change_mind() -> None:
-    """Refuse the turn."""
-    raise ChangedTheirMindError
+async def withheld() -> bool:
+    """Permit nothing."""
+    return False
 
 
-@pytest.mark.parametrize("write", ["otherMails", "mail", "reset"])
-async def test_a_refused_turn_sends_nothing(emulator: RunningEmulator, write: str) -> None:
-    """What is raised when the turn comes passes through, and no request goes out."""
+@pytest.mark.parametrize("write", WRITES)
+async def test_a_write_without_a_permit_sends_nothing(emulator: RunningEmulator, write: str) -> None:
+    """When the permit is withheld as the turn comes, no request goes out, and the answer says so."""
     async with open_directory(emulator.root, Tokens()) as (_, writer):
-        with pytest.raises(ChangedTheirMindError):
-            await _send(writer, write)
+        answer = await writer.perform(guest_id(1), WRITES[write], client_request_id="c", permit=withheld)
+    assert answer == NotSent()
     with ControlClient(emulator.root) as control:
         assert control.requests() == []
 
 
-async def _send(writer: DirectoryWriter, write: str) -> None:
-    match write:
-        case "otherMails":
-            await writer.set_other_mails(
-                guest_id(1), (ADDRESS,), client_request_id="c", before_sending=change_mind
-            )
-        case "mail":
-            await writer.set_mail(
-                guest_id(1), ADDRESS, (ADDRESS,), client_request_id="c", before_sending=change_mind
-            )
-        case _:
-            await writer.reset_redemption(
-                guest_id(1), reset_of(ADDRESS.text), client_request_id="c", before_sending=change_mind
-            )
-
-
 async def test_the_turn_comes_after_the_wait_for_the_quota(emulator: RunningEmulator) -> None:
-    """As long as the quota is used up nothing is announced; a write that was sent had its turn once."""
+    """As long as the quota is used up no permit is asked for; a write that was sent was permitted once."""
     pace = Pace()
-    announced: list[str] = []
+    asked: list[str] = []
     used_up = {Quota.INVITATIONS: 150}
+
+    async def permit() -> bool:
+        asked.append("turn")
+        return True
+
     await pace.admit(used_up)
     async with open_directory(emulator.root, Tokens(), terms=Terms(pace=pace)) as (_, writer):
         sending = asyncio.ensure_future(
-            writer.reset_redemption(
-                guest_id(1),
-                reset_of(ADDRESS.text),
-                client_request_id="c",
-                before_sending=lambda: announced.append("turn"),
-            )
+            writer.perform(guest_id(1), WRITES["reset"], client_request_id="c", permit=permit)
         )
         while not pace.waiting():  # noqa: ASYNC110 - the pace rings no bell, and each round is one step
             await asyncio.sleep(0)
-        assert announced == []
+        assert asked == []
         pace.ended(used_up)
         assert isinstance(await sending, Done)
-    assert announced == ["turn"]
+    assert asked == ["turn"]

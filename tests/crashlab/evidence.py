@@ -1,6 +1,7 @@
 """What the runs of one trial leave behind, in the form in which the invariants look at it."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,16 +9,19 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from reconciler.emulator.control import GuestTruth, Message, RecordedRequest, Write
-from tests.crashlab.scenario import Case, cases
+from tests.crashlab.scenario import Case
 
-OTHER_MAILS, RESET, MAIL = "otherMails", "reset", "mail"
+OTHER_MAILS, MARK, RESET, CLEAR = "otherMails", "mail and marker", "reset", "mail, no marker"
 WRITTEN_BY = {
     "AddOtherMail": OTHER_MAILS,
     "SetOtherMails": OTHER_MAILS,
+    "SetMail": MARK,
     "ResetRedemption": RESET,
-    "SetMail": MAIL,
+    "ClearMarker": CLEAR,
 }
 """What an action writes: on the wire, the two that write only `otherMails` look alike."""
+
+_MARKER = re.compile(r"(pending-[0-9]{1,12}-[0-9a-f]{8}-([0-9a-f]{16}))@.+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,12 @@ class Ran:
     same_plan: bool
     """Whether it was under the approved plan rather than under none."""
 
+    elsewhere: bool
+    """Whether it knew nothing of the runs before it: another machine, without their journal."""
+
+    tree: str
+    """The desired tree it was started with."""
+
     exit_code: int | None
     """`None`: it was killed."""
 
@@ -48,6 +58,9 @@ class Ran:
 
     held: Held | None
     """What was held when it was killed."""
+
+    after: Mapping[str, GuestTruth]
+    """The guests in the moment of the kill, or at the end."""
 
     requests_until: int
     """Number of the last request that was recorded when it had ended."""
@@ -62,6 +75,11 @@ class Evidence:
 
     plan: Mapping[str, Any]
     """The approved plan."""
+
+    planned: Mapping[str, Any]
+    """What was planned last of all."""
+
+    declared: Sequence[Case]
 
     before: Mapping[str, GuestTruth]
     after: Mapping[str, GuestTruth]
@@ -81,11 +99,11 @@ class Evidence:
 
     links_modes: frozenset[int]
 
-    open_changes: frozenset[str]
-    """Guests for whom another plan still has a change."""
-
     lags: bool
     """Whether reads lagged behind, so that for a while nothing shows of a pending guest."""
+
+    together: bool = False
+    """Whether two runs ran at the same time, so that a later request of a guest may be the other one's."""
 
     meddled: str | None = None
     """A guest to whom something else happened: how they must end is not for the invariants to say."""
@@ -97,7 +115,12 @@ class Evidence:
 
     def cases(self) -> Iterator[Case]:
         """Give the guests whose end is known."""
-        return (case for case in cases() if case.id != self.meddled)
+        return (case for case in self.declared if case.id != self.meddled)
+
+    @cached_property
+    def open_changes(self) -> frozenset[str]:
+        """Guests for whom another plan still has a change."""
+        return frozenset(change["id"] for change in self.planned["changes"])
 
     def resets(self, guest: str) -> int:
         """Count how often a guest was reset."""
@@ -155,12 +178,23 @@ def subject_of(request: RecordedRequest) -> tuple[str, str] | None:
     match request.method, path, body:
         case "PATCH", ["users", guest], {"otherMails": list()} if body.keys() == {OTHER_MAILS}:
             return guest, OTHER_MAILS
-        case "PATCH", ["users", guest], {"mail": str(), "otherMails": list()} if len(body) == 2:
-            return guest, MAIL
+        case "PATCH", ["users", guest], {"mail": str(), "otherMails": list(listed)} if len(body) == 2:
+            return guest, MARK if markers_in(listed) else CLEAR
         case "POST", ["invitations"], {"resetRedemption": True, "invitedUser": {"id": str(guest)}}:
             return guest, RESET
         case _:
             return None
+
+
+def markers_in(addresses: Sequence[str]) -> Mapping[str, str]:
+    """Give the markers among addresses: local part to the digits of the change that it names."""
+    found = [match for address in addresses if (match := _MARKER.fullmatch(address))]
+    return {match[1].lower(): match[2].lower() for match in found}
+
+
+def people_in(addresses: Sequence[str]) -> frozenset[str]:
+    """Give the addresses that are no markers, in lower case."""
+    return frozenset(address.lower() for address in addresses if not _MARKER.fullmatch(address))
 
 
 def is_done(request: RecordedRequest) -> bool:

@@ -2,19 +2,23 @@
 
 from collections.abc import Iterator
 
-from reconciler.emulator.control import RecordedRequest
+from reconciler.emulator.control import RecordedRequest, Write
 from tests.crashlab.evidence import (
-    MAIL,
+    CLEAR,
+    MARK,
     RESET,
     WRITTEN_BY,
     Evidence,
+    Ran,
     is_done,
     link_of,
+    markers_in,
+    people_in,
     read_line,
     subject_of,
 )
 from tests.crashlab.records import i9_reports_agree, the_journal_knew_every_write
-from tests.crashlab.scenario import UNDECLARED, Case, cases
+from tests.crashlab.scenario import UNDECLARED, Case
 
 _OWNER_ONLY = 0o600
 
@@ -22,8 +26,10 @@ _OWNER_ONLY = 0o600
 def violations(evidence: Evidence) -> Iterator[str]:
     """Name everything that is not as promised, with the number of the invariant."""
     yield from at_any_time(evidence)
-    yield from i5_one_reset_under_one_plan(evidence)
-    yield from i6_one_repetition_at_most(evidence)
+    yield from i4_nobody_is_reset_without_a_marker(evidence)
+    yield from i5_one_reset_where_it_is_proved(evidence)
+    yield from i7_the_link_kept_last_works(evidence)
+    yield from i6_a_repetition_is_reported(evidence)
     yield from i9_reports_agree(evidence, last_tells_all=True)
 
 
@@ -34,15 +40,14 @@ def at_any_time(evidence: Evidence) -> Iterator[str]:
     yield from i2_nothing_else_was_asked_for(evidence)
     yield from i3_everybody_is_in_or_invited(evidence)
     yield from i4_no_old_account_is_bound(evidence)
-    yield from i4_mail_is_written_last(evidence)
     yield from i7_links_are_nowhere_else(evidence)
-    yield from i7_links_are_kept_before_mail_is_written(evidence)
+    yield from i7_links_are_kept_before_the_next_write(evidence)
     yield from the_journal_knew_every_write(evidence)
 
 
 def i1_nobody_else_was_written_to(evidence: Evidence) -> Iterator[str]:
     """I1: no guest was written to, and none was tried to, whose change was not planned; each as planned."""
-    declared = {case.id for case in cases()}
+    declared = {case.id for case in evidence.declared}
     for write in evidence.history:
         if write.id not in declared:
             yield f"I1 {write.operation} of undeclared {write.id}"
@@ -53,7 +58,7 @@ def i1_nobody_else_was_written_to(evidence: Evidence) -> Iterator[str]:
         for change in evidence.plan["changes"]
         for action in change["actions"]
     }
-    left = {case.id for case in cases() if case.is_left}
+    left = {case.id for case in evidence.declared if case.is_left}
     for request in evidence.writes:
         guest, _ = subject = subject_of(request) or (None, None)
         if guest == evidence.meddled and guest is not None:
@@ -93,15 +98,21 @@ def _is_declared(request: RecordedRequest, case: Case, what: str | None, evidenc
     if what == RESET:
         invited = str(body["invitedUserEmailAddress"]).lower()
         return invited == case.email and body["invitedUser"] == {"id": case.id}
-    listed = {address.lower() for address in body["otherMails"]}
-    if what == MAIL:
+    listed = people_in(body["otherMails"])
+    if what in {MARK, CLEAR}:
         return body["mail"].lower() == case.email and listed == set(case.ends_with)
     had = {address.lower() for address in evidence.before[case.id].other_mails}
     return listed in (had | {case.email}, set(case.ends_with), set(case.ends_with) | {case.email})
 
 
 def i3_everybody_is_in_or_invited(evidence: Evidence) -> Iterator[str]:
-    """I3: the plan is empty but for who is refused, and everybody is in or invited at the desired address."""
+    """I3: the plan is empty but for who is refused, and everybody is in or invited at the desired address.
+
+    No marker is left on anybody.
+    """
+    for guest in evidence.after.values():
+        if guest.id != evidence.meddled and markers_in(guest.other_mails):
+            yield f"I3 {guest.id}: a marker is left in {guest.other_mails}"
     for case in evidence.cases():
         after = evidence.after[case.id]
         if case.stays:
@@ -130,64 +141,89 @@ def i4_no_old_account_is_bound(evidence: Evidence) -> Iterator[str]:
             yield f"I4 {name(case)}: {after.account} is still bound"
 
 
-def i4_mail_is_written_last(evidence: Evidence) -> Iterator[str]:
-    """I4: no `mail` is written before the reset: such a guest would look finished with the old account."""
-    reset: set[str] = set()
-    for request in evidence.writes:
-        guest, what = subject_of(request) or ("", None)
-        if what == RESET and is_done(request):
-            reset.add(guest)
-        if what == MAIL and guest not in reset:
-            yield f"I4 {guest}: mail was written before the reset"
+def i4_nobody_is_reset_without_a_marker(evidence: Evidence) -> Iterator[str]:
+    """I4: `mail` comes with a marker of its change, which stands at each reset and goes by itself.
+
+    Otherwise a guest whom a run leaves behind would look finished, with the old account or an old link.
+    """
+    planned = {change["id"]: change["digest"] for change in evidence.plan["changes"]}
+    for case in evidence.cases():
+        if not case.marks or case.stays:
+            continue
+        own = {planned[case.id].removeprefix("sha256:")[:16]}
+        for write, before, after in markers_of(evidence, case):
+            if write.operation == "patch" and "mail" in write.changes and after != own:
+                yield f"I4 {name(case)}: mail was written with {after}"
+            if write.operation == "reset" and before != own:
+                yield f"I4 {name(case)}: was reset with {before}"
+            if before and not after and write.operation != "patch":
+                yield f"I4 {name(case)}: the marker went in a {write.operation}"
 
 
-def i5_one_reset_under_one_plan(evidence: Evidence) -> Iterator[str]:
-    """I5: under the same plan a guest who was accepted is reset once.
+def markers_of(evidence: Evidence, case: Case) -> Iterator[tuple[Write, frozenset[str], frozenset[str]]]:
+    """Give every write to a guest, with the digits of the markers that stood there before and after it."""
+    before = frozenset(markers_in(evidence.before[case.id].other_mails).values())
+    for write in evidence.history:
+        if write.id != case.id:
+            continue
+        listed = write.changes.get("otherMails")
+        after = before if listed is None else frozenset(markers_in(listed["after"]).values())
+        yield write, before, after
+        before = after
 
-    Without it they may be reset once more, but not when `mail` was written, and the plan says so.
+
+def i5_one_reset_where_it_is_proved(evidence: Evidence) -> Iterator[str]:
+    """I5: nobody is reset twice whose first reset can be known of, and nobody a third time.
+
+    What shows is the marker with the journal of the run that was answered, and the time of somebody who
+    was accepted and is pending. Nobody is reset once all is done.
     """
     for case in evidence.cases():
         count = evidence.resets(case.id)
-        allowed = int(case.resets) if evidence.same_plan else 2 * int(case.resets)
-        if case.pending:
-            continue
+        allowed = int(case.resets) * (1 if _is_known_of(evidence, case) else 2)
         if count > allowed:
-            yield f"I5 {name(case)}: {count} resets"
-        if count > 1 and not evidence.same_plan:
-            if "warning: half-done" not in _planned_text(evidence, case):
-                yield f"I5 {name(case)}: a second reset that no plan told of"
-            if _reset_after_commit(evidence, case):
-                yield f"I5 {name(case)}: a second reset although all was done"
+            yield f"I5 {name(case)}: {count} resets, {allowed} allowed"
+        if count > 1 and _reset_after_the_end(evidence, case):
+            yield f"I5 {name(case)}: a second reset although all was done"
 
 
-def _planned_text(evidence: Evidence, case: Case) -> str:
-    """Give what the last run showed of a change before it carried it out."""
-    blocks = evidence.runs[-1].output.split("\n\n")
-    return next((block for block in blocks if f"id    {case.id}" in block), "")
+def _is_known_of(evidence: Evidence, case: Case) -> bool:
+    if not case.marks:
+        return not case.pending
+    return all(_is_proved_to(ran, evidence, case) for ran in evidence.runs[1:])
 
 
-def _reset_after_commit(evidence: Evidence, case: Case) -> bool:
-    own = [write for write in evidence.history if write.id == case.id]
-    committed = [write.n for write in own if write.operation == "patch" and "mail" in write.changes]
-    return any(write.operation == "reset" and write.n > min(committed, default=write.n) for write in own)
+def _is_proved_to(ran: Ran, evidence: Evidence, case: Case) -> bool:
+    """Tell whether a run could read of every reset of those before it that it was answered."""
+    earlier = evidence.runs[: evidence.runs.index(ran)]
+    lines = [line for one in earlier for line in evidence.lines_of(one) if line["id"] == case.id]
+    sent = {line["clientRequestId"] for line in lines if line["action"] == "ResetRedemption"}
+    done = {line["clientRequestId"] for line in lines if line["event"] == "done"}
+    return not sent or (not ran.elsewhere and sent <= done)
 
 
-def i6_one_repetition_at_most(evidence: Evidence) -> Iterator[str]:
-    """I6: who was pending before is reset once more at most, and under a plan the report says so.
+def _reset_after_the_end(evidence: Evidence, case: Case) -> bool:
+    """Tell whether somebody was reset after the last write of their change."""
+    ended = False
+    for write, before, after in markers_of(evidence, case):
+        if ended and write.operation == "reset":
+            return True
+        gone = bool(before) and not after if case.marks else "otherMails" in write.changes and case.pending
+        ended = ended or (write.operation == "patch" and gone)
+    return False
 
-    Nobody can report what nothing shows: where the reset is the first write and leaves the time alone,
-    a guest after it looks like one before it.
+
+def i6_a_repetition_is_reported(evidence: Evidence) -> Iterator[str]:
+    """I6: who is reset once more is called `repeated` in a report, and half done in the plan before it.
+
+    Nobody can report what nothing shows: where no marker stands and the reset leaves the time of a pending
+    guest alone, a guest after it looks like one before it; and a plan of its own has no record of it.
     """
     for case in evidence.cases():
-        count = evidence.resets(case.id)
-        if not case.pending:
+        if evidence.resets(case.id) < 2:
             continue
-        if count > 2:
-            yield f"I6 {name(case)}: {count} resets"
-        if count > 1 and not evidence.lags and _reset_after_commit(evidence, case):
-            yield f"I6 {name(case)}: a second reset although all was done"
         moved = evidence.after[case.id].state_changed_at != evidence.before[case.id].state_changed_at
-        if count == 2 and evidence.same_plan and (moved or case.leaves_trace):
+        if case.marks or (evidence.same_plan and moved):
             results = {
                 action["result"]
                 for ran in evidence.runs
@@ -197,6 +233,14 @@ def i6_one_repetition_at_most(evidence: Evidence) -> Iterator[str]:
             }
             if "repeated" not in results:
                 yield f"I6 {name(case)}: a repetition nobody reported"
+        if case.marks and "warning: half-done" not in _planned_text(evidence, case):
+            yield f"I6 {name(case)}: a second reset that no plan told of"
+
+
+def _planned_text(evidence: Evidence, case: Case) -> str:
+    """Give what the runs after the first one showed of a change before they carried it out."""
+    blocks = (block for ran in evidence.runs[1:] for block in ran.output.split("\n\n"))
+    return "".join(block for block in blocks if f"id    {case.id}" in block)
 
 
 def i7_links_are_nowhere_else(evidence: Evidence) -> Iterator[str]:
@@ -210,10 +254,10 @@ def i7_links_are_nowhere_else(evidence: Evidence) -> Iterator[str]:
         yield f"I7 others can read the file of links: {evidence.links_modes}"
 
 
-def i7_links_are_kept_before_mail_is_written(evidence: Evidence) -> Iterator[str]:
-    """I7: where it was asked for, the link stands in the file before `SetMail` is sent.
+def i7_links_are_kept_before_the_next_write(evidence: Evidence) -> Iterator[str]:
+    """I7: where it was asked for, the link stands in the file before the guest's next write is sent.
 
-    The journal tells what was sent: it gets its line for `SetMail` before that.
+    The journal tells what was sent: it gets its line for a write before that.
     """
     for ran in evidence.runs:
         kept = {
@@ -224,11 +268,12 @@ def i7_links_are_kept_before_mail_is_written(evidence: Evidence) -> Iterator[str
         answered: dict[str, str] = {}
         for line in evidence.lines_of(ran):
             request = evidence.by_client_id.get(line["clientRequestId"])
+            if line["id"] in answered and (line["id"], answered[line["id"]]) not in kept:
+                yield f"I7 {line['id']}: the link was not kept before {line['action']}"
             if line["action"] == "ResetRedemption" and line["event"] == "done" and request is not None:
                 answered[line["id"]] = link_of(request) or ""
-            must_be_kept = line["action"] == "SetMail" or ran.report is not None
-            if must_be_kept and line["id"] in answered and (line["id"], answered[line["id"]]) not in kept:
-                yield f"I7 {line['id']}: the link was not kept before {line['action']}"
+        if ran.report is not None and not answered.items() <= kept:
+            yield f"I7 links were not kept: {sorted(answered.items() - kept)}"
     written = {
         (entry["id"], entry["redeemUrl"])
         for line in evidence.links.splitlines()
@@ -239,6 +284,25 @@ def i7_links_are_kept_before_mail_is_written(evidence: Evidence) -> Iterator[str
     }
     if not written <= given:
         yield "I7 the file of links holds one that was not given"
+
+
+def i7_the_link_kept_last_works(evidence: Evidence) -> Iterator[str]:
+    """I7: where a run calls somebody applied, the last link in the file is that of the newest reset."""
+    for ran in evidence.runs:
+        applied = {one["id"] for one in (ran.report or {}).get("outcomes", ()) if one["outcome"] == "applied"}
+        newest: dict[str, str | None] = {}
+        for request in evidence.writes:
+            guest, what = subject_of(request) or ("", None)
+            if what == RESET and is_done(request) and request.n <= ran.requests_until:
+                newest[guest] = link_of(request)
+        kept = {
+            entry["id"]: entry["redeemUrl"]
+            for line in ran.links.splitlines()
+            if (entry := read_line(line)) is not None
+        }
+        for guest in sorted(applied & newest.keys() - {evidence.meddled}):
+            if kept.get(guest) != newest[guest]:
+                yield f"I7 {guest}: applied, and the link kept last is not the newest"
 
 
 def name(case: Case) -> str:

@@ -19,7 +19,11 @@ from pathlib import Path
 from typing import Any, Self
 
 _WARM = (
+    "anyio._backends._asyncio",
+    "certifi",
     "deepdiff",
+    "h2.connection",
+    "httpcore._async.http2",
     "reconciler.cli.apply",
     "reconciler.cli.plan",
     "reconciler.graph.guests",
@@ -99,13 +103,17 @@ class RunningCommand:
             time.sleep(_STEP)
         return code
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        os.kill(self.pid, number)
+
     def interrupt(self) -> None:
         """Ask it to end, as CI does before it kills."""
-        os.kill(self.pid, signal.SIGTERM)
+        self.send(signal.SIGTERM)
 
     def kill(self) -> None:
         """Kill it as a machine that is switched off would."""
-        os.kill(self.pid, signal.SIGKILL)
+        self.send(signal.SIGKILL)
 
 
 def _serve() -> None:

@@ -2,7 +2,7 @@
 
 import time
 
-from tests.crashlab.boundaries import Way
+from tests.crashlab.boundaries import A_MARKER, Way
 from tests.crashlab.evidence import read_line
 from tests.crashlab.laboratory import Laboratory, Result
 from tests.crashlab.scenario import guest_id, refusal
@@ -14,10 +14,10 @@ _TOLD = (130, "failed", "interrupted", "half done")
 
 
 def refused_at_last_until_interrupted(lab: Laboratory, way: Way) -> Result:
-    """Refuse `SetMail` until somebody interrupts the run, which says so; run again once it is allowed."""
+    """Refuse `ClearMarker` until somebody interrupts the run, which says so; run again once it is allowed."""
     lab.begin()
     guest = guest_id(_NUMBER)
-    lab.go_wrong(None, refusal(_NUMBER, has="mail"))
+    lab.go_wrong(None, refusal(_NUMBER, lacks=A_MARKER))
     command = lab.start(way)
     while not _has_failed(lab, guest):
         assert command.poll() is None, command.output.read_text()
@@ -41,6 +41,6 @@ def _has_failed(lab: Laboratory, guest: str) -> bool:
     journal = lab.folder / "journal.jsonl"
     for line in journal.read_text().splitlines() if journal.exists() else ():
         entry = read_line(line)
-        if entry and (entry["id"], entry["action"], entry["event"]) == (guest, "SetMail", "failed"):
+        if entry and (entry["id"], entry["action"], entry["event"]) == (guest, "ClearMarker", "failed"):
             return True
     return False

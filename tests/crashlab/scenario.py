@@ -8,6 +8,9 @@ from typing import Any
 
 TENANT = "7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10"
 PENDING = "PendingAcceptance"
+PASSCODES = "passcode.example"
+"""Whose accounts sign in with a passcode, so that Graph shows their address."""
+
 FORCED = "2026-01-01T00:00:00Z"
 """When the forced resets are asked for; every guest's time is earlier."""
 
@@ -43,8 +46,8 @@ class Case:
     pending: bool = False
     """Whether they were pending before, so that nothing shows a reset."""
 
-    leaves_trace: bool = True
-    """Whether something is written before the reset, so that a later run sees that one has been here."""
+    marks: bool = True
+    """Whether the change writes `mail`, with a marker beside it until all is done."""
 
     fails: bool = False
     """Whether Graph refuses every write to them."""
@@ -72,7 +75,14 @@ def cases() -> Sequence[Case]:
     return (
         *(
             Case(number=number, what="new address", email=new(number), ends_with=(new(number),))
-            for number in (1, 2, 3)
+            for number in (1, 2)
+        ),
+        Case(
+            number=3,
+            what="new address, no message",
+            email=new(3),
+            ends_with=(new(3),),
+            entry={"invitation": {"sendMessage": False}},
         ),
         Case(
             number=4,
@@ -118,6 +128,7 @@ def cases() -> Sequence[Case]:
             what="forced reset",
             email=old(10),
             ends_with=(old(10),),
+            marks=False,
             entry={"resetAfter": FORCED},
         ),
         Case(
@@ -126,6 +137,7 @@ def cases() -> Sequence[Case]:
             email=old(11),
             ends_with=(old(11), "third@new.example"),
             resets=False,
+            marks=False,
             entry={"alternateEmails": ["third@new.example"]},
         ),
         Case(
@@ -134,14 +146,14 @@ def cases() -> Sequence[Case]:
             email=old(12),
             ends_with=(old(12),),
             pending=True,
-            leaves_trace=False,
+            marks=False,
             seed={"state": PENDING, "otherMails": [old(12), "lost@old.example"]},
             entry={"alternateEmails": []},
         ),
         Case(number=13, what="gives an address up", email=new(13), ends_with=(new(13),)),
         Case(number=14, what="takes it over", email=old(13), ends_with=(old(13),)),
         Case(number=15, what="is refused", email=new(15), ends_with=(new(15),), fails=True),
-        Case(number=16, what="unchanged", email=old(16), ends_with=(old(16),), resets=False),
+        Case(number=16, what="unchanged", email=old(16), ends_with=(old(16),), resets=False, marks=False),
         Case(
             number=17,
             what="gives an address up, and is refused",
@@ -155,7 +167,24 @@ def cases() -> Sequence[Case]:
             what="forced reset and a declared list",
             email=old(19),
             ends_with=(old(19), "fourth@new.example"),
+            marks=False,
             entry={"resetAfter": FORCED, "alternateEmails": ["fourth@new.example"]},
+        ),
+        Case(
+            number=21,
+            what="signs in with the declared address already",
+            email=f"g21@{PASSCODES}",
+            ends_with=(f"g21@{PASSCODES}",),
+            resets=False,
+            seed={"account": f"g21@{PASSCODES}"},
+        ),
+        Case(
+            number=22,
+            what="left half done by a former version",
+            email=new(22),
+            ends_with=(new(22),),
+            pending=True,
+            seed={"state": PENDING, "invited": new(22), "otherMails": [old(22), new(22)]},
         ),
     )
 
@@ -163,9 +192,9 @@ def cases() -> Sequence[Case]:
 UNDECLARED = guest_id(20)
 
 
-def seed(*, pending_reset_moves_time: bool) -> dict[str, Any]:
-    """Give the tenant. Old addresses leave `proxyAddresses`, or the chain could never end."""
-    declared = [
+def seed(declared: Sequence[Case], *, pending_reset_moves_time: bool) -> dict[str, Any]:
+    """Give the tenant of these guests. Old addresses leave `proxyAddresses`, or the chain could never end."""
+    guests = [
         {
             "id": case.id,
             "email": old(case.number),
@@ -174,12 +203,13 @@ def seed(*, pending_reset_moves_time: bool) -> dict[str, Any]:
             "apps": ["Portal"],
             **case.seed,
         }
-        for case in cases()
+        for case in declared
     ]
     return {
         "tenant": {"id": TENANT, "verifiedDomains": ["contoso.example"]},
-        "guests": [*declared, {"id": UNDECLARED, "email": old(20), "groups": ["Partners"]}],
+        "guests": [*guests, {"id": UNDECLARED, "email": old(20), "groups": ["Partners"]}],
         "groups": [{"name": "Partners"}],
+        "providers": {PASSCODES: "mail"},
         "switches": {"staleProxiesKept": False, "pendingResetMovesTime": pending_reset_moves_time},
     }
 
@@ -188,7 +218,7 @@ Entries = Mapping[str, Mapping[str, Any] | None]
 """Keys of single guests that are declared otherwise than at first; `None`: the entry is gone."""
 
 
-def write_tree(folder: Path, otherwise: Entries | None = None) -> None:
+def write_tree(folder: Path, declared: Sequence[Case], otherwise: Entries | None = None) -> None:
     """Write the desired tree. JSON is YAML."""
     (folder / "guests").mkdir(parents=True, exist_ok=True)
     tenant = {
@@ -196,17 +226,17 @@ def write_tree(folder: Path, otherwise: Entries | None = None) -> None:
         "cloud": "emulator",
         "defaults": {"invitation": {"sendMessage": True, "language": "en-US"}},
     }
-    declared = {case.id: {"email": case.email, **case.entry} for case in cases()} | dict(otherwise or {})
-    entries = [{"id": guest, **keys} for guest, keys in declared.items() if keys is not None]
+    entries = {case.id: {"email": case.email, **case.entry} for case in declared} | dict(otherwise or {})
+    listed = [{"id": guest, **keys} for guest, keys in entries.items() if keys is not None]
     (folder / "tenant.yaml").write_text(json.dumps(tenant))
-    (folder / "guests" / "all.yaml").write_text(json.dumps({"guests": entries}))
+    (folder / "guests" / "all.yaml").write_text(json.dumps({"guests": listed}))
 
 
-def refusal(number: int, has: str = "otherMails") -> dict[str, Any]:
-    """Let Graph refuse every PATCH of one guest in whose body a property stands."""
+def refusal(number: int, **which: str) -> dict[str, Any]:
+    """Let Graph refuse every PATCH of one guest, or those that a rule's `has` and `lacks` leave over."""
     return {
         "on": f"PATCH /users/{guest_id(number)}",
-        "has": has,
+        **which,
         "do": "fail",
         "status": 403,
         "code": "Authorization_RequestDenied",

@@ -2,17 +2,24 @@
 
 import json
 from collections.abc import Iterator
+from signal import Signals
 
 import pytest
 
-from tests.crashlab import meddling, trials
+from reconciler.process import ending_signals
+from tests.crashlab import deeds, meddling, trials, two_trees
 from tests.crashlab.boundaries import Boundary, Way, Where, write_boundary
-from tests.crashlab.laboratory import Laboratory, laboratory
+from tests.crashlab.deeds import WARD, When
+from tests.crashlab.laboratory import TREE, Laboratory, laboratory
 from tests.crashlab.nursery import Nursery
 from tests.crashlab.refused import refused_at_last_until_interrupted
+from tests.crashlab.scenario import cases, guest_id
+from tests.crashlab.two_trees import Course
 
 GRACE_OF_CI = 10.0
 """Seconds between the signal and the kill: a promise of the product, not a measurement."""
+
+SMALL = tuple(case for case in cases() if case.number in WARD)
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +32,21 @@ def nursery() -> Iterator[Nursery]:
 @pytest.fixture(scope="module")
 def lab(nursery: Nursery) -> Iterator[Laboratory]:
     """Set the laboratory up once; every trial starts from the seed."""
-    with laboratory(nursery) as lab:
+    with laboratory(nursery, cases()) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def ward(nursery: Nursery) -> Iterator[Laboratory]:
+    """Set up a laboratory with few guests, for what is done to one of them."""
+    with laboratory(nursery, SMALL) as lab:
         yield lab
 
 
 @pytest.fixture(scope="module")
 def silent_lab(nursery: Nursery) -> Iterator[Laboratory]:
     """Set up a laboratory in which nothing shows that a pending guest was reset."""
-    with laboratory(nursery, pending_reset_moves_time=False) as lab:
+    with laboratory(nursery, SMALL, pending_reset_moves_time=False) as lab:
         yield lab
 
 
@@ -42,44 +56,63 @@ def test_every_write_of_a_run_is_a_boundary(lab: Laboratory) -> None:
     assert len(every) == len(set(every))
 
 
-@pytest.mark.parametrize("way", list(Way))
 @pytest.mark.parametrize(
-    ("number", "action", "where"), [(2, "ResetRedemption", "after"), (1, "SetMail", "before")]
+    ("number", "action", "where", "way"),
+    [
+        (2, "ResetRedemption", Where.AFTER, Way.SAME_PLAN),
+        (8, "ResetRedemption", Where.AFTER, Way.NO_PLAN_ELSEWHERE),
+        (1, "ClearMarker", Where.BEFORE, Way.NO_PLAN),
+        (3, "ClearMarker", Where.BEFORE, Way.SAME_PLAN_ELSEWHERE),
+    ],
 )
 def test_a_run_killed_at_a_write_is_healed_by_the_next(
-    lab: Laboratory, number: int, action: str, where: str, way: Way
+    lab: Laboratory, number: int, action: str, where: Where, way: Way
 ) -> None:
     """Wherever the process is killed, the next run brings every guest to the desired state in fact."""
-    result = lab.trial(write_boundary(number, action, Where(where), way))
+    result = lab.trial(write_boundary(number, action, where, way))
     assert result.violations == ()
     assert (result.hit, result.runs) == (True, 2)
 
 
-@pytest.mark.parametrize("way", list(Way))
+@pytest.mark.parametrize("way", [Way.SAME_PLAN, Way.NO_PLAN_ELSEWHERE])
 def test_a_run_killed_at_a_read_is_healed_by_the_next(lab: Laboratory, way: Way) -> None:
     """Between the writes, too, the next run finds all it needs to know."""
-    boundary = Boundary(kind="POST /$batch", on="POST /$batch", at=20, where=Where.AFTER, way=way)
-    result = lab.trial(boundary)
+    on = f"GET /users/{guest_id(13)}"
+    result = lab.trial(Boundary(kind="GET /users/*", on=on, at=3, where=Where.AFTER, way=way))
     assert result.violations == ()
     assert (result.hit, result.runs) == (True, 2)
 
 
-@pytest.mark.parametrize("way", list(Way))
+def test_a_killed_run_is_healed_while_reads_lag(ward: Laboratory) -> None:
+    """The next run waits until it sees what the killed one wrote, and sends nobody a second message."""
+    boundary = write_boundary(1, "ClearMarker", Where.BEFORE, Way.SAME_PLAN)
+    result = ward.trial(boundary, trials.LAG)
+    assert (result.hit, result.violations) == (True, ())
+
+
+@pytest.mark.parametrize("way", [Way.SAME_PLAN, Way.NO_PLAN])
 def test_a_killed_run_is_healed_where_nothing_shows(silent_lab: Laboratory, way: Way) -> None:
     """Where a reset of a pending guest leaves no trace, there is one more at most, and it is reported."""
     result = silent_lab.trial(write_boundary(8, "ResetRedemption", Where.AFTER, way))
     assert (result.hit, result.violations) == (True, ())
 
 
-@pytest.mark.parametrize("way", list(Way))
-def test_two_applies_at_the_same_time_end_in_the_desired_state(lab: Laboratory, way: Way) -> None:
+@pytest.mark.parametrize("number", ending_signals())
+def test_a_run_that_is_asked_to_end_is_healed_by_the_next(ward: Laboratory, number: Signals) -> None:
+    """Ctrl+C, the end of a job and a closed terminal end a run with 130 and a report, and lose nothing."""
+    boundary = write_boundary(1, "ResetRedemption", Where.BEFORE, Way.SAME_PLAN)
+    result = ward.signalled(boundary, number)
+    assert (result.hit, result.violations) == (True, ())
+
+
+def test_two_applies_at_the_same_time_end_in_the_desired_state(lab: Laboratory) -> None:
     """Two jobs over the same tenant do not leave anybody half done (I10)."""
-    assert lab.together(way).violations == ()
+    assert lab.together(Way.SAME_PLAN).violations == ()
 
 
 @pytest.mark.parametrize(
     ("number", "action", "way"),
-    [(1, "AddOtherMail", Way.SAME_PLAN), (8, "ResetRedemption", Way.NO_PLAN)],
+    [(1, "SetMail", Way.SAME_PLAN), (8, "ResetRedemption", Way.NO_PLAN)],
 )
 def test_an_apply_that_another_overtakes_does_no_harm(
     lab: Laboratory, number: int, action: str, way: Way
@@ -89,23 +122,53 @@ def test_an_apply_that_another_overtakes_does_no_harm(
     assert (result.hit, result.violations) == (True, ())
 
 
-_MEDDLED = (
-    ("change taken back", "ResetRedemption", Where.AFTER, Way.NO_PLAN),
-    ("entry removed", "ResetRedemption", Where.AFTER, Way.SAME_PLAN),
-    ("right person redeems", "SetMail", Where.BEFORE, Way.SAME_PLAN),
-    ("admin adds an address", "ResetRedemption", Where.BEFORE, Way.SAME_PLAN),
+@pytest.mark.parametrize(
+    ("what", "action", "where", "way"),
+    [
+        ("typo corrected", "ClearMarker", Where.BEFORE, Way.SAME_PLAN),
+        ("change taken back", "ResetRedemption", Where.AFTER, Way.NO_PLAN),
+        ("entry removed", "SetMail", Where.AFTER, Way.SAME_PLAN),
+    ],
 )
-
-
-@pytest.mark.parametrize(("what", "action", "where", "way"), _MEDDLED)
-def test_what_happens_between_two_runs_ends_right(
-    lab: Laboratory, what: str, action: str, where: Where, way: Way
+def test_what_is_declared_otherwise_between_two_runs_ends_right(
+    ward: Laboratory, what: str, action: str, where: Where, way: Way
 ) -> None:
-    """Whatever becomes of a guest between a kill and the next run ends right, or is said."""
+    """However a guest is declared after a kill, the next plan shows what is left to do, or that it is not."""
     found = next(one for one in meddling.MEDDLINGS if one.what == what)
     boundary = write_boundary(1, action, where, way)
-    trial = meddling.Meddled(meddling=found, boundary=boundary, stage=meddling.POINTS[action, where])
-    result = trial.run(lab)
+    trial = meddling.Meddled(meddling=found, boundary=boundary, stage=deeds.STAGES[action, where])
+    result = trial.run(ward)
+    assert (result.hit, result.violations) == (True, ())
+
+
+@pytest.mark.parametrize(
+    ("what", "when", "number", "action", "where"),
+    [
+        ("portal reset, its mailbox redeems", When.DURING, 1, "SetMail", Where.BEFORE),
+        ("portal reset", When.DURING, 21, "SetMail", Where.AFTER),
+        ("old person opens an app", When.BETWEEN, 8, "ClearMarker", Where.BEFORE),
+        ("right person redeems", When.BETWEEN, 1, "ResetRedemption", Where.AFTER),
+        ("admin adds an address", When.BETWEEN, 1, "ResetRedemption", Where.BEFORE),
+        ("marker forged", When.DURING, 1, "ResetRedemption", Where.BEFORE),
+        ("mail put back", When.DURING, 1, "ResetRedemption", Where.AFTER),
+    ],
+)
+def test_what_others_do_leaves_nobody_with_the_wrong_person(
+    ward: Laboratory, what: str, when: When, number: int, action: str, where: Where
+) -> None:
+    """Whatever an administrator, another tool or a person does around a run, it ends as declared."""
+    deed = next(one for one in deeds.DEEDS if one.what == what)
+    way = Way.SAME_PLAN
+    boundary = write_boundary(number, action, where, way)
+    result = deeds.Done(deed=deed, number=number, when=when, way=way, boundary=boundary).run(ward)
+    assert (result.hit, result.violations) == (True, ())
+
+
+@pytest.mark.parametrize("course", [Course.HELD_IS_KILLED, Course.OTHER_IS_KILLED])
+def test_two_trees_at_once_end_with_the_corrected_one(ward: Laboratory, course: Course) -> None:
+    """A run with an older tree, killed or not, leaves its address neither bound nor invited in the end."""
+    boundary = write_boundary(1, "SetMail", Where.BEFORE, Way.NO_PLAN)
+    result = two_trees.TwoTrees(held=TREE, boundary=boundary, course=course).run(ward)
     assert (result.hit, result.violations) == (True, ())
 
 
@@ -115,12 +178,12 @@ def test_who_is_refused_after_the_reset_is_half_done_and_said_to_be(lab: Laborat
 
 
 @pytest.mark.parametrize(
-    ("number", "action", "where"), [(5, "ResetRedemption", Where.AFTER), (13, "SetMail", Where.BEFORE)]
+    ("number", "action", "where"), [(5, "ResetRedemption", Where.AFTER), (13, "ClearMarker", Where.BEFORE)]
 )
 def test_an_interrupted_run_leaves_nobody_half_done(
     lab: Laboratory, number: int, action: str, where: Where
 ) -> None:
-    """Between the signal and the kill everybody who was reset gets `mail`, and the report is written."""
+    """Between the signal and the kill everybody who was reset loses the marker, and the report is written."""
     code, seconds = lab.interrupt(write_boundary(number, action, where, Way.NO_PLAN))
     assert code == 130
     assert seconds < GRACE_OF_CI
@@ -130,7 +193,7 @@ def test_an_interrupted_run_leaves_nobody_half_done(
 def test_a_refused_run_writes_nothing(lab: Laboratory) -> None:
     """A run that breaks a limit is refused before the first write (I8)."""
     lab.begin()
-    tenant = lab.folder / "desired" / "tenant.yaml"
+    tenant = lab.folder / TREE / "tenant.yaml"
     tenant.write_text(json.dumps({**json.loads(tenant.read_text()), "policy": {"maxChanges": 3}}))
     assert lab.refused_run() == 5
     assert lab.control.history() == []

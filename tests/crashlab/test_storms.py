@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.apply import Finished, Settings, apply_plan
+from reconciler.apply import RunResult, Services, Terms, apply_plan
 from reconciler.emulator.applications import Application
 from reconciler.emulator.auth import ALL_PERMISSIONS, Authorizer, Caller
 from reconciler.emulator.control import ControlClient
@@ -18,7 +18,8 @@ from reconciler.emulator.permissions import TokenAuthorizer
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
 from reconciler.emulator.tokens import TokenService
-from reconciler.graph.client import Terms, TokenSource
+from reconciler.graph.client import Terms as SessionTerms
+from reconciler.graph.client import TokenSource
 from reconciler.graph.pacing import Pace
 from reconciler.graph.perform import open_directory
 from reconciler.guard.approval import approve_all
@@ -41,6 +42,8 @@ STORMS: Mapping[str, Mapping[str, Any]] = {
         "rules": [{"on": "writes", "do": "fail", "status": 429, "retryAfter": 5, "chance": 50}]
     },
     "quotas that others have used up": {"quotas": {"filled": 0, "writes": {"limit": 30, "per": 60}}},
+    "503 after each PATCH": {"rules": [{"on": "PATCH", "do": "fail", "status": 503, "where": "after"}]},
+    "each PATCH cut after it was carried out": {"rules": [{"on": "PATCH", "do": "cut", "where": "after"}]},
     "503 after each POST": {"rules": [{**INVITATIONS, "do": "fail", "status": 503, "where": "after"}]},
     "each POST cut after it was carried out": {"rules": [{**INVITATIONS, "do": "cut", "where": "after"}]},
     "each answer to a POST cut in the middle": {"rules": [{**INVITATIONS, "do": "cut-body"}]},
@@ -189,23 +192,18 @@ def served_for_an_hour(hour: Hour) -> Iterator[Stormy]:
 
 async def weather(
     served: Stormy, storm: Mapping[str, Any], tokens: TokenSource | None = None
-) -> tuple[Finished, Plan]:
+) -> tuple[RunResult, Plan]:
     """Plan in calm, apply in a storm, and plan again in calm."""
     clock = FastClock()
-    terms = Terms(pace=Pace(clock=clock))
-    async with open_directory(served.root, tokens or Tokens(), terms=terms) as (reader, writer):
+    session = SessionTerms(pace=Pace(clock=clock))
+    async with open_directory(served.root, tokens or Tokens(), terms=session) as (reader, writer):
         plan = make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
         await asyncio.to_thread(served.control.go_wrong, {"speed": SPEED, **storm})
         finished = await apply_plan(
             approve_all(plan).work,
-            reader=reader,
-            writer=writer,
-            journal=None,
-            links=None,
-            settings=Settings(),
-            clock=clock,
-            progress=Heard(),
-            stop=asyncio.Event(),
+            Services(reader=reader, writer=writer, clock=clock, observer=Heard()),
+            Terms(),
+            shutdown=asyncio.Event(),
         )
         await asyncio.to_thread(served.control.go_wrong, {})
         return finished, make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
@@ -226,6 +224,7 @@ async def test_a_storm_ends_converged_without_an_extra_reset(name: str, served: 
     for number in (*ACCEPTED, *PENDING):
         guest = served.control.truth()[guest_id(number)]
         assert (guest.account, guest.invited, guest.has_live_link) == (None, f"g{number}@new.example", True)
+        assert guest.other_mails == (f"g{number}@new.example",)
 
 
 async def test_a_token_that_expires_on_the_way_is_renewed(hour: Hour, served_for_an_hour: Stormy) -> None:

@@ -1,21 +1,23 @@
 """Every trial of the laboratory, and the row of the table that it counts in."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
+from itertools import cycle, product
+from signal import Signals
 
 from reconciler.emulator.control import RecordedRequest
-from tests.crashlab import meddling
-from tests.crashlab.boundaries import Boundary, Way, Where, read_boundaries, write_boundaries, write_boundary
+from reconciler.process import ending_signals
+from tests.crashlab import deeds, meddling, two_trees
+from tests.crashlab.boundaries import Boundary, Way, Where, read_boundaries, write_boundaries
 from tests.crashlab.evidence import WRITTEN_BY, is_write, subject_of
 from tests.crashlab.laboratory import Laboratory, Result
 from tests.crashlab.refused import refused_at_last_until_interrupted
 from tests.crashlab.scenario import guest_id
 
-LAG = {"replication": {"reads": 4000, "invitations": 4000}}
+LAG = {"replication": {"reads": 800, "invitations": 800}}
 """Milliseconds until a write shows: the next run begins before that."""
 
-_OVERTAKEN = frozenset(map(guest_id, (1, 7, 8, 10, 11, 12, 13, 14, 19)))
+_ONE_OF_EACH = frozenset(map(guest_id, (1, 7, 8, 10, 11, 12, 13, 14, 19, 21)))
 """One guest of each kind of change, and both of the chain."""
 
 _BOTH_SIDES = frozenset({"POST /invitations"})
@@ -32,6 +34,9 @@ class Trial:
     name: str
     run: Callable[[Laboratory], Result]
 
+    ward: bool = False
+    """Whether it needs no more than the small tenant."""
+
 
 def killed(boundary: Boundary) -> Trial:
     """Kill a run at a boundary, and run again."""
@@ -42,7 +47,15 @@ def killed(boundary: Boundary) -> Trial:
 def killed_under_lag(boundary: Boundary) -> Trial:
     """Do the same while reads and invitations lag, so that the next run begins with an old picture."""
     name = f"lagging: {boundary.name}"
-    return Trial(kind=f"lagging, {boundary.way}", name=name, run=lambda lab: lab.trial(boundary, LAG))
+    kind = f"lagging: {boundary.kind}, {boundary.where}, {boundary.way}"
+    return Trial(kind=kind, name=name, run=lambda lab: lab.trial(boundary, LAG))
+
+
+def signalled(boundary: Boundary, number: Signals) -> Trial:
+    """Send a signal while a run is held at a boundary, let it go on, and run again."""
+    kind = f"{number.name}: {boundary.kind}, {boundary.where}"
+    name = f"{number.name}: {boundary.name}"
+    return Trial(kind=kind, name=name, run=lambda lab: lab.signalled(boundary, number))
 
 
 def overtaken(boundary: Boundary) -> Trial:
@@ -58,32 +71,54 @@ def together(way: Way) -> Trial:
 
 def refused_at_last(way: Way) -> Trial:
     """Refuse the last write of a guest who has been reset, until somebody interrupts the run."""
-    name = f"SetMail refused, {way}"
+    name = f"ClearMarker refused, {way}"
     return Trial(kind=name, name=name, run=lambda lab: refused_at_last_until_interrupted(lab, way))
 
 
 def meddled(trial: meddling.Meddled) -> Trial:
-    """Let something happen to one guest between the kill and the next run."""
+    """Declare one guest otherwise between the kill and the next run."""
     kind = f"{trial.meddling.what}, {trial.boundary.way}"
-    return Trial(kind=kind, name=trial.name, run=trial.run)
+    return Trial(kind=kind, name=trial.name, run=trial.run, ward=True)
+
+
+def done(trial: deeds.Done) -> Trial:
+    """Let somebody else do something to a guest."""
+    kind = f"{trial.deed.what}, {trial.when}"
+    return Trial(kind=kind, name=trial.name, run=trial.run, ward=True)
+
+
+def with_two_trees(trial: two_trees.TwoTrees) -> Trial:
+    """Let two runs with two trees run at once."""
+    kind = f"two trees, {trial.course}"
+    return Trial(kind=kind, name=trial.name, run=trial.run, ward=True)
 
 
 def every_trial(lab: Laboratory, undisturbed: Sequence[RecordedRequest]) -> Iterator[Trial]:
     """Give all of them, those that take longest first."""
-    sides = tuple(product((("ResetRedemption", Where.BEFORE), ("ResetRedemption", Where.AFTER)), (1, 8)))
-    for (action, where), number in sides:
-        yield killed_under_lag(write_boundary(number, action, where, Way.SAME_PLAN))
-    for way in Way:
-        yield refused_at_last(way)
-        yield together(way)
-    for trial in meddling.trials():
-        yield meddled(trial)
     writes = list(write_boundaries(lab.approved))
     named = {(boundary.guest, WRITTEN_BY[boundary.action]) for boundary in writes}
     sent = {subject_of(request) for request in undisturbed if is_write(request)}
     assert sent == named, f"a run sends what is no boundary, or the reverse: {sent ^ named}"
+    reads = list(read_boundaries(undisturbed, _ONE_OF_EACH))
+    for boundary in (*writes, *(boundary for boundary in reads if boundary.where is Where.AFTER)):
+        yield killed_under_lag(boundary)
+    for way in Way:
+        yield refused_at_last(way)
+        yield together(way)
     for boundary in writes:
-        if boundary.guest in _OVERTAKEN and (boundary.where is Where.BEFORE or boundary.kind in _BOTH_SIDES):
+        if boundary.guest in _ONE_OF_EACH and (
+            boundary.where is Where.BEFORE or boundary.kind in _BOTH_SIDES
+        ):
             yield overtaken(boundary)
-    for boundary in (*writes, *read_boundaries(undisturbed)):
+    for boundary in (*writes, *reads):
         yield killed(boundary)
+    ways = cycle(Way)
+    sides = [boundary for boundary in writes if boundary.way is Way.SAME_PLAN]
+    for boundary, number in product(sides, ending_signals()):
+        yield signalled(replace(boundary, way=next(ways)), number)
+    for trial in meddling.trials():
+        yield meddled(trial)
+    for deed in deeds.trials():
+        yield done(deed)
+    for pair in two_trees.trials():
+        yield with_two_trees(pair)

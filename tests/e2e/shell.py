@@ -21,6 +21,12 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, **(extra or {})}
 
 
+def command_line(*arguments: str) -> list[str]:
+    """Give a command line; an apply waits for no earlier run, unless --watch says how long."""
+    at_once = ["--watch", "0"] if "apply" in arguments and "--watch" not in arguments else []
+    return [str(COMMAND), *arguments, *at_once]
+
+
 @dataclass(kw_only=True)
 class Shell:
     """Runs the command as a person would, in a folder of its own."""
@@ -31,7 +37,7 @@ class Shell:
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `reconciler` to its end, without a terminal."""
         return subprocess.run(
-            [COMMAND, *arguments],
+            command_line(*arguments),
             cwd=self.folder,
             env=clean_environment({**self.environment, **environment}),
             stdin=subprocess.DEVNULL,

@@ -1,16 +1,14 @@
 """What the options of `apply` do to the requests that the directory receives."""
 
 import json
+import os
 import subprocess
 import time
 from datetime import datetime
 from itertools import pairwise
 
 from reconciler.emulator.control import ControlClient, RecordedRequest, Write
-from tests.e2e.shell import COMMAND, Shell, clean_environment
-
-ANA = "1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01"
-NEW = "ana.ruiz@fabrikam.example"
+from tests.e2e.shell import Shell, clean_environment, command_line
 
 
 def seconds(one: RecordedRequest | Write, other: RecordedRequest | Write) -> float:
@@ -40,25 +38,6 @@ def test_a_small_share_of_the_quota_spaces_the_resets(shell: Shell, tenant: Cont
     assert seconds(resets[0], resets[-1]) > (len(resets) - 1.5) / 0.3
 
 
-def test_a_guest_left_before_the_reset_is_watched(shell: Shell, tenant: ControlClient) -> None:
-    """Under the plan of the run that left the guest, the reset waits for --watch seconds and is sent once."""
-    shell.plan("--out", "plan.json")
-    known = tenant.truth()[ANA].other_mails
-    tenant.edit_user(ANA, {"otherMails": [*known, NEW]})
-    tenant.forget_requests()
-
-    done = shell.run("apply", "--plan", "plan.json", "--watch", "2")
-
-    assert done.returncode == 0, done.stderr
-    mine = [
-        request for request in tenant.requests(bodies=True) if ANA in f"{request.url}{request.request_body}"
-    ]
-    reads = [request for request in mine if request.method == "GET"]
-    (reset,) = [request for request in mine if request.method == "POST" and request.parent is None]
-    assert seconds(reads[0], reset) > 2
-    assert [write.operation for write in tenant.history() if write.id == ANA].count("reset") == 1
-
-
 def test_the_report_of_an_earlier_run_goes_before_this_one_begins(
     shell: Shell, tenant: ControlClient
 ) -> None:
@@ -66,7 +45,7 @@ def test_the_report_of_an_earlier_run_goes_before_this_one_begins(
     applied(shell, "--report", "report.json")
     tenant.go_wrong({"latency": [{"milliseconds": 3000}]})
     with subprocess.Popen(
-        [COMMAND, "apply", "--auto-approve", "--report", "report.json"],
+        command_line("apply", "--auto-approve", "--report", "report.json"),
         cwd=shell.folder,
         env=clean_environment(shell.environment),
         stdin=subprocess.DEVNULL,
@@ -101,3 +80,18 @@ def test_the_journal_of_earlier_runs_is_evidence_unnamed(shell: Shell, tenant: C
     assert done.returncode == 2
     assert "evidence-unreadable" in done.stderr
     assert (shell.folder / "journal.jsonl").stat().st_size == 64 * 1024**2 + 1
+
+
+def test_a_journal_nobody_can_read_back_is_no_evidence(shell: Shell, tenant: ControlClient) -> None:
+    """A device is written to alone: the run neither waits for its end nor knows of earlier runs by it."""
+    applied(shell, "--journal", "/dev/null")
+    assert tenant.history()
+
+
+def test_a_pipe_is_no_journal(shell: Shell, tenant: ControlClient) -> None:
+    """What goes through a pipe proves nothing to a later run: it is refused at once, and nothing written."""
+    os.mkfifo(shell.folder / "pipe")
+    done = shell.run("apply", "--auto-approve", "--journal", "pipe")
+    assert done.returncode == 2, done.stderr
+    assert "pipe" in done.stderr
+    assert tenant.history() == []

@@ -12,7 +12,7 @@ import pytest
 from reconciler.documents import dump, plan_to_json
 from reconciler.emulator.control import ControlClient
 from reconciler.plan import make_plan
-from tests.e2e.shell import COMMAND, Shell, clean_environment
+from tests.e2e.shell import COMMAND, Shell, clean_environment, command_line
 from tests.samples.directory import NOW, declared, desired, guest, live
 
 _APPLY = ("apply", "--auto-approve", "--report", "report.json")
@@ -22,7 +22,7 @@ def _start(
     shell: Shell, *arguments: str, stdout: int | IO[bytes], stderr: int | IO[bytes]
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [COMMAND, *arguments],
+        command_line(*arguments),
         cwd=shell.folder,
         env=clean_environment(shell.environment),
         stdin=subprocess.DEVNULL,
@@ -113,8 +113,8 @@ def _in_shell(shell: Shell, line: str) -> subprocess.CompletedProcess[str]:
         ("render nowhere.json 2>&-", 5),
         ("compare saved.json --plan saved.json >&-", 0),
         ("github comment >&- 2>&-", 2),
-        ("apply --auto-approve --report report.json >&-", 0),
-        ("apply --auto-approve --report report.json 2>&-", 0),
+        ("apply --watch 0 --auto-approve --report report.json >&-", 0),
+        ("apply --watch 0 --auto-approve --report report.json 2>&-", 0),
         ("apply >&- 2>&-", 2),
         ("no-such-command 2>&-", 2),
     ],
@@ -132,7 +132,9 @@ def test_closed_streams_change_no_exit_code(
 
 def test_all_streams_closed_lose_no_report(shell: Shell, tenant: ControlClient) -> None:
     """The files that a run opens take the place of no standard stream: each holds what belongs there."""
-    done = _in_shell(shell, "apply --auto-approve --report report.json --journal journal.jsonl <&- >&- 2>&-")
+    done = _in_shell(
+        shell, "apply --watch 0 --auto-approve --report report.json --journal journal.jsonl <&- >&- 2>&-"
+    )
     assert done.returncode == 0
     assert _exit_code_reported(shell) == 0
     for line in (shell.folder / "journal.jsonl").read_text().splitlines():

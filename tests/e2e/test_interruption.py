@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.emulator.control import ControlClient
-from tests.e2e.shell import COMMAND, Shell, clean_environment
+from tests.e2e.shell import Shell, clean_environment, command_line
 
 _PATIENCE = 60.0
 _GRACE = 8.0
@@ -32,11 +32,15 @@ _WITH_TERMINAL = (
 
 @contextmanager
 def _running(shell: Shell, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a command that is killed when the test is over."""
+    """Run a command that is killed when the test is over.
+
+    Coverage handles SIGTERM too, before the command does, and would hide when the command begins to.
+    """
+    told = clean_environment({**shell.environment, **environment})
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _WITH_TERMINAL, COMMAND, *arguments],
+        [sys.executable, "-I", "-S", "-c", _WITH_TERMINAL, *command_line(*arguments)],
         cwd=shell.folder,
-        env=clean_environment({**shell.environment, **environment}),
+        env={name: value for name, value in told.items() if not name.startswith("COV")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

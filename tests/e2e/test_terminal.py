@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from reconciler.emulator.control import ControlClient
-from tests.e2e.shell import COMMAND, Shell, clean_environment
+from tests.e2e.shell import Shell, clean_environment, command_line
 
 _PATIENCE = 60.0
 
@@ -21,7 +21,7 @@ class _Terminal:
     def __init__(self, shell: Shell, *arguments: str) -> None:
         self._ours, theirs = pty.openpty()
         self._process = subprocess.Popen(
-            [COMMAND, *arguments],
+            command_line(*arguments),
             cwd=shell.folder,
             env=clean_environment({**shell.environment, "TERM": "xterm", "NO_COLOR": ""}),
             stdin=theirs,

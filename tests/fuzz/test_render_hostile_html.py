@@ -15,6 +15,8 @@ from tests.samples.plans import (
     outcome_of,
     plan_of,
     report_of,
+    rest_of,
+    restored_of,
 )
 
 
@@ -31,11 +33,18 @@ def names(found: list[Element]) -> list[str]:
 def test_a_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None:
     """Whatever strangers wrote adds no element and no attribute, and names read as they are."""
     odd = plan.warnings[0]
-    changes = [change_of(1, others=["x@y.example"], warnings=[LINGERS, odd]), others_of(2)]
+    changes = [
+        change_of(1, others=["x@y.example"], warnings=[LINGERS, odd]),
+        others_of(2),
+        restored_of(3),
+        rest_of(4),
+    ]
     tame = plan_of(*changes, blocked=[blocked_of()], warnings=[odd], refusals=[odd])
     wild = elements_of(html.plan(plan))
     assert outline(wild) == outline(elements_of(html.plan(tame)))
-    expected = [plan.changes[0].display_name, plan.changes[1].display_name, plan.blocked[0].display_name]
+    first, second, *others = plan.changes
+    expected = [row.display_name for row in (first, *others, second)]
+    expected += [row.display_name for row in plan.blocked]
     assert names(wild) == [escape.visible(name or "") for name in expected]
 
 
@@ -44,7 +53,8 @@ def test_a_report_page_has_the_elements_of_a_tame_one(report: Report) -> None:
     """Whatever strangers wrote adds no element and no attribute, and names read as they are."""
     wild = elements_of(html.report(report))
     outcomes = [outcome_of(n, one.outcome, rule="r", message="m") for n, one in enumerate(report.outcomes)]
-    tame = report_of(*outcomes, refusals=[Note(rule="r", message="m")], exit_code=7)
+    odd = Note(rule="r", message="m")
+    tame = replace(report_of(*outcomes, refusals=[odd], exit_code=7), warnings=(odd,), commit="c0ffee")
     assert outline(wild) == outline(elements_of(html.report(tame)))
     assert names(wild) == [escape.visible(one.display_name or "") for one in report.outcomes]
 

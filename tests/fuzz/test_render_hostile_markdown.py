@@ -92,14 +92,15 @@ def test_a_plan_keeps_its_shape_whatever_strangers_wrote(plan: Plan) -> None:
         markdown.drift(plan, marker="m", elsewhere="there"),
     ):
         rows = cells_of(page)
-        assert [len(row) for row in rows] == [2, 4, 4, 3, 2, 5, 5]
+        assert [len(row) for row in rows] == [2, *[4] * 4, 3, 2, *[5] * 4]
         assert codes(rows[1][0])[0] == shown(plan.changes[0].display_name or "")
 
 
 @given(hostile.reports())
 def test_a_report_keeps_its_shape_whatever_strangers_wrote(report: Report) -> None:
     """The comment of a report has the rows and cells it would have for tame names."""
-    assert [len(row) for row in cells_of(markdown.report(report, marker="m", elsewhere="there"))] == [2, 2, 2]
+    assert {len(row) for row in cells_of(markdown.report(report, marker="m", elsewhere="there"))} == {2}
+    assert len(cells_of(markdown.report(report, marker="m", elsewhere="there"))) == 4
 
 
 @given(hostile.compared_plans())
@@ -115,4 +116,4 @@ def test_what_is_approved_keeps_its_shape_whatever_strangers_wrote(plan: Plan) -
     """What would run and what would not is a row each."""
     found = approve(plan, [replace(plan, changes=plan.changes[:1])])
     rows = cells_of(approval.markdown(plan, found, elsewhere="there"))
-    assert [len(row) for row in rows] == [2, 2, 4]
+    assert [len(row) for row in rows] == [2, 2, 2, 2, 4]

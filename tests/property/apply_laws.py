@@ -4,14 +4,14 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import timedelta
 
-from reconciler.apply import Finished, exit_code
+from reconciler.apply import RunResult
 from reconciler.guard.approval import Work
+from reconciler.guard.resumption import CLOCK_TOLERANCE
 from reconciler.model import (
     ActionResult,
-    AddOtherMail,
     Change,
-    ChangeKind,
     DesiredGuest,
     EmailAddress,
     Failed,
@@ -23,6 +23,7 @@ from reconciler.model import (
     Outcome,
     RedeemUrl,
     RedemptionState,
+    ResetRedemption,
 )
 from tests.samples.applying import Heard
 from tests.samples.tenant import Tenant
@@ -41,18 +42,25 @@ class Ran:
     """The guests as they were, in truth, when the run began."""
 
     resets_before: Mapping[ObjectId, int]
-    heard: Heard = field(default_factory=Heard)
-    finished: Finished | None = None
-    """`None` when the process was killed."""
 
-    unseen: frozenset[ObjectId]
-    """Guests who were redeemed so shortly before the run that reads need not show it."""
+    proved: frozenset[ObjectId]
+    """Guests whose reset a journal proves as the run begins: the marker it names stands on them."""
+
+    under_plan: Mapping[ObjectId, int]
+    """How often each guest had been reset under the approved plan before; empty without a plan."""
+
+    heard: Heard = field(default_factory=Heard)
+    finished: RunResult | None = None
+    """`None` when the process was killed."""
 
     redeemed: set[ObjectId] = field(default_factory=set)
     """Guests who were redeemed by anybody during the run."""
 
-    edited: set[ObjectId]
-    """Whom another administrator changed or deleted during the run, or shortly before, hidden by lag."""
+    edited: set[ObjectId] = field(default_factory=set)
+    """Whom another administrator changed, reset or deleted during the run."""
+
+    by_hand: frozenset[ObjectId]
+    """Whose `mail` or marker somebody has written by hand before the run."""
 
     lost: Counter[ObjectId] = field(default_factory=Counter)
     """How many answers to a reset each guest has lost."""
@@ -62,7 +70,7 @@ class Ran:
     def hear(self, call: Call, fault: Fault) -> None:
         """Take note of a fault that hits."""
         lost = isinstance(fault.answer, Failed) and fault.answer.kind is FailureKind.UNKNOWN
-        if call.kind is Kind.RESET and call.guest and lost:
+        if call.kind is Kind.RESET and lost:
             self.lost[call.guest] += 1
 
     def resets(self, tenant: Tenant) -> Mapping[ObjectId, int]:
@@ -85,10 +93,12 @@ class Listening(logging.Handler):
 def check_run(tenant: Tenant, ran: Ran, *, journal: str, links: str | None) -> None:
     """Check all that one run promises; `links` is the file of redeem links, if one was asked for."""
     check_i1_only_work_is_written_to(tenant, ran)
+    check_s6_nobody_elses_address_is_lost(tenant, ran)
+    check_s9_proved_resets_stay_single(tenant, ran)
     check_i6_no_blind_repetition(tenant, ran)
     check_i7_links_stay_in_their_file(tenant, ran, journal=journal, links=links)
     if ran.finished is not None:
-        check_i9_outcomes_are_true(tenant, ran, ran.finished)
+        check_i9_outcomes_are_true(tenant, ran, ran.finished, links=links)
 
 
 def check_i1_only_work_is_written_to(tenant: Tenant, ran: Ran) -> None:
@@ -103,6 +113,42 @@ def check_i1_only_work_is_written_to(tenant: Tenant, ran: Ran) -> None:
             assert call.addresses[0] == ran.declared[call.guest].email
 
 
+def check_s6_nobody_elses_address_is_lost(tenant: Tenant, ran: Ran) -> None:
+    """S6: where no list is declared, an address that somebody added before the run is there after it."""
+    for each, entry in ran.declared.items():
+        if entry.alternate_emails is None and each in ran.before and each in tenant.live:
+            added = {address for address in ran.before[each].other_mails if ".admin." in address.text}
+            lost = added - {*tenant.live[each].other_mails}
+            assert not lost or each in ran.edited, f"{each} has lost {lost}, which nobody planned"
+
+
+def check_s6_no_read_address_is_written_over(tenant: Tenant, ran: Ran, call: Call) -> None:
+    """S6: a PATCH drops nothing that somebody had added before the last read, where no list is declared."""
+    entry = ran.declared.get(call.guest)
+    if entry is None or entry.alternate_emails is not None or call.guest not in tenant.live:
+        return
+    reads = [each.at for each in tenant.calls if each.kind is Kind.READ and each.guest == call.guest]
+    dropped = {*tenant.live[call.guest].other_mails} - {*call.addresses}
+    for address in dropped:
+        added = next(at for at, found in tenant.truth[call.guest].versions if address in found.other_mails)
+        seen = (max(reads) - added).total_seconds() > tenant.read_lag
+        assert not (seen and ".admin." in address.text), f"{call.guest} loses {address}, which was read"
+
+
+def check_s9_proved_resets_stay_single(tenant: Tenant, ran: Ran) -> None:
+    """S9: a reset that a journal proves is not sent again; a second one under a plan is called repeated."""
+    resets = ran.resets(tenant)
+    undisturbed = ran.before.keys() - ran.edited
+    for each in ran.proved & undisturbed:
+        assert not resets[each], f"{each} was reset again, although a journal proves the reset"
+    if ran.finished is None:
+        return
+    for outcome in ran.finished.outcomes:
+        if resets[outcome.id] and ran.under_plan.get(outcome.id) and outcome.id in undisturbed:
+            records = {record.action: record.result for record in outcome.actions}
+            assert records[ResetRedemption.name] in {ActionResult.REPEATED, ActionResult.UNKNOWN}
+
+
 def check_i6_no_blind_repetition(tenant: Tenant, ran: Ran) -> None:
     """I6: no second reset in a run where the state could tell; else one more at most, and reported."""
     outcomes = {outcome.id: outcome for outcome in ran.finished.outcomes} if ran.finished else {}
@@ -111,8 +157,8 @@ def check_i6_no_blind_repetition(tenant: Tenant, ran: Ran) -> None:
     for each, count in ran.resets(tenant).items():
         if not count:
             continue
-        undisturbed = each not in ran.redeemed | ran.unseen
-        accepted = ran.before[each].state is RedemptionState.ACCEPTED and each not in ran.unseen
+        undisturbed = each not in ran.redeemed | ran.edited
+        accepted = ran.before[each].state is RedemptionState.ACCEPTED and each not in ran.edited
         tells = accepted or (tenant.moves_time_of_pending and undisturbed)
         assert count <= (1 if tells else 2), f"{each} was reset {count} times in one run"
         if count == 2 and each in outcomes:
@@ -154,17 +200,36 @@ def texts_in(value: object) -> Iterator[str]:
             yield repr(value)
 
 
-def check_i9_outcomes_are_true(tenant: Tenant, ran: Ran, finished: Finished) -> None:
-    """I9: each outcome says what happened to the guest, and the exit code says the same."""
+def check_i9_outcomes_are_true(tenant: Tenant, ran: Ran, finished: RunResult, *, links: str | None) -> None:
+    """I9: each outcome says what happened to the guest."""
     assert finished.crash is None, finished.crash
     assert [outcome.id for outcome in finished.outcomes] == sorted(work.recorded.id for work in ran.work)
     recorded = {work.recorded.id: work.recorded for work in ran.work}
     for outcome in finished.outcomes:
         check_outcome(tenant, ran, outcome, recorded[outcome.id])
-    good = {Outcome.APPLIED, Outcome.ALREADY_APPLIED}
-    all_good = all(outcome.outcome in good for outcome in finished.outcomes)
-    code = exit_code(finished.outcomes, interrupted=finished.interrupted)
-    assert code == (130 if finished.interrupted else 0 if all_good else 7)
+        if outcome.outcome is Outcome.APPLIED and links is not None:
+            check_s13_the_link_kept_is_the_live_one(tenant, ran, outcome, links)
+
+
+def check_s13_the_link_kept_is_the_live_one(
+    tenant: Tenant, ran: Ran, outcome: GuestOutcome, links: str
+) -> None:
+    """S13: of a guest who is applied and still pending, the newest link in the file works."""
+    truth = tenant.truth[outcome.id]
+    calls = [call for call in tenant.calls if call.guest == outcome.id]
+    ours = [call.at for call in calls if call.kind is Kind.RESET]
+    if truth.reset_by_others and truth.invited and truth.reset_at is not None and ours:
+        last_read = max(call.at for call in calls if call.kind is Kind.READ)
+        unseen = (last_read - truth.reset_at).total_seconds() <= tenant.read_lag
+        close = truth.reset_at - max(ours) <= CLOCK_TOLERANCE + timedelta(seconds=1)
+        silent = not tenant.moves_time_of_pending
+        assert unseen or close or silent, f"{outcome.id} was reset by somebody else, which reads have shown"
+    kept = [line for line in links.splitlines() if outcome.id in line]
+    was_reset = ran.resets(tenant)[outcome.id] and truth.invited and not truth.reset_by_others
+    if was_reset and "redeem link is not in the file" not in outcome.message:
+        assert truth.link is not None
+        assert kept
+        assert truth.link.reveal() in kept[-1]
 
 
 def check_outcome(tenant: Tenant, ran: Ran, outcome: GuestOutcome, recorded: Change) -> None:
@@ -174,13 +239,19 @@ def check_outcome(tenant: Tenant, ran: Ran, outcome: GuestOutcome, recorded: Cha
     match outcome.outcome:
         case Outcome.APPLIED | Outcome.UNVERIFIED:
             entry = ran.declared[outcome.id]
-            assert truth.last_invited == entry.email or not recorded.resets
             if outcome.id not in ran.edited:
                 assert tenant.live[outcome.id].mail == entry.email
                 assert entry.email in tenant.live[outcome.id].other_mails
+                assert not tenant.live[outcome.id].markers
+            if recorded.resets:
+                # S7: whoever redeemed since may have done so by what the directory keeps; that is said.
+                assert truth.last_invited == entry.email
+                assert truth.invited == entry.email or truth.bound
+                if truth.bound and outcome.id not in ran.redeemed:
+                    assert "who that was is not known" in outcome.message
         case Outcome.ALREADY_APPLIED:
             assert not resets or wrote
-            if recorded.kind is not ChangeKind.OTHER_MAILS:
+            if recorded.resets and outcome.id not in ran.by_hand:
                 since = recorded.precondition.state_changed_at
                 assert truth.reset_at is not None, f"{outcome.id} was never reset"
                 assert since is None or truth.reset_at > since, f"{outcome.id} has not been reset since"
@@ -192,26 +263,6 @@ def check_outcome(tenant: Tenant, ran: Ran, outcome: GuestOutcome, recorded: Cha
             assert outcome.rule
         case _:
             raise AssertionError(outcome)
-
-
-def first_write_shows(change: Change) -> bool:
-    """Tell whether a change that was begun looks different from one that was not, before it resets."""
-    first = change.actions[0]
-    return not change.resets or (
-        isinstance(first, AddOtherMail) and first.email not in change.precondition.other_mails
-    )
-
-
-def just_redeemed(tenant: Tenant) -> frozenset[ObjectId]:
-    """Give who has redeemed so shortly ago that reads need not show it."""
-    now = tenant.clock.now()
-    return frozenset(
-        each.id
-        for each in tenant.live.values()
-        if each.state is RedemptionState.ACCEPTED
-        and each.state_changed_at
-        and (now - each.state_changed_at).total_seconds() <= tenant.read_lag
-    )
 
 
 def must_be_said(rules: set[str], address: EmailAddress | None, notes: Iterable[Note]) -> None:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import ClassVar
 
 from hypothesis import event
@@ -13,6 +12,7 @@ from tests.property.apply_laws import Ran
 from tests.property.apply_troubles import MANAGED, Deed, Wish
 from tests.samples.applying import new_tenant
 from tests.samples.directory import addresses, declared, desired, guest_id
+from tests.samples.plans import marker_of
 
 
 def email(number: int, company: str) -> str:
@@ -32,8 +32,7 @@ class People:
         self.touched: set[ObjectId] = set()
         """Guests whom somebody has redeemed, edited or declared anew since the approved plan was made."""
         self._resets_by_hand: dict[ObjectId, int] = {}
-        """How often a guest had been reset when another administrator last wrote `mail`."""
-        self._edited_at: dict[ObjectId, datetime] = {}
+        """How often a guest had been reset when somebody last wrote `mail` or removed a marker by hand."""
         self.chained = False
         """Whether a guest was ever to take over the address of another."""
         self.ran: Ran | None = None
@@ -45,13 +44,11 @@ class People:
         return desired(*self.entries.values())
 
     def by_hand(self, each: ObjectId) -> bool:
-        """Tell whether another administrator has written a guest's `mail` since the last reset."""
-        return self._resets_by_hand.get(each) == self.tenant.truth[each].resets
+        """Return whether somebody has written `mail` or removed the marker by hand since the last reset.
 
-    def just_edited(self) -> set[ObjectId]:
-        """Give whom another administrator has changed so shortly ago that reads need not show it."""
-        now, lag = self.tenant.clock.now(), self.tenant.read_lag
-        return {each for each, at in self._edited_at.items() if (now - at).total_seconds() <= lag}
+        No read can show what that means: the documentation says never to do it, and `status` gives a hint.
+        """
+        return self._resets_by_hand.get(each) == self.tenant.truth[each].resets
 
     def declare(self, wished: Mapping[int, Wish]) -> None:
         """Somebody edits entries; no address is ever declared twice, as the loader promises."""
@@ -90,28 +87,45 @@ class People:
         found = self.tenant.live.get(each)
         if found is None:
             return
+        if deed in {Deed.RIGHT_REDEEMS, Deed.OLD_REDEEMS}:
+            self._redeem(found, deed)
+        elif self._administer(deed, found):
+            self.happened(deed)
+            self.touched.add(each)
+            if self.ran:
+                self.ran.edited.add(each)
+
+    def _administer(self, deed: Deed, found: Guest) -> bool:
+        """Do what another administrator does; false when there is nothing to do it to."""
         match deed:
-            case Deed.RIGHT_REDEEMS | Deed.OLD_REDEEMS:
-                self._redeem(found, deed)
-                return
             case Deed.ADDS:
                 foreign = addresses(f"extra{len(found.other_mails)}@admin.{found.id}.example")
-                self.tenant.edit(each, other_mails=tuple(sorted({*found.other_mails, *foreign})))
+                self.tenant.edit(found.id, other_mails=tuple(sorted({*found.other_mails, *foreign})))
             case Deed.WRITES_MAIL | Deed.PUTS_MAIL_BACK:
-                wanted = self._first_mail(each)
-                if deed is Deed.WRITES_MAIL:
-                    wanted = self.entries[each].email if each in self.entries else None
-                if wanted is None or wanted == found.mail or self.chained:
-                    return
-                self.tenant.edit(each, mail=wanted)
-                self._resets_by_hand[each] = self.tenant.truth[each].resets
+                return self._write_mail(deed, found)
+            case Deed.RESETS if found.mail is not None:
+                self.tenant.reset_in_portal(found.id)
+            case Deed.TAKES_MARKER if found.markers:
+                self.tenant.edit(found.id, markers=())
+                self._resets_by_hand[found.id] = self.tenant.truth[found.id].resets
+            case Deed.FORGES_MARKER:
+                forged = marker_of("f" * 16, at=self.tenant.clock.now())
+                self.tenant.edit(found.id, markers=tuple(sorted({*found.markers[:1], forged})))
             case Deed.DELETES:
-                self.tenant.delete(each)
-        self.happened(deed)
-        self.touched.add(each)
-        self._edited_at[each] = self.tenant.clock.now()
-        if self.ran:
-            self.ran.edited.add(each)
+                self.tenant.delete(found.id)
+            case _:
+                return False
+        return True
+
+    def _write_mail(self, deed: Deed, found: Guest) -> bool:
+        wanted = self._first_mail(found.id)
+        if deed is Deed.WRITES_MAIL:
+            wanted = self.entries[found.id].email if found.id in self.entries else None
+        if wanted is None or wanted == found.mail or self.chained:
+            return False
+        self.tenant.edit(found.id, mail=wanted)
+        self._resets_by_hand[found.id] = self.tenant.truth[found.id].resets
+        return True
 
     def happened(self, what: str) -> None:
         """Count it, so that a test can tell that it was tried at all."""

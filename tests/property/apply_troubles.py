@@ -1,10 +1,10 @@
 """What goes wrong during an apply, and what people do meanwhile: drawn at random, most often where it hurts.
 
-Where it hurts is the reset and the last write: an answer lost or the process killed there, before or
-after the write took effect.
+Where it hurts are the three writes of a change of address: an answer lost or the process killed there,
+before or after the write took effect.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
@@ -45,6 +45,9 @@ class Deed(StrEnum):
     ADDS = "another administrator adds an address"
     WRITES_MAIL = "another administrator writes mail as declared"
     PUTS_MAIL_BACK = "another administrator writes the old mail"
+    RESETS = "another administrator resets the guest in the portal"
+    TAKES_MARKER = "another administrator removes the marker"
+    FORGES_MARKER = "another administrator forges a marker"
     DELETES = "another administrator deletes the guest"
 
 
@@ -62,7 +65,7 @@ class Occasion:
 
     def is_now(self, call: Call) -> bool:
         """Tell whether a call is meant."""
-        concerns = self.guest is None or call.guest is None or self.guest == call.guest
+        concerns = self.guest is None or self.guest == call.guest
         return concerns and call.kind is self.kind and self.nth in {None, call.nth}
 
 
@@ -107,6 +110,9 @@ class Trouble:
     stop_after: float | None = None
     """When the signal comes."""
 
+    knows_journal: bool = True
+    """Whether the journals of the runs before are at hand."""
+
     def fault_for(self, call: Call) -> Planned | None:
         """Give the first fault that hits."""
         return next((planned for planned in self.faults if planned.at.is_now(call)), None)
@@ -137,8 +143,8 @@ class World:
     pending: frozenset[int]
     moves_time: bool
     keeps_proxies: bool
+    shows_passcodes: bool
     read_lag: float
-    owner_lag: float
     queue: float
 
 
@@ -169,7 +175,7 @@ def _faults(draw: st.DrawFn, kinds: tuple[Kind, ...], *, grave: bool) -> Planned
 @st.composite
 def _interjections(draw: st.DrawFn) -> Interjection:
     guest = draw(_guests)
-    kind = draw(st.sampled_from([Kind.RESET, Kind.MAIL, Kind.READ, Kind.OWNERS, Kind.OTHER_MAILS]))
+    kind = draw(st.sampled_from([Kind.RESET, Kind.MAIL, Kind.CLEAR, Kind.READ, Kind.OTHER_MAILS]))
     return Interjection(
         at=Occasion(
             kind=kind,
@@ -182,9 +188,10 @@ def _interjections(draw: st.DrawFn) -> Interjection:
     )
 
 
-deeds = st.sampled_from([Deed.RIGHT_REDEEMS, Deed.RIGHT_REDEEMS, Deed.OLD_REDEEMS, *Deed])
-grave_faults = _faults((Kind.RESET, Kind.MAIL), grave=True)
-any_faults = _faults((Kind.RESET, Kind.MAIL, Kind.OTHER_MAILS, Kind.READ, Kind.OWNERS), grave=False)
+_frequent = [Deed.RIGHT_REDEEMS, Deed.RIGHT_REDEEMS, Deed.OLD_REDEEMS, Deed.RESETS, Deed.RESETS, Deed.ADDS]
+deeds = st.sampled_from([*_frequent, *Deed])
+grave_faults = _faults((Kind.MAIL, Kind.RESET, Kind.CLEAR), grave=True)
+any_faults = _faults((Kind.RESET, Kind.MAIL, Kind.CLEAR, Kind.OTHER_MAILS, Kind.READ), grave=False)
 _troubles = st.builds(
     Trouble,
     rest=st.sampled_from([0.0, 5.0, 60.0, 300.0]),
@@ -195,26 +202,59 @@ _troubles = st.builds(
     interjections=weighted(st.just(()), st.lists(_interjections(), min_size=1, max_size=2).map(tuple)),
     invitation_lag=st.sampled_from([0.0, 0.0, 5.0, 90.0]),
     stop_after=weighted(*[st.none()] * 4, st.floats(min_value=0.1, max_value=60.0)),
+    knows_journal=st.booleans(),
 )
-_redeemed_unseen = st.builds(
-    Trouble,
-    rest=st.just(0.0),
-    faults=st.just((Planned(at=Occasion(kind=Kind.RESET, guest=None, nth=1), name="lost after"),)),
-    interjections=st.just(
-        tuple(
-            Interjection(
-                at=Occasion(kind=Kind.RESET, guest=guest_id(number), nth=1),
-                guest=guest_id(number),
-                deed=Deed.RIGHT_REDEEMS,
-                after=True,
-            )
-            for number in MANAGED
-        )
-    ),
-)
-"""The answer to a reset is lost, and by the time somebody looks the invited person is in."""
 
-troubles = weighted(*[_troubles] * 7, _redeemed_unseen)
+
+def _everybody(kind: Kind, deed: Deed, *, after: bool) -> tuple[Interjection, ...]:
+    """Let the same happen to each guest, at their first call of a kind."""
+    return tuple(
+        Interjection(
+            at=Occasion(kind=kind, guest=guest_id(number), nth=1),
+            guest=guest_id(number),
+            deed=deed,
+            after=after,
+        )
+        for number in MANAGED
+    )
+
+
+def _fault(kind: Kind, name: str) -> Planned:
+    return Planned(at=Occasion(kind=kind, guest=None, nth=1), name=name)
+
+
+_known_to_hurt = st.sampled_from(
+    [
+        # The answer to a reset is lost, and by the time somebody looks the invited person is in.
+        Trouble(
+            rest=0.0,
+            faults=(_fault(Kind.RESET, "lost after"),),
+            interjections=_everybody(Kind.RESET, Deed.RIGHT_REDEEMS, after=True),
+        ),
+        # Reset in the portal after our read, and killed before our own reset.
+        Trouble(
+            rest=0.0,
+            faults=(_fault(Kind.MAIL, "killed after"),),
+            interjections=_everybody(Kind.MAIL, Deed.RESETS, after=False),
+        ),
+        # Reset in the portal, and our own reset not carried out, its answer lost.
+        Trouble(
+            rest=0.0,
+            faults=(_fault(Kind.RESET, "lost before"),),
+            interjections=_everybody(Kind.MAIL, Deed.RESETS, after=False),
+        ),
+        # Reset in the portal after ours, while the last write waits.
+        Trouble(
+            rest=0.0,
+            faults=(_fault(Kind.CLEAR, "throttled"),),
+            interjections=_everybody(Kind.CLEAR, Deed.RESETS, after=False),
+        ),
+        # The marker removed by hand just before our own reset, or just after it.
+        Trouble(rest=0.0, interjections=_everybody(Kind.RESET, Deed.TAKES_MARKER, after=False)),
+        Trouble(rest=0.0, interjections=_everybody(Kind.RESET, Deed.TAKES_MARKER, after=True)),
+    ]
+)
+troubles = weighted(*[_troubles] * 6, *[_known_to_hurt] * 2)
 NO_TROUBLE = Trouble(rest=300.0)
 
 wishes = st.dictionaries(
@@ -232,12 +272,7 @@ worlds = st.builds(
     pending=st.frozensets(st.sampled_from(MANAGED), max_size=2),
     moves_time=st.booleans(),
     keeps_proxies=st.booleans(),
+    shows_passcodes=st.booleans(),
     read_lag=st.sampled_from([0.0, 0.0, 5.0, 25.0]),
-    owner_lag=st.sampled_from([0.0, 5.0]),
     queue=st.sampled_from([0.0, 0.0, 2.0, 20.0]),
 )
-
-
-def calm(trouble: Trouble, *, rest: float) -> Trouble:
-    """Let more time pass before a run."""
-    return replace(trouble, rest=max(trouble.rest, rest))

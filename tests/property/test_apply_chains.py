@@ -43,12 +43,12 @@ def tenants(draw: st.DrawFn) -> Tenant:
     """Make a tenant of guests who have two addresses each, some of whose writes are refused."""
     tenant = new_tenant()
     tenant.keeps_stale_proxies = draw(st.booleans())
-    tenant.owner_lag = draw(st.sampled_from([0.0, 20.0]))
+    tenant.read_lag = draw(st.sampled_from([0.0, 20.0]))
     for number in NUMBERS:
         both = [address(number, "mail"), address(number, "spare")]
         tenant.add(guest(number, both[0], others=both, state=draw(st.sampled_from(RedemptionState))))
         if draw(st.integers(0, 3)) == 0:
-            kind = draw(st.sampled_from([Kind.OTHER_MAILS, Kind.RESET, Kind.MAIL]))
+            kind = draw(st.sampled_from([Kind.OTHER_MAILS, Kind.RESET, Kind.MAIL, Kind.CLEAR]))
             tenant.answers(kind, Fault(answer=refused()), guest=guest_id(number))
     return tenant
 

@@ -4,15 +4,13 @@ from tests.property.apply_machine import play
 from tests.property.apply_troubles import GRAVE, Deed
 from tests.samples.tenant_calls import Kind
 
-EXAMPLES = 300
+EXAMPLES = 200
 
 
 def test_apply_under_trouble() -> None:
     """Whatever goes wrong and whatever people do meanwhile, the invariants hold; and it was all tried."""
     # `make crashlab` plays others each time: a rare find should not stop whoever changes something else.
     tried = play(EXAMPLES, same_each_time=True)
-    grave = {f"{Kind.RESET} {name}" for name in GRAVE}
-    people = {Deed.RIGHT_REDEEMS, Deed.OLD_REDEEMS, "taken back", "entry removed"}
+    grave = {f"{kind} {name}" for kind in (Kind.MAIL, Kind.RESET, Kind.CLEAR) for name in GRAVE}
+    people = {*Deed, "taken back", "entry removed", "two runs at once"}
     assert not {*grave, *people} - tried.keys()
-    assert any(what.startswith(f"{Kind.MAIL} killed") for what in tried)
-    assert any(what.startswith(f"{Kind.MAIL} lost") for what in tried)

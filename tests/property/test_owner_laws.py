@@ -16,7 +16,7 @@ from reconciler.graph.owners import FoundOwners, find_owners
 from reconciler.model import AddressUse, EmailAddress, OwnerKind
 from tests.samples.plans import guest_id
 from tests.samples.worlds import LAW
-from tests.stand_in import Reply, Request, Tokens, stand_in
+from tests.stand_in import Reply, Request, Tokens, refusal, stand_in
 from tests.stand_in.clock import Clock
 from tests.stand_in.tenant import EXPIRED, Graph, addressed, rows, user
 
@@ -97,7 +97,7 @@ def served(world: World) -> Graph:
         if text is None and start and world.listing_breaks:
             return EXPIRED
         if text is not None and world.refuses_or and " or " in text:
-            return Reply(status=400)
+            return refusal(400)
         found = world.objects[path]
         if text is not None:
             condition = parse_filter(text, of=TYPES[path])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reconciler.guard.approval import approve, approve_all
 from reconciler.model import Desired, Live, Outcome, Plan, Policy
 from reconciler.plan import make_plan
-from tests.samples.plans import NOW
+from tests.samples.plans import NOW, marker_of
 from tests.samples.worlds import LAW, after, directories, trees, with_guests
 
 LATER = NOW + timedelta(hours=1)
@@ -65,7 +65,11 @@ def test_what_is_left_of_an_approved_change_is_approved(
     """However far an earlier run came, the same file lets the next one finish, judged by the same record."""
     file = make_plan(tree, found, NOW)
     halves = [
-        after(found.guests[change.id], change.actions[: data.draw(st.integers(0, len(change.actions)))])
+        after(
+            found.guests[change.id],
+            change.actions[: data.draw(st.integers(0, len(change.actions)))],
+            marker=marker_of(change.marker_digits),
+        )
         for change in file.changes
     ]
     plan: Plan = make_plan(tree, with_guests(found, halves), LATER)

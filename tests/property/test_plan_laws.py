@@ -13,7 +13,7 @@ from reconciler.model import ChangeKind, Desired, EmailAddress, Live, ObjectId, 
 from reconciler.plan import make_plan, questions
 from reconciler.plan.needs import find_need
 from tests.samples.plans import NOW, TENANT
-from tests.samples.worlds import LAW, after, directories, trees, with_guests
+from tests.samples.worlds import LAW, after, directories, in_other_letters, trees, with_guests
 
 T = TypeVar("T")
 
@@ -76,13 +76,19 @@ def test_a_plan_that_is_carried_out_is_not_planned_again(tree: Desired, found: L
 @LAW
 @given(trees(), directories(calm=True))
 def test_a_change_cut_short_anywhere_is_seen_by_the_next_plan(tree: Desired, found: Live) -> None:
-    """Every proper prefix of the actions leaves the guest differing, and of the same kind."""
+    """Every proper prefix of the actions leaves the guest differing, and of the same kind.
+
+    Where several markers kept what is seen of a guest from counting, it counts once they are replaced.
+    """
     plan = make_plan(tree, found, NOW)
     for change in plan.changes:
+        kinds = {change.kind}
+        if len(found.guests[change.id].markers) > 1:
+            kinds.add(ChangeKind.RESTORE_MAIL)
         for length in range(len(change.actions)):
             half = with_guests(found, [after(found.guests[change.id], change.actions[:length])])
             again = make_plan(tree, half, NOW + timedelta(hours=1))
-            assert {each.id: each.kind for each in again.changes}[change.id] is change.kind
+            assert {each.id: each.kind for each in again.changes}[change.id] in kinds
 
 
 @LAW
@@ -110,13 +116,14 @@ def _names(plan: Plan, rule: str, guest: ObjectId) -> bool:
 @LAW
 @given(trees(), directories())
 def test_who_is_as_declared_is_left_alone(tree: Desired, found: Live) -> None:
-    """Nothing is planned for a guest whose addresses are the declared ones and who is not due."""
+    """Nothing is planned for a guest whose addresses are the declared ones, who is unmarked and not due."""
     plan = make_plan(tree, found, NOW)
     changed = {change.id for change in plan.changes}
     for entry in tree.guests:
         guest = found.guests.get(entry.id)
         rest = None if entry.alternate_emails is None else {entry.email, *entry.alternate_emails}
-        if guest and guest.mail == entry.email and rest in (None, set(guest.other_mails)):
+        as_declared = guest and guest.mail == entry.email and not guest.markers
+        if guest and as_declared and rest in (None, set(guest.other_mails)):
             due = entry.reset_after and guest.state_changed_at and guest.state_changed_at < entry.reset_after
             assert due or entry.id not in changed
 
@@ -134,8 +141,9 @@ def test_a_change_touches_only_what_it_must(tree: Desired, found: Live) -> None:
             assert set(done.other_mails) == {entry.email, *entry.alternate_emails}
         else:
             assert set(guest.other_mails) - set(done.other_mails) <= {guest.mail}
-        if change.kind is not ChangeKind.CHANGE_EMAIL:
+        if change.kind in {ChangeKind.RESET, ChangeKind.OTHER_MAILS}:
             assert done.mail == guest.mail
+        assert not done.markers
 
 
 @LAW
@@ -178,6 +186,93 @@ def test_digests_do_not_depend_on_day_or_place(tree: Desired, found: Live, hours
     now, later = make_plan(free, found, NOW), make_plan(moved, found, NOW + timedelta(hours=hours))
     assert now.digest == later.digest
     assert [change.digest for change in now.changes] == [change.digest for change in later.changes]
+
+
+@LAW
+@given(trees(), directories())
+def test_no_digest_depends_on_the_case_of_an_address(tree: Desired, found: Live) -> None:
+    """What the directory or the tree spells in other letters is the same work."""
+    loud = replace(
+        tree,
+        guests=tuple(
+            replace(
+                entry,
+                email=EmailAddress(entry.email.text.swapcase()),
+                alternate_emails=None
+                if entry.alternate_emails is None
+                else tuple(EmailAddress(each.text.swapcase()) for each in entry.alternate_emails),
+            )
+            for entry in tree.guests
+        ),
+    )
+    digests = {
+        make_plan(one, other, NOW).digest
+        for one in (tree, loud)
+        for other in (found, in_other_letters(found))
+    }
+    assert len(digests) == 1
+
+
+@LAW
+@given(trees(), directories())
+def test_a_guest_with_a_marker_is_never_as_declared(tree: Desired, found: Live) -> None:
+    """Whoever carries one is changed or blocked, and the plan says that a change is not finished."""
+    plan = make_plan(tree, found, NOW)
+    marked = {
+        entry.id for entry in tree.guests if entry.id in found.guests and found.guests[entry.id].markers
+    }
+    changed = {change.id for change in plan.changes}
+    assert marked <= changed | {blocked.id for blocked in plan.blocked}
+    for change in plan.changes:
+        assert ("half-done" in {note.rule for note in change.warnings}) >= (change.id in marked)
+    assert all(_names(plan, "half-done", guest) for guest in marked - changed)
+    left = {guest.id for guest in found.guests.values() if guest.markers} | {*found.markers_left}
+    assert ("marker-left" in {note.rule for note in plan.warnings}) is bool(
+        left - {entry.id for entry in tree.guests}
+    )
+
+
+@LAW
+@given(trees(), directories())
+def test_a_marker_is_never_an_address(tree: Desired, found: Live) -> None:
+    """Neither what is written nor what is shown to differ holds one."""
+    for change in make_plan(tree, found, NOW).changes:
+        assert "pending-" not in repr((change.fields, change.actions, change.fallback, change.reason))
+        assert "pending-" not in repr((change.warnings, change.precondition.other_mails))
+
+
+@LAW
+@given(trees(), directories())
+def test_what_writes_a_marker_takes_it_away_last(tree: Desired, found: Live) -> None:
+    """No change leaves a marker, and what is resumed is what the guest's only marker says."""
+    for change in make_plan(tree, found, NOW).changes:
+        names = [action.name for action in change.actions]
+        guest = found.guests[change.id]
+        assert (
+            (names[0] == "SetMail")
+            is (names[-1] == "ClearMarker")
+            is bool(change.kind in {ChangeKind.CHANGE_EMAIL, ChangeKind.RESTORE_MAIL})
+        )
+        assert names.count("SetMail") == names.count("ClearMarker")
+        assert change.precondition.marker == guest.marker
+        if change.resumes is not None:
+            assert guest.marker is not None
+            assert change.resumes == guest.marker.digits == change.marker_digits
+            assert names[-1] == "ClearMarker"
+            assert guest.mail == after(guest, change.actions).mail
+        assert (change.fallback is not None) is (change.kind is ChangeKind.RESTORE_MAIL)
+
+
+@LAW
+@given(trees(), directories())
+def test_nobody_is_spared_a_reset_without_being_seen_to_sign_in(tree: Desired, found: Live) -> None:
+    """Another address comes into mail without a reset only where the guest signs in with it already."""
+    for change in make_plan(tree, found, NOW).changes:
+        done = after(found.guests[change.id], change.actions)
+        if not change.resets and (done.mail != change.precondition.mail or found.guests[change.id].markers):
+            assert change.fallback is not None
+            assert found.guests[change.id].signs_in_with(change.fallback.email)
+            assert done.mail == change.fallback.email
 
 
 @LAW

@@ -14,6 +14,8 @@ from tests.samples.plans import (
     outcome_of,
     plan_of,
     report_of,
+    rest_of,
+    restored_of,
 )
 
 FRAGMENTS = (
@@ -114,6 +116,8 @@ def plans(draw: st.DrawFn) -> Plan:
             file=draw(text),
         ),
         others_of(2, before=[draw(text)], after=[draw(text), draw(text)]),
+        restored_of(3, before="restored-" + draw(text), after="seen-" + draw(text)),
+        rest_of(4, email="begun-" + draw(text)),
     ]
     blocked = Blocked(
         id=guest_id(9),
@@ -129,7 +133,7 @@ def plans(draw: st.DrawFn) -> Plan:
 def compared_plans(draw: st.DrawFn) -> Plan:
     """Make a partial plan with drift and a guest who was let go, from such texts."""
     plan = draw(plans())
-    ours, drift = plan.changes
+    ours, drift, *_ = plan.changes
     return replace(
         plan,
         since=draw(text),
@@ -146,4 +150,5 @@ def reports(draw: st.DrawFn) -> Report:
         outcome_of(number, outcome, name=draw(text), rule=draw(text), message=draw(text))
         for number, outcome in enumerate([Outcome.FAILED, Outcome.APPLIED])
     ]
-    return report_of(*outcomes, refusals=[Note(rule=draw(text), message=draw(text))], exit_code=7)
+    odd = Note(rule=draw(text), message=draw(text))
+    return replace(report_of(*outcomes, refusals=[odd], exit_code=7), warnings=(odd,), commit=draw(text))

@@ -8,14 +8,15 @@ from datetime import UTC, datetime, timedelta
 from reconciler.model import (
     ActionRecord,
     ActionResult,
-    AddOtherMail,
     Blocked,
     Change,
     ChangeKind,
+    ClearMarker,
     Cloud,
     EmailAddress,
     FieldChange,
     GuestOutcome,
+    Marker,
     NoLongerDeclared,
     Note,
     ObjectId,
@@ -86,9 +87,9 @@ def change_of(
         digest=digest_of(f"{number} {before} {after}"),
         fields=(FieldChange(field="mail", before=before, after=after),),
         actions=(
-            AddOtherMail(email=EmailAddress(after)),
-            reset or reset_of(after),
             SetMail(email=EmailAddress(after), other_mails=final),
+            reset or reset_of(after),
+            ClearMarker(email=EmailAddress(after), other_mails=final),
         ),
         reason="the declared address differs from mail",
         warnings=tuple(sorted(warnings)),
@@ -103,6 +104,60 @@ def change_of(
         source=Source(file=file, line=3 + number),
         waits_for=waits_for,
     )
+
+
+def restored_of(
+    number: int = 4, *, before: str = "kim@restored.example", after: str = "kim@fabrikam.example"
+) -> Change:
+    """Make a change that puts `mail` back to the address the guest is seen to sign in with."""
+    final = (EmailAddress(after),)
+    return Change(
+        id=guest_id(number),
+        display_name="Kim Restored",
+        kind=ChangeKind.RESTORE_MAIL,
+        digest=digest_of(f"{number} {before} {after}"),
+        fields=(FieldChange(field="mail", before=before, after=after),),
+        actions=(
+            SetMail(email=EmailAddress(after), other_mails=final),
+            ClearMarker(email=EmailAddress(after), other_mails=final),
+        ),
+        reason="mail differs, and the guest signs in with the declared address",
+        warnings=(
+            Note(rule="looks-restored", message="a backup was restored, or mail was edited"),
+            LINGERS,
+        ),
+        precondition=Precondition(
+            mail=EmailAddress(before),
+            other_mails=final,
+            state=RedemptionState.ACCEPTED,
+            state_changed_at=NOW,
+        ),
+        source=Source(file="guests/fabrikam.yaml", line=50),
+        waits_for=None,
+        fallback=reset_of(after),
+    )
+
+
+def rest_of(number: int = 5, *, email: str = "lea@newco.example", digits: str = "0123456789abcdef") -> Change:
+    """Make the rest of a change of address that an earlier run began: `mail` is written, a marker stands."""
+    change = change_of(number, name="Lea Halfway", after=email, warnings=[])
+    return replace(
+        change,
+        fields=(),
+        reason="mail is as declared, but the change that wrote it is not finished",
+        warnings=(Note(rule="half-done", message="a change of address was begun and not finished"),),
+        precondition=replace(
+            change.precondition,
+            mail=EmailAddress(email),
+            other_mails=(EmailAddress(email),),
+            markers=(marker_of(digits),),
+        ),
+        resumes=digits,
+    )
+
+
+def marker_of(digits: str = "0123456789abcdef", *, at: datetime = NOW, nonce: str = "00c0ffee") -> Marker:
+    return Marker(seconds=int(at.timestamp()), nonce=nonce, digits=digits, domain="reconciler.invalid")
 
 
 def again_of(number: int = 2, *, email: str = "bo@fabrikam.example", others: Sequence[str] = ()) -> Change:
@@ -309,7 +364,7 @@ def report_of(
 def mixed_report(*, cloud: Cloud = Cloud.GLOBAL) -> Report:
     """Make a report with one guest of every outcome."""
     failed = [
-        ActionRecord(action="AddOtherMail", result=ActionResult.DONE, attempts=1, request_id="req-1"),
+        ActionRecord(action="SetMail", result=ActionResult.DONE, attempts=1, request_id="req-1"),
         ActionRecord(action="ResetRedemption", result=ActionResult.FAILED, attempts=1, request_id=None),
     ]
     outcomes = [

@@ -5,7 +5,7 @@ effect, and reads and the invitation service may lag behind.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -18,18 +18,23 @@ from reconciler.model import (
     Failed,
     FailureKind,
     Guest,
+    Identity,
     InvitesFrom,
     Live,
+    NotSent,
     ObjectId,
     OwnerKind,
+    Permit,
     ProxyAddress,
     RedeemUrl,
     RedemptionState,
     ResetRedemption,
+    UserUpdate,
+    Write,
     WriteAnswer,
 )
 from tests.samples.imagined_time import ImaginedClock
-from tests.samples.tenant_calls import Call, Fault, Kind, Script, done, refused
+from tests.samples.tenant_calls import Call, Fault, Kind, Script, done, failed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,10 +53,13 @@ class Truth:
     resets: int = 0
 
     reset_at: datetime | None = None
-    """When the last reset took effect."""
+    """When the last reset took effect, whoever sent it."""
 
-    mail_at_reset: EmailAddress | None = None
-    """`mail` as it was at the last reset."""
+    reset_by_others: bool = False
+    """Whether the last reset was sent by somebody else."""
+
+    link: RedeemUrl | None = None
+    """The redeem link that is good now; `None` for one that nobody of ours got."""
 
     versions: list[tuple[datetime, Guest]] = field(default_factory=list)
 
@@ -68,14 +76,16 @@ class Tenant:
         """Seconds until a write shows in reads of one guest."""
         self.observe_lag = 0.0
         """Seconds until a write shows in what planning reads."""
-        self.owner_lag = 0.0
-        """Seconds until a write shows in who owns an address."""
         self.invitation_lag = 0.0
         """Seconds until a write is known to the invitation service."""
         self.queues: dict[Kind, float] = {}
         """Seconds that each write of a kind waits until it is its turn."""
         self.keeps_stale_proxies = True
         self.moves_time_of_pending = True
+        self.shows_passcodes = False
+        """Whether who redeems does so with a one-time passcode, which shows in `identities`."""
+        self.refused_marker_domains: set[str] = set()
+        self.permission_held: bool | None = True
         self.killed = asyncio.Event()
         self.links: list[RedeemUrl] = []
         """Every redeem link that was ever made, each another secret."""
@@ -102,14 +112,29 @@ class Tenant:
         """Take a guest away as another administrator would."""
         del self.live[guest]
 
+    def reset_in_portal(self, guest: ObjectId) -> None:
+        """Reset the guest as an administrator does in the portal, which goes to `mail`."""
+        mail = self.live[guest].mail
+        assert mail is not None, "the portal resets nobody without an address"
+        self._invite(guest, mail, theirs=True)
+
     def redeem(self, guest: ObjectId, account: EmailAddress) -> bool:
         """Let somebody follow the link, or open an app directly; whether that let them in."""
         found, truth = self.live[guest], self.truth[guest]
-        known = {proxy.address for proxy in found.proxy_addresses} | {truth.invited}
+        known = {proxy.address for proxy in found.proxy_addresses} | {truth.invited, found.mail}
+        known |= set(found.other_mails)
         if found.state is not RedemptionState.PENDING or account not in known:
             return False
-        truth.bound, truth.invited = account, None
-        self._commit(replace(found, state=RedemptionState.ACCEPTED, state_changed_at=self.clock.now()))
+        truth.bound, truth.invited, truth.link = account, None, None
+        shown = (Identity(sign_in_type="federated", issuer="mail", issuer_assigned_id=account.text),)
+        self._commit(
+            replace(
+                found,
+                state=RedemptionState.ACCEPTED,
+                state_changed_at=self.clock.now(),
+                identities=shown if self.shows_passcodes else (),
+            )
+        )
         return True
 
     def writes(self, guest: ObjectId | None = None) -> tuple[Kind, ...]:
@@ -148,6 +173,7 @@ class Tenant:
             deleted=frozenset(),
             role_holders={},
             owners={address: self._owners(address, lag=lag) for address in addresses},
+            initial_domain="contoso.onmicrosoft.example",
             unmanaged=len(self.live.keys() - wanted),
             listed_all=True,
             not_checked=(),
@@ -159,88 +185,70 @@ class Tenant:
         await self._answer(fault)
         return self._as_of(guest, self.read_lag)
 
-    async def read_owners(
-        self, addresses: Sequence[EmailAddress]
-    ) -> Mapping[EmailAddress, tuple[AddressOwner, ...]]:
-        """Tell who holds each address."""
-        fault = await self._receive(Kind.OWNERS, None, *addresses)
-        await self._answer(fault)
-        return {address: self._owners(address, lag=self.owner_lag) for address in addresses}
-
     # The writer
 
     def hurry(self) -> None:
         """Ignore it: nothing here is held back but by its queue."""
 
-    async def set_other_mails(
-        self,
-        guest: ObjectId,
-        other_mails: Sequence[EmailAddress],
-        *,
-        client_request_id: str,
-        before_sending: Callable[[], None] | None = None,
-    ) -> WriteAnswer:
-        """Replace the list."""
-        fault = await self._take_turn(before_sending, Kind.OTHER_MAILS, guest, *other_mails)
-        return await self._write(fault, lambda: self._set_other_mails(guest, other_mails))
+    def may_write(self) -> bool | None:
+        """Return what the token says of its roles."""
+        return self.permission_held
 
-    async def set_mail(
-        self,
-        guest: ObjectId,
-        email: EmailAddress,
-        other_mails: Sequence[EmailAddress],
-        *,
-        client_request_id: str,
-        before_sending: Callable[[], None] | None = None,
-    ) -> WriteAnswer:
-        """Replace address and list; proxies follow."""
-        fault = await self._take_turn(before_sending, Kind.MAIL, guest, email, *other_mails)
-        return await self._write(fault, lambda: self._set_mail(guest, email, other_mails))
-
-    async def reset_redemption(
-        self,
-        guest: ObjectId,
-        reset: ResetRedemption,
-        *,
-        client_request_id: str,
-        before_sending: Callable[[], None] | None = None,
-    ) -> WriteAnswer:
-        """Reset, if the invitation service knows the address."""
-        fault = await self._take_turn(before_sending, Kind.RESET, guest, reset.email)
-        return await self._write(fault, lambda: self._reset(guest, reset))
+    async def perform(
+        self, guest: ObjectId, write: Write, *, client_request_id: str, permit: Permit
+    ) -> WriteAnswer | NotSent:
+        """Send one write when its turn comes."""
+        kind = kind_of(write)
+        queue = self.queues.get(kind, 0.0)
+        if queue:
+            await self.clock.sleep(queue)
+        if not await permit():
+            return NotSent()
+        fault = await self._receive(kind, guest, *_addresses_of(write))
+        match write:
+            case UserUpdate():
+                return await self._write(fault, lambda: self._update(guest, write))
+            case ResetRedemption():
+                return await self._write(fault, lambda: self._reset(guest, write))
 
     # The rules
 
-    def _set_other_mails(self, guest: ObjectId, other_mails: Sequence[EmailAddress]) -> WriteAnswer:
+    def _update(self, guest: ObjectId, update: UserUpdate) -> WriteAnswer:
         if guest not in self.live:
-            return refused("not-found")
-        self._commit(replace(self.live[guest], other_mails=tuple(sorted(other_mails))))
-        return done()
-
-    def _set_mail(
-        self, guest: ObjectId, email: EmailAddress, other_mails: Sequence[EmailAddress]
-    ) -> WriteAnswer:
-        if guest not in self.live:
-            return refused("not-found")
-        unique = {AddressUse.MAIL, AddressUse.PROXY_ADDRESSES}
-        if any(owner.id != guest and owner.use in unique for owner in self._owners(email)):
-            return refused("address-in-use")
+            return failed(FailureKind.NOT_FOUND, rule="not-found", status=404)
+        if update.marker and update.marker.domain in self.refused_marker_domains:
+            return failed(FailureKind.GUEST_REFUSED, rule="value-refused", status=400)
         found = self.live[guest]
+        markers = (update.marker,) if update.marker else ()
+        changed = replace(found, other_mails=tuple(sorted(update.other_mails)), markers=markers)
+        if update.mail is not None:
+            unique = {AddressUse.MAIL, AddressUse.PROXY_ADDRESSES}
+            if any(owner.id != guest and owner.use in unique for owner in self._owners(update.mail)):
+                return failed(FailureKind.GUEST_REFUSED, rule="address-in-use", status=400)
+            changed = replace(
+                changed, mail=update.mail, proxy_addresses=self._proxies_after(found, update.mail)
+            )
+        self._commit(changed)
+        return done(at=self._date())
+
+    def _proxies_after(self, found: Guest, mail: EmailAddress) -> tuple[ProxyAddress, ...]:
         stale = [
             ProxyAddress(address=proxy.address, primary=False)
             for proxy in found.proxy_addresses
-            if proxy.address != email and self.keeps_stale_proxies
+            if proxy.address != mail and self.keeps_stale_proxies
         ]
-        proxies = sorted((ProxyAddress(address=email, primary=True), *stale), key=lambda proxy: proxy.address)
-        self._commit(
-            replace(found, mail=email, other_mails=tuple(sorted(other_mails)), proxy_addresses=tuple(proxies))
+        return tuple(
+            sorted((ProxyAddress(address=mail, primary=True), *stale), key=lambda proxy: proxy.address)
         )
-        return done()
+
+    def _date(self) -> datetime:
+        """Return the `Date` of an answer: whole seconds."""
+        return self.clock.now().replace(microsecond=0)
 
     def _reset(self, guest: ObjectId, reset: ResetRedemption) -> WriteAnswer:
         known = self._as_of(guest, self.invitation_lag)
         if known is None or guest not in self.live:
-            return refused("not-found")
+            return failed(FailureKind.NOT_FOUND, rule="not-found", status=404)
         if reset.email not in (known.mail, *known.other_mails):
             return Failed(
                 kind=FailureKind.REPLICATION,
@@ -249,20 +257,25 @@ class Tenant:
                 status=400,
                 request_id="r",
             )
+        self.truth[guest].resets += 1
+        self._invite(guest, reset.email, theirs=False)
+        self.links.append(RedeemUrl(f"https://redeem.example/?ticket=secret-{len(self.links) + 1}-{guest}"))
+        self.truth[guest].link = self.links[-1]
+        return done(self.links[-1], at=self._date())
+
+    def _invite(self, guest: ObjectId, email: EmailAddress, *, theirs: bool) -> None:
         found, truth = self.live[guest], self.truth[guest]
         keeps_time = found.state is RedemptionState.PENDING and not self.moves_time_of_pending
-        truth.bound, truth.invited, truth.last_invited = None, reset.email, reset.email
-        truth.resets += 1
-        truth.reset_at, truth.mail_at_reset = self.clock.now(), found.mail
-        self.links.append(RedeemUrl(f"https://redeem.example/?ticket=secret-{len(self.links) + 1}-{guest}"))
+        truth.bound, truth.invited, truth.last_invited = None, email, email
+        truth.reset_at, truth.link, truth.reset_by_others = self.clock.now(), None, theirs
         self._commit(
             replace(
                 found,
                 state=RedemptionState.PENDING,
                 state_changed_at=found.state_changed_at if keeps_time else self.clock.now(),
+                identities=(),
             )
         )
-        return done(self.links[-1])
 
     def _owners(self, address: EmailAddress, lag: float = 0.0) -> tuple[AddressOwner, ...]:
         uses: list[AddressOwner] = []
@@ -303,18 +316,7 @@ class Tenant:
     def _all_as_of(self, lag: float) -> tuple[Guest, ...]:
         return tuple(filter(None, (self._as_of(each, lag) for each in self.live)))
 
-    async def _take_turn(
-        self, before_sending: Callable[[], None] | None, kind: Kind, guest: ObjectId, *sent: EmailAddress
-    ) -> Fault:
-        """Let a write wait for its turn, as a quota does."""
-        queue = self.queues.get(kind, 0.0)
-        if queue:
-            await self.clock.sleep(queue)
-        if before_sending:
-            before_sending()
-        return await self._receive(kind, guest, *sent)
-
-    async def _receive(self, kind: Kind, guest: ObjectId | None, *addresses: EmailAddress) -> Fault:
+    async def _receive(self, kind: Kind, guest: ObjectId, *addresses: EmailAddress) -> Fault:
         await self.clock.sleep(self.latency / 2)
         nth = sum(1 for call in self.calls if call.kind is kind and call.guest == guest) + 1
         call = Call(
@@ -344,3 +346,22 @@ class Tenant:
         await self.clock.sleep(self.latency / 2 + fault.takes)
         if isinstance(fault.answer, Exception):
             raise fault.answer
+
+
+def kind_of(write: Write) -> Kind:
+    """Return what a write is called in scripts."""
+    match write:
+        case ResetRedemption():
+            return Kind.RESET
+        case UserUpdate(mail=None):
+            return Kind.OTHER_MAILS
+        case UserUpdate(marker=None):
+            return Kind.CLEAR
+        case UserUpdate():
+            return Kind.MAIL
+
+
+def _addresses_of(write: Write) -> tuple[EmailAddress, ...]:
+    if isinstance(write, ResetRedemption):
+        return (write.email,)
+    return write.other_mails if write.mail is None else (write.mail, *write.other_mails)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from reconciler.errors import DirectoryError
+from reconciler.errors import DirectoryError, Unreachable
 from reconciler.model import Done, EmailAddress, Failed, FailureKind, ObjectId, RedeemUrl
 
 
@@ -13,15 +13,18 @@ class Kind(StrEnum):
     """What a call asks for."""
 
     READ = "read"
-    OWNERS = "owners"
     OTHER_MAILS = "otherMails"
-    RESET = "reset"
     MAIL = "mail"
+    """`mail` with a marker."""
+
+    RESET = "reset"
+    CLEAR = "clear"
+    """`mail` without a marker."""
 
     @property
     def writes(self) -> bool:
         """Whether it changes anything."""
-        return self in {Kind.OTHER_MAILS, Kind.RESET, Kind.MAIL}
+        return self is not Kind.READ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +36,7 @@ class Call:
 
     kind: Kind
 
-    guest: ObjectId | None
-    """`None` for a question about owners."""
+    guest: ObjectId
 
     nth: int
     """Counted from 1 over the calls of this kind for this guest."""
@@ -66,8 +68,8 @@ class Fault:
 Script = Callable[[Call], Fault | None]
 
 
-def done(link: RedeemUrl | None = None) -> Done:
-    return Done(status=201 if link else 204, request_id="r", redeem_url=link)
+def done(link: RedeemUrl | None = None, *, at: datetime | None = None) -> Done:
+    return Done(status=201 if link else 204, request_id="r", redeem_url=link, at=at)
 
 
 def refused(rule: str = "refused") -> Failed:
@@ -90,3 +92,14 @@ def failed(
         request_id=None if status is None else "r",
         retry_after=retry_after,
     )
+
+
+THROTTLED = Fault(answer=failed(FailureKind.NOT_EXECUTED, status=429, retry_after=30.0))
+NO_CONNECTION = Fault(answer=failed(FailureKind.NOT_EXECUTED, rule="unreachable"))
+LOST_BEFORE = Fault(answer=failed(FailureKind.UNKNOWN, status=503))
+LOST_AFTER = Fault(answer=failed(FailureKind.UNKNOWN), committed=True)
+MISMATCH = Fault(answer=failed(FailureKind.REPLICATION, status=400))
+REFUSED = Fault(answer=refused("holds-role"))
+UNREADABLE = Fault(answer=Unreachable("no answer", rule="unreachable"))
+KILLED_BEFORE = Fault(kills=True)
+KILLED_AFTER = Fault(committed=True, kills=True)

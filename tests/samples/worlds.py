@@ -16,6 +16,7 @@ from reconciler.model import (
     AddressOwner,
     AddressUse,
     Caller,
+    ClearMarker,
     Desired,
     DesiredGuest,
     EmailAddress,
@@ -24,6 +25,7 @@ from reconciler.model import (
     Identity,
     InvitesFrom,
     Live,
+    Marker,
     NotChecked,
     ObjectId,
     OwnerKind,
@@ -35,10 +37,13 @@ from reconciler.model import (
     SetOtherMails,
 )
 from tests.samples.directory import REDEEMED, declared, desired, guest, guest_id, live
-from tests.samples.plans import NOW
+from tests.samples.plans import NOW, marker_of
 
 LAW = settings(deadline=None, max_examples=60)
 """No law looks at seconds: they tell of the machine."""
+
+MARKER = marker_of()
+"""What the writes of `after` leave beside a new `mail`."""
 
 NUMBERS = range(1, 6)
 ADDRESSES = tuple(f"{name}@{domain}" for name in "abcdef" for domain in ("old.example", "new.example"))
@@ -103,7 +108,13 @@ def _guests(draw: st.DrawFn, number: int) -> Guest:
             Identity(sign_in_type="federated", issuer="mail", issuer_assigned_id=text)
             for text in draw(st.lists(_email, max_size=1))
         ),
+        markers=draw(_markers),
     )
+
+
+_markers = st.sampled_from(
+    [(), (), (), (marker_of("0" * 16),), (marker_of("0" * 16), marker_of("f" * 16, nonce="ffffffff"))]
+)
 
 
 _owners = st.builds(
@@ -134,6 +145,7 @@ def directories(draw: st.DrawFn, *, calm: bool = False) -> Live:
         role_holders=dict.fromkeys(draw(st.lists(ids, max_size=1)), "direct"),
         not_checked=draw(st.lists(_missed, max_size=2).map(tuple)),
         domains=draw(st.dictionaries(st.sampled_from(DOMAINS), st.integers(1, 3))),
+        markers_left=tuple(sorted(draw(st.frozensets(st.just(guest_id(9)))))),
         listed_all=draw(st.booleans()),
     )
 
@@ -147,7 +159,7 @@ _missed = st.builds(
 )
 
 
-def after(found: Guest, actions: Iterable[Action], at: datetime = NOW) -> Guest:
+def after(found: Guest, actions: Iterable[Action], at: datetime = NOW, *, marker: Marker = MARKER) -> Guest:
     """Give the guest as the directory would show it once the actions were carried out."""
     for action in actions:
         match action:
@@ -156,16 +168,37 @@ def after(found: Guest, actions: Iterable[Action], at: datetime = NOW) -> Guest:
             case ResetRedemption():
                 assert action.email in {*found.other_mails, found.mail}, "Graph would refuse this reset"
                 found = replace(found, state=RedemptionState.PENDING, state_changed_at=at)
-            case SetMail():
+            case SetMail() | ClearMarker():
                 found = replace(
                     found,
                     mail=action.email,
                     other_mails=action.other_mails,
                     proxy_addresses=(ProxyAddress(address=action.email, primary=True),),
+                    markers=(marker,) if isinstance(action, SetMail) else (),
                 )
             case SetOtherMails():
                 found = replace(found, other_mails=action.other_mails)
     return found
+
+
+def in_other_letters(found: Live) -> Live:
+    """Spell every address of a directory in capitals."""
+
+    def loud(address: EmailAddress) -> EmailAddress:
+        return EmailAddress(address.text.upper())
+
+    guests = (
+        replace(
+            each,
+            mail=None if each.mail is None else loud(each.mail),
+            other_mails=tuple(map(loud, each.other_mails)),
+            proxy_addresses=tuple(
+                replace(proxy, address=loud(proxy.address)) for proxy in each.proxy_addresses
+            ),
+        )
+        for each in found.guests.values()
+    )
+    return with_guests(found, guests)
 
 
 def with_guests(found: Live, guests: Iterable[Guest]) -> Live:

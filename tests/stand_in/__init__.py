@@ -50,6 +50,11 @@ class Reply:
     """`dropped`: the connection is closed instead; `cut`: the body ends early; `silent`: no answer."""
 
 
+def refusal(status: int, code: str = "Request_Refused") -> Reply:
+    """Make a refusal in the envelope by which Graph's own are known."""
+    return Reply(status=status, body={"error": {"code": code, "message": ""}})
+
+
 @dataclass(slots=True)
 class StandIn:
     """The running stand-in."""
@@ -98,6 +103,11 @@ async def stand_in(answer: Callable[[Request], Reply]) -> AsyncIterator[StandIn]
         server.close()
         await asyncio.gather(*connections)
         await server.wait_closed()
+
+
+async def granted() -> bool:
+    """Permit every write."""
+    return True
 
 
 class Tokens:

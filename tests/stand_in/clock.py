@@ -1,6 +1,7 @@
 """Time that a test lets pass."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from reconciler.graph.client import Terms
 from reconciler.graph.pacing import Pace
@@ -12,6 +13,10 @@ class Clock:
     """Time that passes only when somebody waits."""
 
     waits: list[float] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        """Give the instant: the time that was waited, from 1970 on."""
+        return datetime.fromtimestamp(self.monotonic(), UTC)
 
     def monotonic(self) -> float:
         """Give the time that was waited."""

@@ -5,17 +5,19 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.graph.client import connect
 from reconciler.graph.observe import GraphReader, open_reader
-from reconciler.model import Live
+from reconciler.graph.owners import FoundOwners, find_owners
+from reconciler.model import EmailAddress, Live
 from tests.samples.directory import declared, desired
 from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import TOKEN, Reply, Request, StandIn, Tokens, stand_in
+from tests.stand_in import TOKEN, Reply, Request, StandIn, Tokens, refusal, stand_in
 from tests.stand_in.clock import Clock
 
 GROUP, OTHER_GROUP, PERSON = guest_id(70), guest_id(71), guest_id(80)
-FORBIDDEN = Reply(status=403, body={"error": {"code": "Authorization_RequestDenied", "message": ""}})
-NOT_FOUND = Reply(status=404, body={"error": {"code": "Request_ResourceNotFound", "message": ""}})
-EXPIRED = Reply(status=400, body={"error": {"code": "Directory_ExpiredPageToken", "message": ""}})
+FORBIDDEN = refusal(403, "Authorization_RequestDenied")
+NOT_FOUND = refusal(404, "Request_ResourceNotFound")
+EXPIRED = refusal(400, "Directory_ExpiredPageToken")
 
 Answer = Reply | Callable[[Request], Reply]
 
@@ -118,6 +120,14 @@ async def reading(
         graph.directory = directory
         async with open_reader(directory.root, Tokens(token), terms=(clock or Clock()).terms) as reader:
             yield reader
+
+
+async def owners_in(graph: Graph, *addresses: str) -> FoundOwners:
+    """Look for the owners of addresses, on a clock that never really waits."""
+    async with stand_in(graph) as directory:
+        graph.directory = directory
+        async with connect(directory.root, Tokens(), terms=Clock().terms) as session:
+            return await find_owners(session, [EmailAddress(address) for address in addresses])
 
 
 async def observe(graph: Graph, *numbers: int, token: str = TOKEN, clock: Clock | None = None) -> Live:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.model import DesiredGuest, EmailAddress, Outcome, RedemptionState
-from tests.samples.applying import apply_together, new_tenant, plan_for, work_for
+from tests.samples.applying import apply, apply_together, new_tenant, plan_for, work_for
 from tests.samples.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
 from tests.samples.tenant import Tenant
 from tests.samples.tenant_calls import Fault, Kind
@@ -22,7 +22,7 @@ def settled(tenant: Tenant, entry: DesiredGuest) -> bool:
 
 @pytest.mark.parametrize("apart", [step * 0.15 for step in range(40)])
 def test_two_runs_over_the_same_guest_end_in_the_desired_state(apart: float) -> None:
-    """However two runs of the same plan interleave, the guest ends with the new address only."""
+    """However two runs of the same plan interleave, no link or account of a wrong person is left unsaid."""
     tenant = new_tenant()
     tenant.add(guest())
     tenant.invitation_lag = 2.0
@@ -31,17 +31,17 @@ def test_two_runs_over_the_same_guest_end_in_the_desired_state(apart: float) -> 
     finished = apply_together(
         tenant, work_for(tenant, desired(entry), plan), work_for(tenant, desired(entry), plan), apart=apart
     )
-    assert settled(tenant, entry)
+    assert tenant.truth[ONE].invited == EmailAddress(NEW)
     assert tenant.live[ONE].other_mails == addresses(NEW)
+    assert settled(tenant, entry) or tenant.live[ONE].markers
     reported = [outcome for run in finished for outcome in run.outcomes]
-    assert {outcome.outcome for outcome in reported} <= GOOD
-    for outcome in reported:
-        assert [record.action for record in outcome.actions] == ["AddOtherMail", "ResetRedemption", "SetMail"]
+    if settled(tenant, entry):
+        assert GOOD & {outcome.outcome for outcome in reported}
 
 
 @pytest.mark.parametrize("takes", [0.0, 1.0, 5.0, 90.0])
 @pytest.mark.parametrize("apart", [0.3, 0.7, 1.1])
-@pytest.mark.parametrize("kind", [Kind.OTHER_MAILS, Kind.OWNERS, Kind.READ])
+@pytest.mark.parametrize("kind", [Kind.MAIL, Kind.READ])
 def test_a_run_that_falls_behind_finds_what_the_other_did(kind: Kind, apart: float, takes: float) -> None:
     """A run whose answers come late sees that the other was faster, and brings nothing back."""
     tenant = new_tenant()
@@ -50,8 +50,22 @@ def test_a_run_that_falls_behind_finds_what_the_other_did(kind: Kind, apart: flo
     work = work_for(tenant, desired(entry))
     tenant.answers(kind, *[Fault(committed=True, takes=takes)] * 2)
     apply_together(tenant, work, work, apart=apart)
-    assert settled(tenant, entry)
+    assert tenant.truth[ONE].invited == EmailAddress(NEW)
     assert tenant.live[ONE].other_mails == addresses(NEW)
+    assert settled(tenant, entry) or tenant.live[ONE].markers
+
+
+@pytest.mark.parametrize("apart", [step * 0.15 for step in range(20)])
+def test_one_more_run_finishes_what_two_have_left(apart: float) -> None:
+    """Two runs at once may leave a marker, and the next one ends with an empty plan."""
+    tenant = new_tenant()
+    tenant.add(guest())
+    entry = declared()
+    work = work_for(tenant, desired(entry))
+    apply_together(tenant, work, work, apart=apart)
+    tenant.clock.pass_by(60.0)
+    apply(tenant, work_for(tenant, desired(entry)))
+    assert settled(tenant, entry)
 
 
 @pytest.mark.parametrize("apart", [step * 0.1 for step in range(16)])

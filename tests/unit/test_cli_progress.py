@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.apply import WaitReason
-from reconciler.apply.progress import Progress
+from reconciler.apply import RunObserver, WaitReason
 from reconciler.cli.progress import progress_on
 from reconciler.graph.pacing import Quota, Waiting
 from reconciler.guard.approval import approve_all
@@ -17,7 +16,7 @@ from tests.samples.directory import guest_id
 from tests.samples.imagined_time import ImaginedClock
 from tests.samples.plans import small_plan
 
-Course = Callable[[Progress, ImaginedClock], Awaitable[None]]
+Course = Callable[[RunObserver, ImaginedClock], Awaitable[None]]
 
 
 def told(
@@ -46,7 +45,7 @@ def applied(number: int) -> GuestOutcome:
     )
 
 
-async def steadily(progress: Progress, clock: ImaginedClock) -> None:
+async def steadily(progress: RunObserver, clock: ImaginedClock) -> None:
     """Let a guest end every 0.15 s, for 150 s."""
     for number in range(1, 1001):
         await clock.sleep(0.15)
@@ -55,7 +54,7 @@ async def steadily(progress: Progress, clock: ImaginedClock) -> None:
         progress.guest_finished(applied(number))
 
 
-async def silently(progress: Progress, clock: ImaginedClock) -> None:
+async def silently(progress: RunObserver, clock: ImaginedClock) -> None:
     """Let one guest end, and then nothing happen for a minute."""
     await clock.sleep(1)
     progress.guest_finished(applied(1))
@@ -103,7 +102,7 @@ async def test_nothing_is_told_once_the_run_has_ended() -> None:
 def test_the_end_is_not_before_what_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
     """A guest that waits for longer than the average guest takes puts the end off."""
 
-    async def course(progress: Progress, clock: ImaginedClock) -> None:
+    async def course(progress: RunObserver, clock: ImaginedClock) -> None:
         progress.waiting(guest_id(2), WaitReason.THROTTLED, clock.now() + timedelta(minutes=9))
         progress.guest_finished(applied(1))
         await clock.sleep(11)
@@ -118,9 +117,9 @@ def test_the_end_is_not_before_what_is_waited_for(capsys: pytest.CaptureFixture[
 def test_who_waits_for_a_known_moment_is_not_added_up(capsys: pytest.CaptureFixture[str]) -> None:
     """Guests who are watched side by side end together, however long the watching has taken so far."""
 
-    async def course(progress: Progress, clock: ImaginedClock) -> None:
+    async def course(progress: RunObserver, clock: ImaginedClock) -> None:
         for number in (2, 3, 4):
-            progress.waiting(guest_id(number), WaitReason.WATCH, clock.now() + timedelta(seconds=30))
+            progress.waiting(guest_id(number), WaitReason.EARLIER_RUN, clock.now() + timedelta(seconds=30))
         progress.guest_finished(applied(1))
         await clock.sleep(21)
 
@@ -133,7 +132,7 @@ def test_who_waits_for_a_known_moment_is_not_added_up(capsys: pytest.CaptureFixt
 def test_every_reason_to_wait_is_put_in_words(reason: WaitReason, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever a guest waits for is said, until the guest moves on."""
 
-    async def course(progress: Progress, clock: ImaginedClock) -> None:
+    async def course(progress: RunObserver, clock: ImaginedClock) -> None:
         progress.waiting(small_plan().changes[0].id, reason, None)
         await clock.sleep(11)
         progress.guest_started(small_plan().changes[0])

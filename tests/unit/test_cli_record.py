@@ -1,8 +1,8 @@
 """The report of a run that was cut off: what is known stays, and nothing is claimed beyond it."""
 
-from reconciler.apply import Finished
-from reconciler.apply.settings import SystemClock
+from reconciler.apply import RunResult
 from reconciler.cli.record import RunRecord
+from reconciler.clock import SystemClock
 from reconciler.errors import Refused, Unreachable
 from reconciler.guard.approval import approve_all
 from reconciler.model import Note, Outcome
@@ -23,7 +23,7 @@ def finished() -> RunRecord:
     """Give the record of a run whose guests have all ended."""
     record = planned()
     outcomes = mixed_report().outcomes
-    record.finished(Finished(outcomes=outcomes, notes=(WHY,), interrupted=False, crash=None))
+    record.finished(RunResult(outcomes=outcomes, notes=(WHY,), interrupted=False, crash=None))
     return record
 
 

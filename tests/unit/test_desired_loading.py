@@ -8,7 +8,18 @@ from reconciler.desired import RULES, Tree, format_problem, load, read_tree
 from reconciler.desired.problems import problem
 from reconciler.desired.reader import MAX_BYTES, MAX_PROBLEMS
 from reconciler.errors import InvalidDesired
-from reconciler.model import Cloud, Desired, DesiredGuest, EmailAddress, Invitation, ObjectId, Policy, Problem
+from reconciler.model import (
+    Cloud,
+    Desired,
+    DesiredGuest,
+    EmailAddress,
+    Invitation,
+    Marker,
+    ObjectId,
+    Policy,
+    Problem,
+    address_flaw,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -50,6 +61,28 @@ def test_least_tenant() -> None:
         guests=(),
     )
     assert loaded.tenant_id == TENANT_ID
+
+
+def test_markers_are_where_the_tenant_file_says() -> None:
+    """Without a word about it markers stand in a domain that belongs to nobody; case is no matter."""
+    assert desired().marker_domain == "reconciler.invalid"
+    tenant = f"tenantId: {TENANT_ID}\nmarkerDomain: Markers.Contoso.example"
+    assert desired(tenant).marker_domain == "markers.contoso.example"
+
+
+@pytest.mark.parametrize(("length", "fits"), [(200, True), (201, False)])
+def test_a_marker_fits_into_other_mails_with_every_domain_that_is_taken(length: int, *, fits: bool) -> None:
+    """Graph takes 250 characters a value, and the name of a marker needs its share."""
+    label = f"{'a' * 49}."
+    domain = (label * 4)[: length - 1] + "z" if fits else f"{(label * 4)[:-1]}zz"
+    assert len(domain) == length
+    tree = Tree(files={"tenant.yaml": f"tenantId: {TENANT_ID}\nmarkerDomain: {domain}".encode()})
+    if fits:
+        marker = Marker(seconds=999_999_999_999, nonce="0" * 8, digits="0" * 16, domain=domain)
+        assert load(tree, now=NOW).marker_domain == domain
+        assert address_flaw(str(marker)) is None
+    else:
+        assert [problem.rule for problem in problems(tree)] == ["wrong-form"]
 
 
 def test_least_guest() -> None:

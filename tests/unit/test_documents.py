@@ -1,11 +1,12 @@
 """Plans and reports as JSON: what is written, and what is refused when it is read."""
 
 import copy
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -13,6 +14,7 @@ from reconciler import schemas
 from reconciler.documents import dump, plan_from_json, plan_to_json, report_to_json
 from reconciler.errors import UnusablePlan
 from reconciler.model import (
+    Action,
     ActionRecord,
     ActionResult,
     Cloud,
@@ -28,8 +30,9 @@ from reconciler.model import (
     TenantId,
 )
 from reconciler.plan import Baseline, make_plan
+from reconciler.plan.content import plan_digest
 from tests.samples.directory import NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
-from tests.samples.plans import TENANT
+from tests.samples.plans import TENANT, marker_of
 
 Edit = Callable[[dict[str, Any]], None]
 
@@ -43,6 +46,8 @@ def every_kind() -> Plan:
         declared(4, email="ed@old.example"),
         declared(5, email="ed@new.example"),
         declared(6),
+        declared(7, email="gus@new.example"),
+        declared(8, email="hal@new.example"),
         policy=Policy(max_changes=1),
     )
     missed = NotChecked(check="eligible roles", permission=None, essential=True, reason="no licence")
@@ -54,6 +59,8 @@ def every_kind() -> Plan:
         ),
         guest(4, "di@old.example", display_name=None),
         guest(5, "ed@old.example", changed=REDEEMED + timedelta(microseconds=5)),
+        guest(7, "gus@old.example", passcode="gus@new.example"),
+        guest(8, "hal@new.example", markers=(marker_of(),)),
         unmanaged=7,
         listed_all=False,
         not_checked=(missed,),
@@ -96,12 +103,19 @@ def test_the_keys_of_a_plan_stand_in_a_fixed_order() -> None:
         *("formatVersion", "tool", "tenantId", "cloud", "createdAt", "digest", "complete", "refusals"),
         *("summary", "changes", "blocked", "warnings"),
     ]
-    change = document["changes"][-1]
-    assert list(change) == [
-        *("id", "displayName", "kind", "digest", "fields", "actions", "reason", "warnings"),
-        *("precondition", "source", "waitsFor"),
+    keys = ["id", "displayName", "kind", "digest", "fields", "actions", "reason", "warnings"]
+    keys += ["precondition", "source"]
+    *_, waiting, restored, rest = document["changes"]
+    assert [list(change) for change in (waiting, restored, rest)] == [
+        [*keys, "waitsFor"],
+        [*keys, "fallback"],
+        [*keys, "resumes"],
     ]
-    assert change["waitsFor"] == guest_id(5)
+    assert waiting["waitsFor"] == guest_id(5)
+    assert restored["fallback"]["action"] == "ResetRedemption"
+    assert rest["resumes"] == marker_of().digits
+    assert rest["precondition"]["markers"] == [str(marker_of())]
+    assert "markers" not in waiting["precondition"]
     assert list(document["blocked"][0]) == ["id", "displayName", "rule", "message", "source"]
 
 
@@ -168,11 +182,19 @@ def test_json_that_is_no_plan_is_refused(data: bytes) -> None:
     assert refusal(data).rule == "invalid-plan"
 
 
-def test_a_newer_form_is_refused_and_a_newer_minor_one_is_read() -> None:
-    """Additions do not break a reader; another major version might."""
-    assert edited(lambda plan: plan.update(formatVersion="2.0")).rule == "newer-plan"
+@pytest.mark.parametrize("version", ["1.0", "1.2", "2.0", "0.1", "x"])
+def test_a_plan_of_another_form_is_refused_with_what_to_do(version: str) -> None:
+    """What approves changes is never read in part: other versions plan other writes."""
+    error = edited(lambda plan: plan.update(formatVersion=version, changes="of a form of its own"))
+    assert error.rule == "unsupported-plan"
+    assert "\n" not in error.message
+    assert error.message.endswith("plan again")
+
+
+def test_keys_of_others_are_let_pass() -> None:
+    """Whoever adds keys of their own to a plan breaks no reader."""
     document = written()
-    document.update(formatVersion="1.7", novelty=True)
+    document.update(novelty=True)
     document["changes"][0]["novelty"] = "this-change"
     assert plan_from_json(json.dumps(document).encode(), tenant=TENANT) == every_kind()
 
@@ -186,6 +208,130 @@ def test_keys_that_came_later_may_be_missing() -> None:
     plan = plan_from_json(json.dumps(document).encode(), tenant=TENANT)
     assert (plan.cloud, plan.listed_all, plan.blocked[0].display_name) == (Cloud.GLOBAL, True, None)
     assert {change.waits_for for change in plan.changes} == {None}
+
+
+def forged(edit: Edit) -> UnusablePlan:
+    """Change a plan as somebody would who knows how digests are made, and give what refuses it."""
+    document = copy.deepcopy(written())
+    edit(document)
+    for change in document["changes"]:
+        change["digest"] = digest(
+            {"tenantId": TENANT, **{key: change[key] for key in ("id", "kind", "fields", "actions")}}
+        )
+    document["digest"] = digest(sorted(change["digest"] for change in document["changes"]))
+    return refusal(json.dumps(document).encode())
+
+
+def digest(value: object) -> str:
+    """Hash as the documentation of the format says; the samples have addresses in lower case only."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def row(plan: dict[str, Any], number: int) -> Any:
+    """Find the change of a guest in a document."""
+    return next(change for change in plan["changes"] if change["id"] == guest_id(number))
+
+
+def acts(number: int, *names: str) -> Edit:
+    """Make an edit that lets a change have these of its actions, in this order."""
+
+    def edit(plan: dict[str, Any]) -> None:
+        change = row(plan, number)
+        by_name = {action["action"]: action for action in change["actions"]}
+        change["actions"] = [by_name[name] for name in names]
+
+    return edit
+
+
+def action(number: int, place: int, **values: Any) -> Edit:
+    """Make an edit of one action."""
+    return lambda plan: row(plan, number)["actions"][place].update(values)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (acts(1), "the actions do not fit the kind change-email: none"),
+        (acts(1, "SetMail", "ClearMarker"), "do not fit the kind change-email: SetMail, ClearMarker"),
+        (acts(1, "ResetRedemption", "SetMail", "ClearMarker"), "do not fit"),
+        (acts(1, "SetMail", "ResetRedemption"), "do not fit"),
+        (acts(1, "SetMail", "SetMail", "ResetRedemption", "ClearMarker"), "do not fit"),
+        (acts(1, "SetMail", "ResetRedemption", "ResetRedemption", "ClearMarker"), "do not fit"),
+        (acts(3, "SetOtherMails", "ResetRedemption"), "do not fit the kind other-mails"),
+        (lambda plan: row(plan, 2).update(kind="change-email"), "do not fit the kind change-email"),
+        (lambda plan: row(plan, 7).update(kind="other-mails"), "do not fit the kind other-mails"),
+        (action(1, 0, email="eve@evil.example"), "not all for one address"),
+        (action(1, 1, email="eve@evil.example"), "not all for one address"),
+        (action(1, 2, email="eve@evil.example"), "not all for one address"),
+        (action(2, 0, email="eve@evil.example"), "not all for one address"),
+        (lambda plan: row(plan, 7)["fallback"].update(email="eve@evil.example"), "not all for one address"),
+        (lambda plan: row(plan, 3)["precondition"].update(mail=None), "a guest without mail"),
+        (
+            action(1, 2, otherMails=["ana@newco.example", "eve@evil.example"]),
+            "the actions write different lists",
+        ),
+        (action(3, 1, otherMails=["c@new.example"]), "lacks the guest's address"),
+        (
+            lambda plan: row(plan, 1)["fields"].pop(),
+            "the fields are not what the actions make of the precondition",
+        ),
+        (lambda plan: row(plan, 1)["fields"][0].update(after="eve@evil.example"), "the fields are not"),
+        (lambda plan: row(plan, 3)["fields"][0].update(before=[]), "the fields are not"),
+        (lambda plan: row(plan, 8)["precondition"].update(mail="hal@old.example"), "the fields are not"),
+        (lambda plan: row(plan, 8).pop("resumes"), "what it resumes is not"),
+        (lambda plan: row(plan, 8).update(resumes="0" * 16), "what it resumes is not"),
+        (lambda plan: row(plan, 8)["precondition"].pop("markers"), "what it resumes is not"),
+        (lambda plan: row(plan, 1).update(resumes="0" * 16), "what it resumes is not"),
+        (
+            lambda plan: row(plan, 2)["precondition"].update(markers=[str(marker_of())]),
+            "which a change of kind reset would not take away",
+        ),
+        (lambda plan: row(plan, 7).pop("fallback"), "a fallback belongs to restore-mail"),
+        (lambda plan: row(plan, 8).update(fallback=row(plan, 7)["fallback"]), "one address"),
+        (lambda plan: row(plan, 8).update(fallback=row(plan, 8)["actions"][1]), "a fallback belongs to"),
+        (
+            lambda plan: row(plan, 8)["precondition"]["otherMails"].append(str(marker_of())),
+            "a marker stands where an address is expected",
+        ),
+        (
+            lambda plan: row(plan, 7)["precondition"].update(mail=str(marker_of())),
+            "a marker stands where an address is expected",
+        ),
+        (lambda plan: plan["changes"].append(row(plan, 1)), f"{guest_id(1)} stands there more than once"),
+        (lambda plan: plan["blocked"].append({**plan["blocked"][0], "id": guest_id(1)}), "more than once"),
+        (lambda plan: row(plan, 1).update(waitsFor=guest_id(1)), f"{guest_id(1)} waits for {guest_id(1)}"),
+        (lambda plan: row(plan, 1).update(waitsFor=guest_id(99)), "whose change does not come before it"),
+        (lambda plan: row(plan, 1).update(waitsFor=guest_id(6)), "whose change does not come before it"),
+        (lambda plan: row(plan, 5).update(waitsFor=guest_id(4)), "whose change does not come before it"),
+    ],
+)
+def test_a_plan_whose_parts_contradict_each_other_is_refused(edit: Edit, said: str) -> None:
+    """Good digests prove nothing about what they cover, so what no planner writes is not carried out."""
+    error = forged(edit)
+    assert error.rule == "invalid-plan"
+    assert said in error.message
+
+
+def test_a_partial_plan_may_leave_out_who_is_waited_for() -> None:
+    """It shows entries that changed, and one of them may wait for a guest whose entry did not."""
+    plan = every_kind()
+    (waiting,) = [change for change in plan.changes if change.waits_for is not None]
+    part = replace(plan, since="HEAD~1", changes=(waiting,), digest=plan_digest([waiting.digest]))
+    assert plan_from_json(dump(plan_to_json(part)).encode(), tenant=None) == part
+
+
+def test_every_action_that_there_is_can_be_read() -> None:
+    """A name that the schema knows is read as what it is, and never as another action."""
+    names = {action.name for action in get_args(Action)}
+    schema = schemas.load_schema("plan")["$defs"]["action"]["properties"]["action"]
+    assert names == set(schema["enum"])
+    read = {action.name for change in every_kind().changes for action in change.actions}
+    assert names - read == {"AddOtherMail"}
+    added = make_plan(
+        desired(declared(email=OLD, reset_after=REDEEMED + timedelta(days=1))), live(guest(others=[])), NOW
+    )
+    assert plan_from_json(dump(plan_to_json(added)).encode(), tenant=TENANT) == added
 
 
 def with_base() -> Plan:
@@ -272,6 +418,15 @@ def test_a_digest_that_does_not_fit_refuses_the_whole_file(edit: Edit) -> None:
         (lambda plan: plan["blocked"][0]["source"].update(line="x"), "/blocked/0/source/line"),
         (lambda plan: plan.update(cloud="moon"), "/cloud"),
         (lambda plan: plan.update(createdAt="2026-13-01T00:00:00Z"), "time"),
+        (lambda plan: plan["changes"][0]["actions"][0].update(action="DeleteUser"), "/changes/0/actions/0"),
+        (lambda plan: row(plan, 7)["fallback"].update(action="SetMail"), "/fallback"),
+        (lambda plan: row(plan, 8).update(resumes="0123456789ABCDEF"), "/resumes"),
+        (lambda plan: row(plan, 8).update(resumes="0123456789abcdef\n"), "/resumes"),
+        (lambda plan: row(plan, 8).update(resumes="0123456789abcde"), "/resumes"),
+        (
+            lambda plan: row(plan, 8)["precondition"].update(markers=["ana@old.example"]),
+            "/precondition/markers/0",
+        ),
     ],
 )
 def test_a_part_of_the_wrong_form_is_named(edit: Edit, place: str) -> None:
@@ -305,6 +460,9 @@ def a_report() -> Report:
             )
             for number, outcome in enumerate([Outcome.APPLIED, Outcome.APPLIED, Outcome.STALE])
         ),
+        complete=False,
+        warnings=(Note(rule="not-checked", message="role assignments not checked"),),
+        commit="0" * 40,
     )
 
 
@@ -328,3 +486,11 @@ def test_a_report_tells_each_action_of_each_guest() -> None:
         {"action": "ResetRedemption", "result": "repeated", "attempts": 2, "requestId": "a-request"}
     ]
     assert document["refusals"] == [{"rule": "failure-budget", "message": "too many"}]
+
+
+def test_a_report_tells_what_its_run_could_not_see_and_of_which_commit_it_was() -> None:
+    """Whoever reads only the report learns that a check is missing, and what was carried out."""
+    document = report_to_json(a_report())
+    assert list(document)[8:12] == ["exitCode", "complete", "warnings", "commit"]
+    assert (document["formatVersion"], document["complete"], document["commit"]) == ("1.1", False, "0" * 40)
+    assert document["warnings"] == [{"rule": "not-checked", "message": "role assignments not checked"}]

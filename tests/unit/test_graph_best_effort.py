@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler.errors import AccessDenied, UnexpectedAnswer, Unreachable
+from reconciler.errors import UnexpectedAnswer, Unreachable
 from reconciler.model import AddressUse, EmailAddress, Live, ObjectId, OwnerKind
 from tests.samples.directory import declared, desired
 from tests.samples.plans import guest_id
-from tests.stand_in import Reply, Request
+from tests.stand_in import Reply, Request, refusal
 from tests.stand_in.clock import Clock
 from tests.stand_in.tenant import (
     ASSIGNMENTS,
@@ -21,6 +21,7 @@ from tests.stand_in.tenant import (
     Graph,
     addressed,
     observe,
+    owners_in,
     quiet,
     reading,
     rows,
@@ -28,12 +29,13 @@ from tests.stand_in.tenant import (
 )
 
 NEW = "ana@new.example"
-LICENCE = Reply(status=400, body={"error": {"code": "AadPremiumLicenseRequired", "message": ""}})
+LICENCE = refusal(400, "AadPremiumLicenseRequired")
 
 HOPELESS = [
-    Reply(status=400),
+    refusal(400),
     NOT_FOUND,
     Reply(status=404, body=b"<html>not here</html>"),
+    refusal(405),
     Reply(status=405),
     Reply(status=500),
     Reply(status=501),
@@ -44,7 +46,8 @@ HOPELESS = [
 
 def in_parts(answer: Reply) -> Reply:
     """Give an answer as an item of a batch can hold it: as JSON."""
-    return Reply(status=answer.status, headers=answer.headers, body=None) if answer.body else answer
+    is_json = not isinstance(answer.body, bytes)
+    return answer if is_json else Reply(status=answer.status, headers=answer.headers)
 
 
 async def moving(graph: Graph, *, clock: Clock | None = None) -> Live:
@@ -76,28 +79,24 @@ async def test_endpoints_nobody_serves_are_remarked(answer: Reply) -> None:
 
 
 @pytest.mark.parametrize("answer", HOPELESS)
-async def test_check_before_an_invitation_does_without_contacts_and_groups(answer: Reply) -> None:
+async def test_look_up_does_without_contacts_and_groups(answer: Reply) -> None:
     """Who holds an address is told by users, when groups and contacts do not answer."""
     graph = quiet(_users=rows(user(2, mail=NEW)), _groups=in_parts(answer), _contacts=in_parts(answer))
-    async with reading(graph) as reader:
-        (owner,) = (await reader.read_owners([EmailAddress(NEW)]))[EmailAddress(NEW)]
+    (owner,) = (await owners_in(graph, NEW)).owners[EmailAddress(NEW)]
     assert (owner.id, owner.kind, owner.use) == (guest_id(2), OwnerKind.GUEST, AddressUse.MAIL)
 
 
 async def test_users_that_do_not_answer_are_not_done_without() -> None:
-    """Users' addresses that fail end the reading; refused ones leave a plan incomplete, never a re-check."""
+    """Users' addresses that fail end the reading; refused ones leave a plan incomplete."""
     graph = quiet()
     graph.answers["/users"] = failing_filters(Reply(status=503))
     with pytest.raises(Unreachable):
         await moving(graph)
-    for status, error in ((400, UnexpectedAnswer), (501, UnexpectedAnswer), (403, AccessDenied)):
-        graph.answers["/users"] = failing_filters(Reply(status=status))
+    for status in (400, 501, 403):
+        graph.answers["/users"] = failing_filters(refusal(status))
         live = await moving(graph)
         permission = "User.Read.All" if status == 403 else None
         assert not_checked(live) == [("addresses of users", permission, True)]
-        async with reading(graph) as reader:
-            with pytest.raises(error):
-                await reader.read_owners([EmailAddress(NEW)])
 
 
 def failing_filters(reply: Reply) -> Callable[[Request], Reply]:
@@ -115,7 +114,7 @@ class Place:
     def __call__(self, request: Request) -> Reply:
         """Answer by the operands of the filter."""
         if "$filter" not in request.query:
-            return Reply(status=400)
+            return refusal(400)
         operands = request.query["$filter"].split(" or ")
         self.questions.append(operands)
         return self.answer(operands)
@@ -148,7 +147,7 @@ async def test_contact_that_cannot_be_looked_up_does_not_hide_the_others() -> No
     """One refused question is remarked; the others are answered."""
     contacts = Place(
         lambda operands: (
-            rows(addressed(PERSON, mail=NEW)) if operands == [f"mail eq '{NEW}'"] else Reply(status=400)
+            rows(addressed(PERSON, mail=NEW)) if operands == [f"mail eq '{NEW}'"] else refusal(400)
         )
     )
     live = await moving(quiet(_users=rows(user(1)), _contacts=contacts))
@@ -161,7 +160,7 @@ async def test_directory_that_refuses_one_address_answers_about_the_others() -> 
 
     def answer(operands: list[str]) -> Reply:
         if any("new77@" in operand for operand in operands):
-            return Reply(status=400)
+            return refusal(400)
         return rows(addressed(PERSON, mail="new78@new.example"))
 
     groups, contacts = Place(lambda _: rows()), Place(answer)
@@ -176,7 +175,7 @@ async def test_directory_that_refuses_or_is_asked_one_by_one() -> None:
 
     def answer(operands: list[str]) -> Reply:
         if len(operands) > 1:
-            return Reply(status=400)
+            return refusal(400)
         return rows(addressed(PERSON, mail="new150@new.example"))
 
     groups, contacts = Place(lambda _: rows()), Place(answer)
@@ -192,11 +191,11 @@ async def test_place_that_had_no_turn_yet_is_not_taken_for_silent() -> None:
 
     def group(operands: list[str]) -> Reply:
         """Refuse the first ten addresses, which are two questions, and each of their parts."""
-        return Reply(status=400) if any("new1@" in each or "new10" in each for each in operands) else rows()
+        return refusal(400) if any("new1@" in each or "new10" in each for each in operands) else rows()
 
     def contact(operands: list[str]) -> Reply:
         if len(operands) > 1:
-            return Reply(status=400) if any("new150@" in each for each in operands) else rows()
+            return refusal(400) if any("new150@" in each for each in operands) else rows()
         return rows(addressed(PERSON, mail="new150@new.example"))
 
     groups, contacts = Place(group), Place(contact)
@@ -208,7 +207,7 @@ async def test_place_that_had_no_turn_yet_is_not_taken_for_silent() -> None:
 
 async def test_directory_that_refuses_everything_is_soon_left_alone() -> None:
     """When single operands are refused as well, no more than a second batch of them is sent."""
-    groups, contacts = Place(lambda _: Reply(status=400)), Place(lambda _: Reply(status=400))
+    groups, contacts = Place(lambda _: refusal(400)), Place(lambda _: refusal(400))
     live = await many_moving(groups, contacts)
     assert len(groups.questions) + len(contacts.questions) == 20 + 20
     assert not_checked(live) == [("addresses of contacts", None, False), ("addresses of groups", None, False)]
@@ -218,7 +217,7 @@ async def test_directory_that_refuses_everything_is_soon_left_alone() -> None:
 async def test_deleted_users_that_cannot_be_looked_at_are_just_not_found(status: int) -> None:
     """An id that is no user is not found, with a remark, when deleted users do not answer."""
     graph = quiet(_users=rows(user(1)))
-    graph.answers[f"/directory/deletedItems/{guest_id(2)}"] = Reply(status=status)
+    graph.answers[f"/directory/deletedItems/{guest_id(2)}"] = refusal(status)
     graph.answers[f"/directory/deletedItems/{guest_id(3)}"] = Reply(body={"id": guest_id(3)})
     live = await observe(graph, 1, 2, 3)
     assert set(live.guests) == {guest_id(1)}
@@ -227,11 +226,31 @@ async def test_deleted_users_that_cannot_be_looked_at_are_just_not_found(status:
     assert not_checked(live) == [("deleted users", permission, False)]
 
 
+@pytest.mark.parametrize("status", [302, 403, 404, 407])
+async def test_answer_that_is_not_graphs_tells_nothing_of_deleted_users(status: int) -> None:
+    """What something on the way refuses is neither a missing permission nor a user who is not there."""
+    graph = quiet(_users=rows(user(1)))
+    graph.answers[f"/directory/deletedItems/{guest_id(2)}"] = Reply(status=status, body={"message": "no"})
+    live = await observe(graph, 1, 2)
+    assert not_checked(live) == [("deleted users", None, False)]
+    assert "something on the way" in live.not_checked[0].reason
+
+
+@pytest.mark.parametrize("status", [302, 403, 404, 407])
+async def test_answer_that_is_not_graphs_tells_nothing_of_roles_and_users(status: int) -> None:
+    """What is essential is asked for again, and then ends the reading: nobody is said to be gone."""
+    for path in (ASSIGNMENTS, "/organization", "/users", f"/users/{guest_id(2)}"):
+        graph = quiet(_users=rows(user(1)))
+        graph.answers[path] = Reply(status=status, body={"message": "no"})
+        with pytest.raises(Unreachable):
+            await observe(graph, 1, 2)
+
+
 @pytest.mark.parametrize("status", [400, 404, 405, 501])
 async def test_roles_that_are_not_served_make_a_plan_incomplete(status: int) -> None:
     """A plan without knowledge of roles is of use: it says that it is incomplete."""
     graph = quiet(_users=rows(user(1)))
-    graph.answers[ASSIGNMENTS] = Reply(status=status)
+    graph.answers[ASSIGNMENTS] = refusal(status)
     assert not_checked(await observe(graph, 1)) == [("role assignments", None, True)]
 
 
@@ -272,7 +291,7 @@ async def test_group_whose_members_are_not_served_makes_a_plan_incomplete(status
     """A group that holds a role and shows no members is told; one that is only eligible is a remark."""
     graph = quiet(_users=rows(user(1)))
     graph.answers[ASSIGNMENTS] = rows(holding(GROUP, "group"))
-    graph.answers[f"/groups/{GROUP}/transitiveMembers"] = Reply(status=status)
+    graph.answers[f"/groups/{GROUP}/transitiveMembers"] = refusal(status)
     assert not_checked(await observe(graph, 1)) == [("members of groups that hold a role", None, True)]
     graph.answers[ELIGIBILITIES], graph.answers[ASSIGNMENTS] = graph.answers[ASSIGNMENTS], rows()
     assert not_checked(await observe(graph, 1)) == [

@@ -21,7 +21,7 @@ from reconciler.model import (
 )
 from tests.samples.directory import declared, desired
 from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import Reply, Request
+from tests.stand_in import Reply, Request, refusal
 from tests.stand_in.tenant import (
     ASSIGNMENTS,
     ELIGIBILITIES,
@@ -34,6 +34,7 @@ from tests.stand_in.tenant import (
     Graph,
     addressed,
     observe,
+    owners_in,
     quiet,
     reading,
     rows,
@@ -209,7 +210,7 @@ async def test_listing_that_fails_is_an_error() -> None:
     """A page that is refused ends the reading: a part of a listing is never used."""
     graph = quiet()
     graph.answers["/users"] = lambda _: graph.page("/users/page2", user(1))
-    graph.answers["/users/page2"] = Reply(status=400)
+    graph.answers["/users/page2"] = refusal(400)
     with pytest.raises(UnexpectedAnswer, match="status 400"):
         await observe(graph, *range(1, 42))
 
@@ -252,7 +253,7 @@ async def test_deleted_user_must_be_the_one_asked_for(answer: Reply) -> None:
 @pytest.mark.parametrize(
     "organization",
     [
-        Reply(status=400),
+        refusal(400),
         rows(),
         rows({"id": TENANT}),
         rows({"id": TENANT, "verifiedDomains": [{}]}),
@@ -398,9 +399,10 @@ async def test_closed_role_assignments_make_a_plan_incomplete() -> None:
     ("answer", "permission"),
     [
         (FORBIDDEN, "RoleEligibilitySchedule.Read.Directory"),
-        (Reply(status=403, body={"error": {"code": "AadPremiumLicenseRequired", "message": ""}}), None),
-        (Reply(status=400, body={"error": {"code": "AadPremiumLicenseRequired", "message": ""}}), None),
-        (Reply(status=404), None),
+        (refusal(403, "AadPremiumLicenseRequired"), None),
+        (refusal(400, "AadPremiumLicenseRequired"), None),
+        (refusal(404), None),
+        (Reply(status=403), None),
     ],
 )
 async def test_unreadable_eligibility_is_a_remark(answer: Reply, permission: str | None) -> None:
@@ -412,9 +414,8 @@ async def test_unreadable_eligibility_is_a_remark(answer: Reply, permission: str
 
 
 async def owners_of(graph: Graph, address: str) -> set[tuple[ObjectId, OwnerKind, AddressUse, bool]]:
-    asked = EmailAddress(address)
-    async with reading(graph) as reader:
-        owners = (await reader.read_owners([asked, asked]))[asked]
+    found = await owners_in(graph, address, address)
+    (owners,) = found.owners.values()
     return {(owner.id, owner.kind, owner.use, owner.primary) for owner in owners}
 
 
@@ -469,19 +470,17 @@ async def test_owners_are_read_to_the_last_page() -> None:
 
 async def test_closed_groups_and_contacts_are_remarked_and_users_decide() -> None:
     """Unreadable groups and contacts are a remark; unreadable users leave the question open."""
-    tree = desired(declared(1, "ana@new.example"))
-    graph = quiet(_users=rows(user(1)), _groups=FORBIDDEN, _contacts=FORBIDDEN)
-    async with reading(graph) as reader:
-        live = await reader.observe(tree)
-        assert {unread.permission for unread in live.not_checked} == {
-            "GroupMember.Read.All",
-            "OrgContact.Read.All",
-        }
-        assert not any(unread.essential for unread in live.not_checked)
-        assert await reader.read_owners([EmailAddress("a@b.example")]) == {EmailAddress("a@b.example"): ()}
-        graph.answers["/users"] = FORBIDDEN
-        with pytest.raises(AccessDenied, match="addresses of users"):
-            await reader.read_owners([EmailAddress("a@b.example")])
+    graph = quiet(_groups=FORBIDDEN, _contacts=FORBIDDEN)
+    found = await owners_in(graph, "a@b.example")
+    assert {unread.permission for unread in found.not_checked} == {
+        "GroupMember.Read.All",
+        "OrgContact.Read.All",
+    }
+    assert not any(unread.essential for unread in found.not_checked)
+    assert found.owners == {EmailAddress("a@b.example"): ()}
+    graph.answers["/users"] = FORBIDDEN
+    found = await owners_in(graph, "a@b.example")
+    assert [unread.permission for unread in found.not_checked if unread.essential] == ["User.Read.All"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from reconciler.graph.client import ReadSession, Terms, connect
 from reconciler.graph.paging import all_rows
 from reconciler.graph.retrying import Patience
 from reconciler.graph.unread import Unread
-from tests.stand_in import Reply, Request, StandIn, Tokens, stand_in
+from tests.stand_in import Reply, Request, StandIn, Tokens, refusal, stand_in
 from tests.stand_in.clock import Clock
 
 
@@ -180,11 +180,63 @@ async def test_silence_is_waited_out_and_then_given_up() -> None:
 @pytest.mark.parametrize("status", [400, 403, 404, 410, 501])
 async def test_refusals_are_answers(status: int) -> None:
     """What another try would not change is handed to the caller at once."""
-    async with reading(lambda _: Reply(status=status, body=b"no")) as (directory, session):
+    async with reading(lambda _: refusal(status, "Some_Code")) as (directory, session):
         answer = await get(session)
     assert answer.status == status
-    assert answer.error.code == ""
+    assert answer.error.code == "Some_Code"
     assert len(directory.requests) == 1
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 407, 408, 451])
+async def test_refusal_that_is_not_graphs_is_tried_again(status: int) -> None:
+    """What something on the way answers may pass, and is no word of the directory."""
+    foreign = Reply(status=status, body=b"<html>captive portal</html>")
+    async with reading(in_turn(foreign, foreign, Reply(body={"a": 1}))) as (directory, session):
+        assert (await get(session)).body == {"a": 1}
+    assert len(directory.requests) == 3
+    async with reading(lambda _: foreign) as (_, session):
+        with pytest.raises(Unreachable, match=f"something on the way answered with status {status}"):
+            await get(session)
+
+
+async def test_item_that_is_not_graphs_is_asked_for_again() -> None:
+    """An item refused without an envelope goes out again, alone: it says nothing about its object."""
+    seen: list[str] = []
+
+    def item(url: str) -> dict[str, Any]:
+        seen.append(url)
+        return {"status": 404, "body": None} if seen.count("/b") == 1 and url == "/b" else {"status": 200}
+
+    async with reading(batched(item)) as (_, session):
+        answers = await session.batch_get(["/a", "/b"], what="users")
+    assert [answer.status for answer in answers] == [200, 200]
+    assert sorted(seen) == ["/a", "/b", "/b"]
+
+
+async def test_wait_that_is_a_date_counts_from_the_batchs_own_date() -> None:
+    """An item has no `Date` of its own: its batch's says what a date to come back at means."""
+    waits = ["Mon, 30 Nov 2026 12:00:40 GMT"]
+
+    def answer(request: Request) -> Reply:
+        later = {"status": 429, "headers": {"Retry-After": waits.pop()}} if waits else {"status": 200}
+        body = {"responses": [{"id": "0", **later}]}
+        return Reply(body=body, headers={"date": "Mon, 30 Nov 2026 12:00:00 GMT"})
+
+    clock = Clock()
+    async with reading(answer, clock) as (_, session):
+        await session.batch_get(["/a"], what="users")
+    (waited,) = clock.waits
+    assert 40 <= waited < 41
+
+
+async def test_read_waits_until_the_date_it_was_given() -> None:
+    """`Retry-After` may be a date, which counts from the answer's own."""
+    headers = {"retry-after": "Mon, 30 Nov 2026 12:00:20 GMT", "date": "Mon, 30 Nov 2026 12:00:00 GMT"}
+    clock = Clock()
+    async with reading(in_turn(Reply(status=429, headers=headers), Reply(body={})), clock) as (_, session):
+        await get(session)
+    (waited,) = clock.waits
+    assert 20 <= waited < 21
 
 
 def page(link: object) -> dict[str, object]:
@@ -323,7 +375,7 @@ async def test_envelope_424_is_opened_like_any_other() -> None:
 
 async def test_refused_batch_refuses_each_item() -> None:
     """A 403 for the whole batch is the answer to each of its questions."""
-    async with reading(lambda _: Reply(status=403)) as (_, session):
+    async with reading(lambda _: refusal(403)) as (_, session):
         answers = await session.batch_get(["/a", "/b"], what="users")
     assert [answer.status for answer in answers] == [403, 403]
 
@@ -338,7 +390,7 @@ async def test_items_that_go_on_failing_end_in_an_error() -> None:
 @pytest.mark.parametrize(
     ("reply", "flaw"),
     [
-        (Reply(status=400), "came with status 400 for a whole batch"),
+        (refusal(400), "came with status 400 for a whole batch"),
         (Reply(body={}), "has no list of responses"),
         (Reply(body={"responses": [{"id": "0", "status": 200}]}), "leaves out a question"),
         (Reply(body={"responses": [{"id": "9", "status": 200}]}), "one nobody asked"),
@@ -358,7 +410,7 @@ async def test_batch_that_can_be_done_without_tells_of_each_item() -> None:
     """What answered is kept, what was refused or went on failing says so, within a few seconds."""
     statuses = {"/a": 200, "/b": 404, "/c": 503, "/d": 200}
     clock = Clock()
-    async with reading(batched(lambda url: {"status": statuses[url], "body": {}}), clock) as (
+    async with reading(batched(lambda url: {"status": statuses[url], "body": refusal(404).body}), clock) as (
         directory,
         session,
     ):
@@ -372,8 +424,9 @@ async def test_batch_that_can_be_done_without_tells_of_each_item() -> None:
 @pytest.mark.parametrize(
     ("reply", "status", "told"),
     [
-        (Reply(status=400, body=b"<html>"), 400, "answered with status 400"),
-        (Reply(status=404), 404, "answered with status 404"),
+        (refusal(400), 400, "answered with status 400"),
+        (refusal(404), 404, "answered with status 404"),
+        (Reply(status=404, body=b"<html>"), None, "something on the way answered with status 404"),
         (Reply(status=500), None, "could not be asked: it answered with status 500"),
         (Reply(status=503, headers={"retry-after": "30"}), None, "status 503"),
         (Reply(broken="dropped"), None, "could not be asked: the connection broke"),
@@ -453,7 +506,7 @@ async def test_listing_with_a_page_that_is_refused_is_unread(*, best_effort: boo
     """A part of a listing is never used: one refused page leaves the whole of it unread."""
     async with reading(lambda _: Reply()) as (directory, session):
         first = Reply(body={"value": [{"id": 1}], "@odata.nextLink": f"{directory.root}/v1.0/next"})
-        directory.answer = in_turn(first, Reply(status=400))
+        directory.answer = in_turn(first, refusal(400))
         listing = await all_rows(session, await get(session), what="things", best_effort=best_effort)
         assert isinstance(listing, Unread)
         assert listing.status == 400

@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from reconciler.guard.approval import Approval, Work, approve, approve_all
 from reconciler.model import (
+    ChangeKind,
     Desired,
     DesiredGuest,
     Guest,
+    Hold,
+    Marker,
     Origin,
     Outcome,
     Plan,
@@ -19,6 +23,7 @@ from reconciler.model import (
 )
 from reconciler.plan import make_plan
 from tests.samples.directory import NEW, NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
+from tests.samples.plans import marker_of
 
 PENDING = RedemptionState.PENDING
 RESET_AT = NOW + timedelta(minutes=1)
@@ -67,21 +72,76 @@ def test_a_guest_no_file_names_is_not_approved() -> None:
     assert "plan again" in approval.outcomes[0].message
 
 
+FILE = plan_of(declared(), guest())
+OWN = marker_of(FILE.changes[0].marker_digits)
+
+
+def begun(*, marker: Marker | None = OWN, others: Sequence[str] = (NEW,), **fields: Any) -> Guest:
+    """Make the guest as the first write of the approved change has left them."""
+    return guest(mail=NEW, others=others, markers=() if marker is None else (marker,), **fields)
+
+
 @pytest.mark.parametrize(
     "half",
     [
-        guest(others=[OLD, NEW]),
-        guest(others=[OLD, NEW], state=PENDING, changed=RESET_AT),
-        guest(others=[OLD, NEW], state=RedemptionState.ACCEPTED, changed=LATER),
+        begun(),
+        begun(state=PENDING, changed=RESET_AT),
+        begun(changed=LATER),
+        begun(others=[NEW, "x@foreign.example"]),
+        begun(marker=replace(OWN, nonce="ffffffff", domain="contoso.onmicrosoft.example")),
     ],
-    ids=["address added", "reset sent", "redeemed in between"],
+    ids=["written", "reset sent", "redeemed in between", "address added since", "another nonce and domain"],
 )
-def test_the_rest_of_an_approved_change_is_approved(half: Guest) -> None:
-    """A change that was cut short looks different but has the same goal, and keeps its record."""
-    file = plan_of(declared(), guest())
+def test_the_rest_of_an_approved_change_is_approved_by_its_digits(half: Guest) -> None:
+    """A row that finishes what was begun is approved by the plan whose digest begins with its digits."""
     plan = plan_of(declared(), half, hours=2)
-    assert plan.changes[0].digest != file.changes[0].digest
+    assert plan.changes[0].resumes == OWN.digits
+    assert plan.changes[0].digest != FILE.changes[0].digest
+    assert approve(plan, [FILE]).work == (Work(planned=plan.changes[0], recorded=FILE.changes[0]),)
+
+
+def test_the_rest_of_a_change_that_nobody_approved_is_stale() -> None:
+    """Digits that no approved plan knows, a forged marker among them, approve nothing."""
+    plan = plan_of(declared(), begun(marker=marker_of("f" * 16)), hours=2)
+    assert "not as they were then" in stale_message(plan, [FILE])
+
+
+def test_the_rest_that_a_plan_shows_is_approved_by_that_plan() -> None:
+    """Who reviewed the rest of a change has approved it, whoever began it."""
+    rest = plan_of(declared(), begun(marker=marker_of("f" * 16)))
+    plan = plan_of(declared(), begun(marker=marker_of("f" * 16)), hours=2)
+    assert approve(plan, [rest]).work[0].recorded == rest.changes[0]
+
+
+def test_the_rest_with_another_invitation_is_stale() -> None:
+    """The digits name a change; how its guest is invited has to be what was approved."""
+    plan = plan_of(declared(send_message=False), begun(), hours=2)
+    assert "invitation" in stale_message(plan, [FILE])
+
+
+def test_the_rest_with_an_address_of_its_own_is_stale() -> None:
+    """An alternate declared since the approval would be written without a review."""
+    plan = plan_of(declared(alternates=["x@foreign.example"]), begun(), hours=2)
+    assert "otherMails" in stale_message(plan, [FILE])
+
+
+def test_a_restored_mail_approves_the_reset_that_is_needed_after_all() -> None:
+    """The reset was shown as what follows when the guest is not seen to sign in with the address."""
+    file = plan_of(declared(), guest(passcode=NEW))
+    marker = marker_of(file.changes[0].marker_digits)
+    plan = plan_of(declared(), begun(marker=marker), hours=2)
+    assert [change.kind for change in (*file.changes, *plan.changes)] == [
+        ChangeKind.RESTORE_MAIL,
+        ChangeKind.CHANGE_EMAIL,
+    ]
     assert approve(plan, [file]).work == (Work(planned=plan.changes[0], recorded=file.changes[0]),)
+
+
+def test_a_change_back_over_a_marker_needs_an_approval_of_its_own() -> None:
+    """Neither the marker nor the approval of what was begun approves another address."""
+    plan = plan_of(declared(email=OLD), begun(state=PENDING, changed=RESET_AT), hours=2)
+    assert plan.changes[0].resumes is None
+    assert "was approved" in stale_message(plan, [FILE])
 
 
 def test_the_rest_of_a_reset_that_wrote_its_list_is_approved() -> None:
@@ -169,14 +229,12 @@ def test_the_file_that_fits_wins_over_a_newer_one() -> None:
 
 def test_among_files_that_fit_the_same_digest_wins_and_then_the_newest() -> None:
     """The record closest to the work is the one it is judged against."""
-    whole = plan_of(declared(), guest())
-    half = plan_of(declared(), guest(others=[OLD, NEW]), hours=1)
-    again = plan_of(declared(), guest(others=[OLD, NEW], changed=LATER), hours=2)
-    assert half.changes[0].digest == again.changes[0].digest
-    plan = plan_of(declared(), guest(others=[OLD, NEW]), hours=3)
-    assert approve(plan, [half, again, whole]).work[0].recorded == again.changes[0]
-    other = plan_of(declared(), guest(others=[NEW]), hours=3)
-    assert approve(other, [whole, half]).work[0].recorded == half.changes[0]
+    plan = plan_of(declared(), begun(), hours=5)
+    rest, again = plan_of(declared(), begun(), hours=1), plan_of(declared(), begun(changed=LATER), hours=2)
+    newer = plan_of(declared(), guest(changed=LATER), hours=3)
+    assert rest.changes[0].digest == again.changes[0].digest == plan.changes[0].digest
+    assert approve(plan, [rest, again, newer]).work[0].recorded == again.changes[0]
+    assert approve(plan, [FILE, newer]).work[0].recorded == newer.changes[0]
 
 
 def test_an_approved_guest_who_needs_nothing_is_looked_at_only() -> None:
@@ -191,12 +249,29 @@ def test_an_approved_guest_who_needs_nothing_is_looked_at_only() -> None:
     assert approve(removed, [file, newer]).work == (Work(planned=None, recorded=newer.changes[0]),)
 
 
-def test_an_approved_guest_who_is_blocked_now_is_blocked() -> None:
-    """A rule that has come to hold since the review wins over the review."""
-    file = plan_of(declared(), guest())
-    blocked = plan_of(desired(declared(), policy=Policy(protected=(guest_id(1),))), guest())
-    approval = approve(blocked, [file])
-    assert (approval.work, outcomes(approval)) == ((), [(Outcome.BLOCKED, "protected")])
+@pytest.mark.parametrize(
+    ("policy", "rule", "withheld"),
+    [
+        (Policy(protected=(guest_id(1),)), "protected", False),
+        (Policy(denied_domains=("newco.example",)), "domain-denied", True),
+    ],
+)
+def test_an_approved_guest_who_is_blocked_now_is_blocked(
+    policy: Policy, rule: str, *, withheld: bool
+) -> None:
+    """A rule that has come to hold since wins; it counts as not done unless it was written on purpose."""
+    blocked = plan_of(desired(declared(), policy=policy), guest())
+    approval = approve(blocked, [FILE])
+    assert (approval.work, outcomes(approval)) == ((), [(Outcome.BLOCKED, rule)])
+    assert approval.withheld == ({guest_id(1)} if withheld else frozenset())
+    assert approve(blocked, []).withheld == frozenset()
+
+
+def test_an_approved_guest_on_hold_is_left_alone_on_purpose() -> None:
+    """A hold written since the approval is no failure of the run."""
+    hold = Hold(reason="on leave", until=NOW.date())
+    approval = approve(plan_of(declared(hold=hold), guest()), [FILE])
+    assert (outcomes(approval), approval.withheld) == ([(Outcome.BLOCKED, "on-hold")], frozenset())
 
 
 def test_whoever_waits_for_a_guest_who_is_not_approved_is_not_attempted() -> None:

@@ -1,4 +1,4 @@
-"""How many resets are too many, at the borders."""
+"""How many resets and new sign-ins are too many, at the borders."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -9,8 +9,11 @@ from reconciler.model import LimitRaise, Policy
 from tests.samples.plans import NOW
 
 
-def rules(resets: int, declared: int = 50, policy: Policy | None = None, *, now: datetime = NOW) -> list[str]:
-    return [note.rule for note in check(resets=resets, declared=declared, policy=policy or Policy(), now=now)]
+def rules(
+    changes: int, declared: int = 50, policy: Policy | None = None, *, now: datetime = NOW
+) -> list[str]:
+    found = check(changes=changes, declared=declared, policy=policy or Policy(), now=now)
+    return [note.rule for note in found]
 
 
 def raised(
@@ -21,10 +24,10 @@ def raised(
     return Policy(max_changes=base, limit_raise=limit)
 
 
-@pytest.mark.parametrize(("resets", "expected"), [(0, []), (20, []), (21, ["max-changes"])])
-def test_the_count_may_reach_its_limit_but_not_pass_it(resets: int, expected: list[str]) -> None:
-    """As many resets as the policy says are fine; one more refuses the whole apply."""
-    assert rules(resets) == expected
+@pytest.mark.parametrize(("changes", "expected"), [(0, []), (20, []), (21, ["max-changes"])])
+def test_the_count_may_reach_its_limit_but_not_pass_it(changes: int, expected: list[str]) -> None:
+    """As many changes as the policy says are fine; one more refuses the whole apply."""
+    assert rules(changes) == expected
 
 
 def test_a_limit_of_nothing_lets_nothing_through() -> None:
@@ -34,7 +37,7 @@ def test_a_limit_of_nothing_lets_nothing_through() -> None:
 
 
 @pytest.mark.parametrize(
-    ("resets", "declared", "expected"),
+    ("changes", "declared", "expected"),
     [
         (11, 99, []),
         (10, 100, []),
@@ -44,10 +47,10 @@ def test_a_limit_of_nothing_lets_nothing_through() -> None:
     ],
 )
 def test_the_share_counts_from_a_hundred_declared_guests_on(
-    resets: int, declared: int, expected: list[str]
+    changes: int, declared: int, expected: list[str]
 ) -> None:
     """In a small tree one guest is a large share, so only the count is looked at there."""
-    assert rules(resets, declared) == expected
+    assert rules(changes, declared) == expected
 
 
 def test_both_limits_are_told_together() -> None:
@@ -78,28 +81,29 @@ def test_a_raise_never_lowers() -> None:
 
 def test_a_refusal_holds_the_numbers_and_the_raise_to_copy() -> None:
     """The way out is a reviewed edit, written out ready for tenant.yaml."""
-    share, count = check(resets=30, declared=100, policy=Policy(), now=NOW)
+    share, count = check(changes=30, declared=100, policy=Policy(), now=NOW)
     remedy = "raise: {maxChanges: 30, maxChangePercent: 30, until: 2026-10-08, reason: <why so many>}"
-    assert "30 of 100 declared guests would be reset, 10 % are allowed" in share.message
-    assert "30 guests would be reset, 20 are allowed" in count.message
+    counted = "would be reset or could sign in with another address"
+    assert f"30 of 100 declared guests {counted}, 10 % are allowed" in share.message
+    assert f"30 guests {counted}, 20 are allowed" in count.message
     assert remedy in share.message
     assert remedy in count.message
 
 
 def test_a_suggested_share_is_rounded_up_so_that_it_suffices() -> None:
     """Copying the suggestion lifts the refusal."""
-    (note,) = check(resets=20, declared=199, policy=Policy(), now=NOW)
+    (note,) = check(changes=20, declared=199, policy=Policy(), now=NOW)
     assert "{maxChangePercent: 11, until:" in note.message
     assert rules(20, 199, raised(percent=11)) == []
 
 
 def test_a_suggestion_keeps_what_the_raise_in_force_gives() -> None:
     """The new raise replaces the old one, so it holds both."""
-    (note,) = check(resets=81, declared=200, policy=raised(changes=80, percent=50), now=NOW)
+    (note,) = check(changes=81, declared=200, policy=raised(changes=80, percent=50), now=NOW)
     assert "{maxChanges: 81, maxChangePercent: 50, until:" in note.message
 
 
 def test_an_expired_raise_is_named() -> None:
     """Whoever wonders why the raise does not help learns that it has ended."""
-    (note,) = check(resets=30, declared=50, policy=raised(changes=80, days=-1), now=NOW)
+    (note,) = check(changes=30, declared=50, policy=raised(changes=80, days=-1), now=NOW)
     assert "ended on 2026-09-30" in note.message

@@ -123,12 +123,14 @@ async def test_a_flush_forces_to_the_disk_what_was_recorded(
     path = tmp_path / "journal.jsonl"
     monkeypatch.setattr(os, "fsync", lambda _: forced.append(len(path.read_text().splitlines())))
     with open_journal(path, run="r") as journal:
-        journal.record(replace(ENTRY, event=JournalEvent.SENDING), durable=False)
+        journal.record(replace(ENTRY, event=JournalEvent.SENDING))
         journal.record(ENTRY)
         assert forced == []
         await asyncio.gather(*(journal.flush() for _ in range(50)))
         assert forced == [2]
         journal.record(replace(ENTRY, event=JournalEvent.SENDING))
+        assert forced == [2]
+        await journal.flush()
         assert forced == [2, 3]
 
 

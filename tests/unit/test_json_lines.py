@@ -47,32 +47,31 @@ def whole(path: Path) -> list[object]:
     return found
 
 
-@pytest.mark.parametrize("durable", [False, True])
-def test_a_line_that_was_cut_is_ended_before_the_next(path: Path, lines: JsonLines, *, durable: bool) -> None:
+def test_a_line_that_was_cut_is_ended_before_the_next(path: Path, lines: JsonLines) -> None:
     """After a short write a reader finds every record but the one that was cut."""
-    lines.append({"n": 1}, durable=durable)
+    lines.append({"n": 1})
     with no_room_beyond(40), pytest.raises(OSError, match="large"):
-        lines.append(LONG, durable=durable)
-    lines.append({"n": 2}, durable=durable)
-    lines.append({"n": 3}, durable=durable)
+        lines.append(LONG)
+    lines.append({"n": 2})
+    lines.append({"n": 3})
     assert whole(path) == [{"n": 1}, {"n": 2}, {"n": 3}]
     assert len(path.read_text().splitlines()) == 4
 
 
 def test_several_failures_leave_no_empty_lines(path: Path, lines: JsonLines) -> None:
     """As long as there is no room, nothing is added; then the next record stands on a line of its own."""
-    lines.append({"n": 1}, durable=False)
+    lines.append({"n": 1})
     with no_room_beyond(path.stat().st_size):
         for _ in range(3):
             with pytest.raises(OSError, match="large"):
-                lines.append(LONG, durable=False)
-    lines.append({"n": 2}, durable=False)
+                lines.append(LONG)
+    lines.append({"n": 2})
     assert path.read_text() == '{"n": 1}\n{"n": 2}\n'
 
 
 def test_a_record_that_only_lacks_its_end_is_whole(path: Path, lines: JsonLines) -> None:
     """A record whose line break alone found no room is ended, and not written twice."""
     with no_room_beyond(len(json.dumps({"n": 1}))), pytest.raises(OSError, match="large"):
-        lines.append({"n": 1}, durable=False)
-    lines.append({"n": 2}, durable=False)
+        lines.append({"n": 1})
+    lines.append({"n": 2})
     assert whole(path) == [{"n": 1}, {"n": 2}]

@@ -19,6 +19,7 @@ from reconciler.model import (
 )
 from reconciler.plan import make_plan
 from tests.samples.directory import NOW, REDEEMED, declared, desired, guest, guest_id, live, owner
+from tests.samples.plans import marker_of
 
 
 def mail(number: int) -> str:
@@ -83,6 +84,7 @@ TAKES_SPARE = {
         1, email=mail(1), alternates=["spare@old.example"], reset_after=REDEEMED + timedelta(days=1)
     ),
     ChangeKind.OTHER_MAILS: declared(1, email=mail(1), alternates=["spare@old.example"]),
+    ChangeKind.RESTORE_MAIL: declared(1, email="a@new.example", alternates=["spare@old.example"]),
 }
 
 
@@ -94,12 +96,25 @@ TAKES_SPARE = {
 )
 def test_an_alternate_is_waited_for_in_every_kind_of_change(kind: ChangeKind, leaves: DesiredGuest) -> None:
     """Whoever gets an address comes after whoever loses it, as `mail` or beside it."""
-    found = live(guest(1, mail(1)), guest(2, mail(2), others=[mail(2), "spare@old.example"]))
+    passcode = "a@new.example" if kind is ChangeKind.RESTORE_MAIL else None
+    taker = guest(1, mail(1), passcode=passcode)
+    found = live(taker, guest(2, mail(2), others=[mail(2), "spare@old.example"]))
     first, second = make_plan(desired(TAKES_SPARE[kind], leaves), found, NOW).changes
     assert (first.id, second.id, second.kind) == (guest_id(2), guest_id(1), kind)
     assert second.waits_for == guest_id(2)
     assert "chain-may-wait" in {note.rule for note in second.warnings}
     assert EmailAddress("spare@old.example") in second.gains
+
+
+def test_an_address_that_a_half_done_change_has_left_already_is_free() -> None:
+    """`mail` is the first thing a change writes, so its rest makes nobody wait."""
+    taker, leaver = moves(1, mail(2)), moves(2, "b@new.example")
+    halfway = guest(2, "b@new.example", markers=(marker_of(),))
+    plan = make_plan(desired(taker, leaver), live(guest(1, mail(1)), halfway), NOW)
+    assert [(change.id, change.waits_for) for change in plan.changes] == [
+        (guest_id(1), None),
+        (guest_id(2), None),
+    ]
 
 
 def test_guests_who_want_each_others_alternates_are_a_ring() -> None:

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from reconciler.model import (
-    AddOtherMail,
     Change,
     ChangeKind,
+    ClearMarker,
     DesiredGuest,
     FieldChange,
     Guest,
@@ -15,12 +15,15 @@ from reconciler.model import (
     ResetRedemption,
     SetMail,
     SetOtherMails,
-    action_name,
 )
 from reconciler.plan import make_plan
 from tests.samples.directory import NEW, NOW, OLD, REDEEMED, addresses, declared, desired, guest, live
+from tests.samples.plans import marker_of
 
 PENDING = RedemptionState.PENDING
+DIGITS = "0123456789abcdef"
+MARKED = (marker_of(DIGITS),)
+WHOLE = ["SetMail", "ResetRedemption", "ClearMarker"]
 LATER = REDEEMED + timedelta(days=30)
 
 
@@ -32,22 +35,23 @@ def only_change(entry: DesiredGuest, found: Guest) -> Change:
 
 
 def names(change: Change) -> list[str]:
-    return [action_name(action) for action in change.actions]
+    return [action.name for action in change.actions]
 
 
-def test_a_new_address_is_added_then_invited_then_written_to_mail() -> None:
-    """The commit record `mail` is written last, so that a run cut short is seen by the next plan."""
+def test_a_new_address_is_written_then_invited_and_finished_last() -> None:
+    """`mail` is written first, so that the old address is off the object when the guest is reset."""
     change = only_change(declared(cc="sponsor@contoso.example", message="hello"), guest())
     assert change.kind is ChangeKind.CHANGE_EMAIL
-    add, invite, write = change.actions
-    assert add == AddOtherMail(email=addresses(NEW)[0])
+    write, invite, clear = change.actions
+    assert write == SetMail(email=addresses(NEW)[0], other_mails=addresses(NEW))
     assert isinstance(invite, ResetRedemption)
     assert (invite.email, invite.cc, invite.message) == (
         *addresses(NEW),
         *addresses("sponsor@contoso.example"),
         "hello",
     )
-    assert write == SetMail(email=addresses(NEW)[0], other_mails=addresses(NEW))
+    assert clear == ClearMarker(email=addresses(NEW)[0], other_mails=addresses(NEW))
+    assert (change.resumes, change.fallback) == (None, None)
     assert change.fields == (
         FieldChange(field="mail", before=OLD, after=NEW),
         FieldChange(field="otherMails", before=(OLD,), after=(NEW,)),
@@ -65,15 +69,13 @@ def test_a_guest_without_mail_gets_one() -> None:
 def test_foreign_other_mails_stay_when_nothing_is_declared_about_them() -> None:
     """Without alternateEmails only the replaced address leaves otherMails."""
     change = only_change(declared(), guest(others=[OLD, "x@kept.example"]))
-    assert change.actions[-1] == SetMail(
-        email=addresses(NEW)[0], other_mails=addresses(NEW, "x@kept.example")
-    )
+    assert change.actions[0] == SetMail(email=addresses(NEW)[0], other_mails=addresses(NEW, "x@kept.example"))
 
 
 def test_declared_alternates_are_the_exact_rest() -> None:
     """With alternateEmails otherMails becomes the address and that list, whatever stood there."""
     change = only_change(declared(alternates=["b@newco.example"]), guest(others=[OLD, "x@gone.example"]))
-    assert change.actions[-1] == SetMail(
+    assert change.actions[0] == SetMail(
         email=addresses(NEW)[0], other_mails=addresses(NEW, "b@newco.example")
     )
 
@@ -85,7 +87,7 @@ def test_an_address_that_stands_there_is_sent_in_its_live_spelling() -> None:
     )
     sent = [action.email.text for action in change.actions if not isinstance(action, SetOtherMails)]
     assert sent == ["Ana@NewCo.example"] * 3
-    assert isinstance(change.actions[-1], SetMail)
+    assert isinstance(change.actions[-1], ClearMarker)
     assert [each.text for each in change.actions[-1].other_mails] == ["Ana@NewCo.example", "B@NewCo.example"]
 
 
@@ -147,7 +149,7 @@ def test_a_reset_is_met_by_a_redemption_at_or_after_its_time(offset: timedelta) 
 def test_a_change_of_address_covers_a_due_reset() -> None:
     """Whoever gets a new address is reset by that, once."""
     change = only_change(declared(reset_after=LATER), guest())
-    assert names(change) == ["AddOtherMail", "ResetRedemption", "SetMail"]
+    assert names(change) == WHOLE
 
 
 @pytest.mark.parametrize(
@@ -177,6 +179,105 @@ def test_a_change_records_what_it_was_planned_from() -> None:
     assert change.precondition.other_mails == addresses(OLD, "b@old.example")
     assert change.precondition.state is RedemptionState.ACCEPTED
     assert change.precondition.state_changed_at == REDEEMED
+    assert change.precondition.marker is None
+
+
+def test_who_is_seen_to_sign_in_with_the_address_is_not_reset_for_it() -> None:
+    """A restored backup or an edited mail is put right without locking anybody out."""
+    change = only_change(declared(), guest(passcode=NEW.upper(), others=[NEW, OLD]))
+    assert (change.kind, names(change)) == (ChangeKind.RESTORE_MAIL, ["SetMail", "ClearMarker"])
+    assert change.fallback is not None
+    assert change.fallback.email == addresses(NEW)[0]
+    assert not change.resets
+    assert change.fields == (
+        FieldChange(field="mail", before=OLD, after=NEW),
+        FieldChange(field="otherMails", before=(NEW, OLD), after=(NEW,)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [
+        (declared(), guest(passcode=OLD)),
+        (declared(), guest(passcode=NEW, state=PENDING)),
+        (declared(), guest(passcode=NEW, state=None)),
+        (declared(reset_after=LATER), guest(passcode=NEW)),
+        (declared(reset_after=LATER), guest(passcode=NEW, changed=None)),
+        (declared(), guest(passcode=NEW, markers=(*MARKED, marker_of("f" * 16)))),
+    ],
+    ids=["another address", "pending", "no state", "reset asked", "reset perhaps asked", "two markers"],
+)
+def test_without_that_sight_a_change_of_address_is_whole(entry: DesiredGuest, found: Guest) -> None:
+    """Only an accepted guest's own identity spares the reset, and never one that is declared."""
+    change = only_change(entry, found)
+    assert (change.kind, names(change), change.fallback) == (ChangeKind.CHANGE_EMAIL, WHOLE, None)
+
+
+def test_a_met_reset_does_not_stand_in_the_way_of_restoring_mail() -> None:
+    """A resetAfter before the redemption asks for nothing."""
+    change = only_change(declared(reset_after=REDEEMED), guest(passcode=NEW))
+    assert change.kind is ChangeKind.RESTORE_MAIL
+
+
+@pytest.mark.parametrize("state", [None, *RedemptionState])
+def test_a_marker_is_a_difference_of_its_own(state: RedemptionState | None) -> None:
+    """A guest whose mail is as declared may still have nobody but the old person signing in."""
+    found = guest(mail=NEW, others=[NEW, "x@kept.example"], state=state, markers=MARKED)
+    change = only_change(declared(), found)
+    assert (change.kind, names(change), change.resumes) == (ChangeKind.CHANGE_EMAIL, WHOLE, DIGITS)
+    assert change.fields == ()
+    assert change.actions[0] == SetMail(email=addresses(NEW)[0], other_mails=found.other_mails)
+    assert change.precondition.marker == MARKED[0]
+    assert change.marker_digits == DIGITS
+    assert "not finished" in change.reason
+
+
+def test_the_rest_of_a_change_writes_the_declared_list() -> None:
+    """What is declared about otherMails is written with the rest, whatever stands there by then."""
+    found = guest(mail=NEW, others=["x@gone.example"], markers=MARKED)
+    change = only_change(declared(alternates=["b@newco.example"]), found)
+    assert change.actions[0] == SetMail(
+        email=addresses(NEW)[0], other_mails=addresses(NEW, "b@newco.example")
+    )
+    assert [field.field for field in change.fields] == ["otherMails"]
+
+
+def test_the_rest_puts_the_address_back_into_other_mails() -> None:
+    """`email` always ends up there, and a reset needs it there."""
+    change = only_change(declared(), guest(mail=NEW, others=[], markers=MARKED))
+    assert change.actions[0] == SetMail(email=addresses(NEW)[0], other_mails=addresses(NEW))
+
+
+def test_the_rest_covers_a_due_reset() -> None:
+    """A marked guest is reset anyway, once."""
+    found = guest(mail=NEW, passcode=NEW, markers=MARKED)
+    change = only_change(declared(reset_after=LATER), found)
+    assert (change.kind, names(change), change.resumes) == (ChangeKind.CHANGE_EMAIL, WHOLE, DIGITS)
+
+
+def test_the_rest_of_who_signs_in_with_the_address_resets_nobody() -> None:
+    """Whoever has redeemed with the new address already only needs the marker taken away."""
+    change = only_change(declared(), guest(mail=NEW, passcode=NEW, markers=MARKED))
+    assert (change.kind, names(change)) == (ChangeKind.RESTORE_MAIL, ["SetMail", "ClearMarker"])
+    assert (change.resumes, change.fallback is not None) == (DIGITS, True)
+    assert "signs in" not in change.reason
+    assert "seen to sign in" in change.reason
+
+
+def test_several_markers_leave_open_what_is_resumed() -> None:
+    """Somebody wrote one by hand, so the change is made anew and resumes none."""
+    found = guest(mail=NEW, passcode=NEW, markers=(*MARKED, marker_of("f" * 16)))
+    change = only_change(declared(), found)
+    assert (change.kind, names(change), change.resumes) == (ChangeKind.CHANGE_EMAIL, WHOLE, None)
+    assert change.precondition.marker is None
+
+
+def test_a_change_that_was_taken_back_halfway_is_a_change_anew() -> None:
+    """The marker on the guest belongs to another goal, so nothing of it is resumed."""
+    change = only_change(declared(email=OLD), guest(mail=NEW, markers=MARKED))
+    assert (change.kind, names(change), change.resumes) == (ChangeKind.CHANGE_EMAIL, WHOLE, None)
+    assert change.precondition.marker == MARKED[0]
+    assert change.marker_digits != DIGITS
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from reconciler.model import (
     AddressUse,
     Blocked,
     DesiredGuest,
+    Guest,
     Hold,
     InvitesFrom,
     Live,
@@ -32,6 +33,7 @@ from tests.samples.directory import (
 )
 
 LATER = REDEEMED + timedelta(days=30)
+MANY = [f"x{number}@kept.example" for number in range(250)]
 DUE = declared(email=OLD, reset_after=LATER)
 MOVE = declared()
 REST = declared(email=OLD, alternates=["b@old.example"])
@@ -280,3 +282,66 @@ def test_guest_without_a_principal_name_is_planned_like_any_other() -> None:
     plan = make_plan(desired(MOVE), live(guest(1, OLD, user_principal_name=None)), NOW)
     assert [change.id for change in plan.changes] == [guest_id(1)]
     assert plan.blocked == ()
+
+
+@pytest.mark.parametrize(
+    ("kept", "fits"), [(248, True), (249, False)], ids=["with the marker", "the marker is one too many"]
+)
+@pytest.mark.parametrize("passcode", [None, NEW], ids=["change-email", "restore-mail"])
+def test_a_list_without_room_for_the_marker_blocks(passcode: str | None, kept: int, *, fits: bool) -> None:
+    """Graph takes 250 values, so the first write would be refused; nothing is begun."""
+    found = live(guest(others=MANY[:kept], passcode=passcode))
+    if fits:
+        assert runs(MOVE, found)
+    else:
+        rule, message = blocked(MOVE, found)
+        assert rule == "other-mails-full"
+        assert "250 addresses and the marker" in message
+        assert "declare alternateEmails" in message
+
+
+@pytest.mark.parametrize(
+    ("entry", "found", "fits"),
+    [
+        (declared(email=OLD, alternates=MANY[:249]), guest(), True),
+        (declared(email=OLD, alternates=MANY), guest(), False),
+        (DUE, guest(others=MANY[:249]), True),
+        (DUE, guest(others=MANY), False),
+        (
+            declared(email=OLD, alternates=[]),
+            guest(others=MANY, state=RedemptionState.PENDING),
+            False,
+        ),
+    ],
+    ids=["declared", "declared too long", "one added", "no room to add", "no room on the way"],
+)
+def test_no_list_of_more_values_than_graph_takes_is_written(
+    entry: DesiredGuest, found: Guest, *, fits: bool
+) -> None:
+    """Every list on the way counts, without a marker where none is written."""
+    if fits:
+        assert runs(entry, live(found))
+    else:
+        rule, message = blocked(entry, live(found))
+        assert rule == "other-mails-full"
+        assert "251 addresses, and" in message
+
+
+def test_a_list_that_is_too_long_comes_last_among_the_rules() -> None:
+    """What stands in the way for longer is shown first."""
+    found = live(guest(others=MANY), invites_from=InvitesFrom.NONE)
+    rule, message = blocked(MOVE, found)
+    assert rule == "invitations-disabled"
+    assert message.endswith("(also: other-mails-full)")
+
+
+def test_restoring_mail_is_judged_by_what_it_may_do() -> None:
+    """Who signs in with the address already is not new to a policy; another owner or a ban still counts."""
+    restored = guest(passcode=NEW)
+    assert runs(MOVE, live(restored), Policy(allowed_domains=("else.example",)))
+    assert runs(MOVE, live(restored, invites_from=InvitesFrom.NONE))
+    assert blocked(MOVE, live(restored), Policy(denied_domains=("newco.example",)))[0] == "domain-denied"
+    assert blocked(MOVE, live(restored, owners=[(NEW, owner(9))]))[0] == "address-in-use"
+    added = declared(alternates=["b@newco.example"])
+    policy = Policy(allowed_domains=("else.example",))
+    assert blocked(added, live(restored), policy)[0] == "domain-not-allowed"

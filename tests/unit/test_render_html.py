@@ -1,5 +1,6 @@
 import base64
 import hashlib
+from dataclasses import replace
 
 from reconciler.model import Cloud, Note, Outcome
 from reconciler.render import html
@@ -14,6 +15,8 @@ from tests.samples.plans import (
     outcome_of,
     plan_of,
     report_of,
+    rest_of,
+    restored_of,
     small_plan,
 )
 
@@ -141,3 +144,20 @@ def test_a_message_without_rule_stands_alone() -> None:
     """An outcome that has something to say but no rule shows the sentence alone."""
     page = html.report(report_of(outcome_of(1, Outcome.APPLIED, message="sent twice")))
     assert cells(page, "What happened") == ["sent twice"]
+
+
+def test_a_report_page_says_what_its_run_could_not_see() -> None:
+    """A missing check, the warnings of the run, and its commit stand on the page."""
+    warnings = (Note(rule="not-checked", message="roles not checked"),)
+    page = html.report(replace(mixed_report(), complete=False, warnings=warnings, commit="c0ffee"))
+    assert any(one.text.startswith("INCOMPLETE") for one in of_class(page, "notice"))
+    assert "roles not checked" in page
+    assert [one.text for one in of_class(page, "digest")] == ["Commit c0ffee", "Plan sha256:aa"]
+    assert "INCOMPLETE" not in html.report(mixed_report())
+
+
+def test_a_page_names_the_kind_of_every_change() -> None:
+    """Mail put back is told from a new address, and can be filtered by its kind."""
+    page = html.plan(plan_of(restored_of(), rest_of()))
+    assert cells(page, "Kind") == ["mail put back", "new address"]
+    assert "Finishes change 0123456789abcdef" in cells(page, "What will happen")[1]

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,8 @@ from tests.samples.plans import (
     outcome_of,
     plan_of,
     report_of,
+    rest_of,
+    restored_of,
     small_plan,
 )
 
@@ -129,7 +132,7 @@ def test_a_report_leads_with_those_who_need_somebody_and_folds_the_rest() -> Non
     heads = [shown.index(f"{outcome}: 1 guest.") for outcome in ("failed", "stale", "blocked", "applied")]
     assert heads == sorted(heads)
     assert (
-        "`holds-role`: Graph refused the reset; see who holds a role<br>AddOtherMail: done, request `req-1`"
+        "`holds-role`: Graph refused the reset; see who holds a role<br>SetMail: done, request `req-1`"
         in shown
     )
     assert "<details><summary>applied: 1 guest." in shown
@@ -149,3 +152,26 @@ def test_a_report_of_any_size_fits() -> None:
     shown = markdown.report(report_of(*many, exit_code=7), marker="m", elsewhere="the artifact")
     assert len(shown) <= LIMIT
     assert shown.count("more: see the artifact.") == len(Outcome)
+
+
+def test_a_report_says_what_its_run_could_not_see() -> None:
+    """A missing check leads, warnings of the run have a table, and the commit stands with the plan."""
+    found = replace(
+        report_of(),
+        complete=False,
+        warnings=(Note(rule="not-checked", message="roles not checked"),),
+        commit="c0ffee",
+    )
+    parts = paragraphs(markdown.report(found, marker="m", elsewhere="the artifact"))
+    assert parts[2].startswith("INCOMPLETE")
+    assert any("| `not-checked` | roles not checked |" in part for part in parts)
+    assert parts[-2:] == ["Commit `c0ffee`", "Plan `sha256:aa`"]
+
+
+def test_mail_put_back_and_the_rest_of_a_change_are_said() -> None:
+    """A reviewer sees that nobody is reset, or which change is finished."""
+    shown = markdown.plan(plan_of(restored_of(), rest_of()), marker="m", elsewhere="the artifact")
+    assert "They keep their way to sign in; reset only if" in shown
+    assert "Finishes change `0123456789abcdef`, which an earlier run began." in shown
+    assert "ClearMarker" in shown
+    assert "pending-" not in shown

@@ -1,19 +1,22 @@
 import dataclasses
 import re
+from dataclasses import replace
 
 import pytest
 
 from reconciler.model import (
     ActionRecord,
     ActionResult,
+    AddOtherMail,
     Change,
     Cloud,
+    EmailAddress,
     Note,
     Outcome,
     Problem,
     RedemptionState,
 )
-from reconciler.render import markdown, text
+from reconciler.render import markdown, text, wording
 from tests.samples.plans import (
     LINGERS,
     NOW,
@@ -28,6 +31,8 @@ from tests.samples.plans import (
     plan_of,
     report_of,
     reset_of,
+    rest_of,
+    restored_of,
     small_plan,
 )
 
@@ -159,6 +164,15 @@ def test_refusals_and_incompleteness_are_said() -> None:
             "Has not redeemed yet; the link sent before stops working.",
         ),
         (others_of(after=["a@x.example", "b@x.example"]), "to    a@x.example, b@x.example"),
+        (restored_of(), "mail put back: Kim Restored"),
+        (restored_of(), "They keep their way to sign in; reset only if it is not seen once mail is written."),
+        (
+            restored_of(),
+            "The address that goes usually stays in proxyAddresses: after a reset it can redeem.",
+        ),
+        (rest_of(), "Finishes change 0123456789abcdef, which an earlier run began."),
+        (rest_of(), "to    (the same)"),
+        (rest_of(), "warning: half-done: a change of address was begun and not finished"),
     ],
 )
 def test_what_will_happen_is_said(change: Change, sentence: str) -> None:
@@ -172,7 +186,7 @@ def test_a_report_leads_with_those_who_need_somebody() -> None:
     heads = [shown.index(f"\n{outcome}: 1 guest") for outcome in ("failed", "stale", "blocked", "applied")]
     assert heads == sorted(heads)
     assert "holds-role: Graph refused the reset" in shown
-    assert "AddOtherMail: done, request req-1" in shown
+    assert "SetMail: done, request req-1" in shown
     assert "exit code 7." in shown.splitlines()[-4] + shown.splitlines()[-3]
 
 
@@ -247,3 +261,45 @@ def test_moments_are_shown_to_the_second() -> None:
     """Nobody reads microseconds, so text and pages leave them out."""
     exact = dataclasses.replace(plan_of(), created_at=NOW.replace(microsecond=787_223))
     assert "made 2026-10-01T08:00:00Z\n" in text.plan(exact, width=80, colour=False)
+
+
+@pytest.mark.parametrize("change", [change_of(), restored_of(), rest_of()])
+def test_a_marker_is_never_shown_as_an_address(change: Change) -> None:
+    """Nobody can sign in with it, so no list of addresses holds one."""
+    assert "pending-" not in text.plan(plan_of(change), width=120, colour=False)
+    assert "reconciler.invalid" not in " ".join(wording.action(one) for one in change.actions)
+
+
+def test_the_actions_say_what_is_written_and_when_the_marker_goes() -> None:
+    """Whoever reads the details sees the three writes of a change of address."""
+    write, reset, clear = (wording.action(one) for one in change_of(others=["a.k@private.example"]).actions)
+    listed = "otherMails become a.k@private.example, ana@newco.example"
+    assert write == f"SetMail ana@newco.example; {listed}, and a marker"
+    assert reset.startswith("ResetRedemption ana@newco.example; ")
+    assert clear == f"ClearMarker ana@newco.example; {listed}, without it"
+    assert wording.action(AddOtherMail(email=EmailAddress("x@y.example"))) == "AddOtherMail x@y.example"
+
+
+def test_a_reset_sent_twice_says_which_link_works() -> None:
+    """Only the last link works, which is news of a reset and of no other write."""
+    reset = ActionRecord(action="ResetRedemption", result=ActionResult.REPEATED, attempts=2, request_id=None)
+    assert wording.record(reset) == "ResetRedemption: repeated, so only the last link works"
+    assert wording.record(replace(reset, action="SetMail")) == "SetMail: repeated"
+
+
+def test_a_report_says_what_its_run_could_not_see() -> None:
+    """A missing check, a warning of the run and its commit stand in the report itself."""
+    shown = text.report(
+        replace(
+            report_of(),
+            complete=False,
+            warnings=(Note(rule="not-checked", message="roles not checked"),),
+            commit="c0ffee",
+        ),
+        width=80,
+        colour=False,
+    )
+    assert "Warnings:\n  not-checked: roles not checked" in shown
+    assert "INCOMPLETE" in shown
+    assert shown.endswith("Commit c0ffee\nPlan sha256:aa\n")
+    assert "INCOMPLETE" not in text.report(report_of(), width=80, colour=False)

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.documents import dump, plan_from_json, plan_to_json, report_from_json, report_to_json
 from reconciler.errors import UnusablePlan
-from reconciler.model import Cloud, Report
+from reconciler.model import Cloud, Note, Report
 from tests.samples.plans import mixed_report, small_plan
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -23,9 +23,16 @@ def bytes_of(report: Report) -> bytes:
     [
         replace(mixed_report(), digest=DIGEST),
         replace(mixed_report(cloud=Cloud.EMULATOR), digest=DIGEST),
+        replace(
+            mixed_report(),
+            digest=DIGEST,
+            complete=False,
+            warnings=(Note(rule="not-checked", message="roles not checked"),),
+            commit="0" * 40,
+        ),
         replace(mixed_report(), tenant_id=None, cloud=None, digest=None, outcomes=()),
     ],
-    ids=["mixed", "emulator", "invalid tree"],
+    ids=["mixed", "emulator", "incomplete", "invalid tree"],
 )
 def test_a_report_read_back_is_the_report_that_was_written(report: Report) -> None:
     """Nothing is lost on the way through a file, also where there was no valid tree to name a tenant."""
@@ -37,13 +44,14 @@ def test_a_report_read_back_is_the_report_that_was_written(report: Report) -> No
     [
         ({"formatVersion": "2.0"}, "newer-report"),
         ({"exitCode": "0"}, "invalid-report"),
+        ({"complete": None}, "invalid-report"),
         ({"outcomes": [{"id": "none"}]}, "invalid-report"),
         ({"startedAt": "2026-99-01T08:00:00Z"}, "invalid-report"),
     ],
 )
 def test_a_report_of_another_form_is_refused_by_name(edit: dict[str, Any], rule: str) -> None:
     """A file that only looks like a report is never shown as one."""
-    document = {**json.loads(bytes_of(mixed_report())), **edit}
+    document = {**json.loads(bytes_of(replace(mixed_report(), digest=DIGEST))), **edit}
     with pytest.raises(UnusablePlan) as caught:
         report_from_json(json.dumps(document).encode())
     assert caught.value.rule == rule

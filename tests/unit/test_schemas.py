@@ -7,9 +7,10 @@ from jsonschema import Draft202012Validator
 from reconciler.schemas import MAX_QUOTED, _translate, load_schema, quoted, schema_path, violations
 
 OURS = ["guests", "tenant"]
+DOCUMENTS = ["plan", "report"]
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, *DOCUMENTS])
 def test_schema_is_valid(name: str) -> None:
     """Each published schema is a valid schema of draft 2020-12 and says so."""
     schema = load_schema(name)
@@ -77,7 +78,7 @@ def test_violations_list_what_could_stand_there() -> None:
     """For an unknown key and for a value outside an enumeration, the choices are listed."""
     wrong = {"tenantId": "7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10", "cloud": "mars", "color": "blue"}
     by_path = {violation.path: violation for violation in violations("tenant", wrong)}
-    assert by_path["color",].choices == ("tenantId", "cloud", "defaults", "policy")
+    assert by_path["color",].choices == ("tenantId", "cloud", "markerDomain", "defaults", "policy")
     assert by_path["color",].on_key
     assert "emulator" in by_path["cloud",].choices
     assert not by_path["cloud",].on_key

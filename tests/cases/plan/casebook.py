@@ -8,8 +8,8 @@ A new case is a new folder with `tree` and `live.json`; the command writes its `
 `live.json` holds `now`, the `users` as Graph would report them, and, where they differ from a directory in
 which nothing stands in the way: `deleted` (ids), `roleHolders` (id to how), `owners` (address to objects),
 `verifiedDomains`, `allowInvitesFrom`, `caller`, `unmanaged`, `listedAll`, `notChecked`, `redeemLinks`,
-`domains` (to how many guests each has). A folder `base`, a desired tree, makes rows say whose change
-they are.
+`domains` (to how many guests each has), `markersLeft` (ids). A folder `base`, a desired tree, makes rows
+say whose change they are.
 """
 
 import json
@@ -72,6 +72,7 @@ def _live(world: dict[str, Any], desired: Desired) -> Live:
         listed_all=world.get("listedAll", True),
         not_checked=tuple(NotChecked(**missed) for missed in world.get("notChecked", [])),
         domains=world.get("domains", {}),
+        markers_left=tuple(ObjectId(each) for each in world.get("markersLeft", [])),
     )
 
 

@@ -29,11 +29,26 @@ from reconciler.emulator.server import serve
 from reconciler.emulator.tls import RunningSignIn, serve_sign_in
 from reconciler.emulator.tokens import TokenService
 from reconciler.errors import AccessDenied, Unreachable
-from reconciler.graph.client import connect, connect_for_writing
+from reconciler.graph.client import connect
 from reconciler.graph.credentials import CredentialTokens, FixedToken, token_source
 from reconciler.graph.observe import open_reader
+from reconciler.graph.perform import GraphWriter, open_directory
 from reconciler.graph.wire import TokenSource
-from reconciler.model import Cloud, Desired, ObjectId, Policy, TenantId
+from reconciler.model import (
+    Cloud,
+    Desired,
+    Done,
+    EmailAddress,
+    Failed,
+    NotSent,
+    ObjectId,
+    Policy,
+    TenantId,
+    UserUpdate,
+    WriteAnswer,
+)
+from tests.samples.plans import reset_of
+from tests.stand_in import granted
 
 TENANT = TenantId("7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10")
 GUEST = "1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01"
@@ -206,6 +221,11 @@ async def _mail(tenant: EmulatedTenant, tokens: TokenSource) -> tuple[int, Any]:
     return answer.status, answer.body
 
 
+async def _update(writer: GraphWriter) -> WriteAnswer | NotSent:
+    update = UserUpdate(mail=None, other_mails=(EmailAddress("new@fabrikam.example"),))
+    return await writer.perform(ObjectId(GUEST), update, client_request_id="1", permit=granted)
+
+
 async def test_a_secret_opens_the_directory(tenant: EmulatedTenant) -> None:
     """A client secret gets a token over TLS, and that token carries a read through the SDK."""
     status, body = await _mail(tenant, _secret(tenant))
@@ -214,11 +234,8 @@ async def test_a_secret_opens_the_directory(tenant: EmulatedTenant) -> None:
 
 async def test_a_job_in_github_opens_the_directory(tenant: EmulatedTenant, github: StandInForGitHub) -> None:
     """A job in GitHub Actions signs in without any secret, and its token carries a write."""
-    async with connect_for_writing(tenant.root, _job(tenant, github.environ)) as (_, writing):
-        answer = await writing.update_user(
-            ObjectId(GUEST), {"otherMails": ["new@fabrikam.example"]}, client_request_id="1"
-        )
-    assert answer.status == 204
+    async with open_directory(tenant.root, _job(tenant, github.environ)) as (_, writer):
+        assert isinstance(await _update(writer), Done)
     assert github.asked == [
         {"audience": "api://AzureADTokenExchange", "authorization": f"bearer {github.request_token}"}
     ]
@@ -263,19 +280,20 @@ async def test_a_revoked_token_is_replaced_on_the_way(tenant: EmulatedTenant) ->
 
 async def test_a_reader_cannot_write(tenant: EmulatedTenant) -> None:
     """A read-only application gets 403 for a write."""
-    async with connect_for_writing(tenant.root, _secret(tenant)) as (_, writing):
-        answer = await writing.update_user(
-            ObjectId(GUEST), {"mail": "new@fabrikam.example"}, client_request_id="1"
-        )
-    assert answer.status == 403
-    assert answer.error.code == "Authorization_RequestDenied"
+    async with open_directory(tenant.root, _secret(tenant)) as (_, writer):
+        answer = await _update(writer)
+        assert writer.may_write() is False
+    assert isinstance(answer, Failed)
+    assert (answer.status, answer.rule) == (403, "not-permitted")
 
 
 async def test_a_reader_cannot_reset(tenant: EmulatedTenant) -> None:
     """A read-only application gets 403 for an invitation."""
-    async with connect_for_writing(tenant.root, _secret(tenant)) as (_, writing):
-        answer = await writing.invite({"resetRedemption": True}, client_request_id="1")
-    assert answer.status == 403
+    reset = reset_of("ana@fabrikam.example")
+    async with open_directory(tenant.root, _secret(tenant)) as (_, writer):
+        answer = await writer.perform(ObjectId(GUEST), reset, client_request_id="1", permit=granted)
+    assert isinstance(answer, Failed)
+    assert (answer.status, answer.rule) == (403, "permission-missing")
 
 
 async def test_permissions_hold_within_a_batch(tenant: EmulatedTenant) -> None:

@@ -1,0 +1,135 @@
+"""The SDK's adapter over one pool of connections to one Graph root.
+
+Never sends a token, or anything else, to another origin. The SDK's own retries and redirects are left out:
+they would repeat an invitation, and turn a redirected PATCH into a GET that succeeds.
+"""
+
+import ssl
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import httpx
+from kiota_abstractions.authentication import AuthenticationProvider
+from kiota_abstractions.request_information import RequestInformation
+from kiota_abstractions.request_option import RequestOption
+from kiota_http.middleware import ParametersNameDecodingHandler, UserAgentHandler
+from msgraph.graph_request_adapter import GraphRequestAdapter
+from msgraph.graph_request_adapter import options as graph_options
+from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]  # ships no types
+from msgraph_core.middleware import GraphTelemetryHandler  # type: ignore[import-untyped]
+from msgraph_core.middleware.options import GraphTelemetryHandlerOption  # type: ignore[import-untyped]
+
+from reconciler.errors import UnexpectedAnswer
+from reconciler.graph.loopback import is_loopback
+
+
+@asynccontextmanager
+async def open_adapter(
+    root: str, tls: ssl.SSLContext, *, connections: int, call_seconds: float
+) -> AsyncIterator[GraphRequestAdapter]:
+    """Open the SDK's adapter over a pool of so many connections."""
+    url = httpx.URL(root)
+    loopback = is_loopback(url.host)
+    transport = httpx.AsyncHTTPTransport(
+        verify=tls,
+        http1=True,
+        http2=False,  # one broken connection would make every invitation in flight unknown
+        trust_env=not loopback,
+        proxy=None if loopback else proxy_for(url),
+        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+    )
+    http = GraphClientFactory.create_with_custom_middleware(
+        client=httpx.AsyncClient(
+            transport=transport, trust_env=False, timeout=httpx.Timeout(call_seconds, pool=None)
+        ),
+        # Of the SDK's default handlers these. Without those that retry and redirect nothing can turn them on,
+        # and those that inspect and rewrite what nobody asks them to cost a tenth of a request.
+        middleware=[
+            ParametersNameDecodingHandler(),
+            UserAgentHandler(),
+            GraphTelemetryHandler(options=graph_options[GraphTelemetryHandlerOption.get_key()]),
+        ],
+    )
+    adapter = _Adapter(_Bearer(url), http)
+    adapter.base_url = f"{root}/v1.0"
+    try:
+        yield adapter
+    finally:
+        await http.aclose()
+        await transport.aclose()  # the SDK's transport around it does not pass the call on
+
+
+def same_origin(url: httpx.URL, root: httpx.URL) -> bool:
+    """Tell whether a URL stays on the root's scheme, host and port, and names no user.
+
+    The parser is the one that sends, so what is compared here is what would be connected to.
+    """
+    return not url.userinfo and (url.scheme, url.host, url.port) == (root.scheme, root.host, root.port)
+
+
+class _Adapter(GraphRequestAdapter):
+    """The SDK's adapter without its own answer to a refused token: `Wire.send` has one for all kinds."""
+
+    async def retry_cae_response_if_required(
+        self, resp: httpx.Response, request_info: RequestInformation, claims: str
+    ) -> httpx.Response:
+        """Give the refusal back as it is."""
+        del request_info, claims
+        return resp
+
+
+class Token(RequestOption):
+    """Carries the token of one attempt to where the header is written."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    @staticmethod
+    def get_key() -> str:
+        """Name the option among those of a request."""
+        return "reconciler-token"
+
+
+class _Bearer(AuthenticationProvider):
+    """Writes the token into requests to the one origin it is for."""
+
+    def __init__(self, root: httpx.URL) -> None:
+        self._root = root
+
+    async def authenticate_request(
+        self,
+        request: RequestInformation,
+        additional_authentication_context: dict[str, Any] | None = None,
+    ) -> None:
+        """Add the header; for any other origin raise before anything is sent."""
+        del additional_authentication_context
+        if not same_origin(httpx.URL(request.url), self._root):
+            raise foreign_link()
+        token = cast("Token", request.request_options[Token.get_key()])
+        request.headers.add("Authorization", f"Bearer {token.token}")
+
+
+def foreign_link() -> UnexpectedAnswer:
+    """Make the error for a link that leads away from the directory."""
+    return UnexpectedAnswer(
+        "the directory gave a link to the next page that leads to another place; nothing was sent there",
+        rule="foreign-link",
+        hint="something between here and the directory changes its answers: check proxies",
+    )
+
+
+def tls_for(url: httpx.URL) -> ssl.SSLContext:
+    """Give what verifies the server, once for all pools: certificates take a tenth of a second to read."""
+    if url.scheme != "https":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.create_ssl_context(trust_env=not is_loopback(url.host))
+
+
+def proxy_for(url: httpx.URL) -> str | None:
+    """Give the proxy the environment names for this URL, if any."""
+    if urllib.request.proxy_bypass(url.host):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(url.scheme) or proxies.get("all")

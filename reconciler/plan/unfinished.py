@@ -1,0 +1,152 @@
+"""What a reader of the plan should know of changes that were begun and not finished, and of markers."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from reconciler.model import ChangeKind, Desired, Guest, Live, Marker, Note, RedemptionState, format_instant
+from reconciler.plan.blocking import ABOUT_THE_ADDRESS
+from reconciler.plan.needs import Need
+
+MARKER_DOMAIN = "marker-domain"
+"""The refusal of a plan whose markers somebody could redeem with."""
+
+_BELONGS_TO_NOBODY = ".invalid"
+"""Source: https://www.rfc-editor.org/rfc/rfc6761#section-6.4"""
+
+_NEVER_BY_HAND = "never delete a marker by hand"
+
+
+def refused_domain(desired: Desired, live: Live) -> Iterable[Note]:
+    """Refuse a domain of markers that belongs to somebody else, who could redeem with one."""
+    domain = desired.marker_domain
+    if domain.endswith(_BELONGS_TO_NOBODY) or domain in (live.verified_domains or ()):
+        return
+    unread = "" if live.verified_domains is not None else " (which could not be read)"
+    yield Note(
+        rule=MARKER_DOMAIN,
+        message=f"markerDomain is {domain}, which neither ends in {_BELONGS_TO_NOBODY} nor is a verified "
+        f"domain of this tenant{unread}, so its owner could redeem with a marker: remove markerDomain from "
+        "tenant.yaml, or set a verified domain",
+    )
+
+
+def about_undeclared(desired: Desired, live: Live) -> Iterable[Note]:
+    """Name the guests who carry a marker and whom no entry would finish."""
+    declared = {entry.id for entry in desired.guests}
+    carrying = {guest.id for guest in live.guests.values() if guest.markers}
+    left = sorted({*live.markers_left, *carrying} - declared)
+    if left:
+        yield Note(
+            rule="marker-left",
+            message="a change of address was begun and not finished, and no entry declares the guest: "
+            f"{', '.join(left)}; declare them again and apply, which finishes the change; {_NEVER_BY_HAND}",
+        )
+
+
+def about_change(need: Need, now: datetime) -> Iterable[Note]:
+    """Say of a guest who is changed what was begun and not finished, and why nobody is reset for it."""
+    yield from _about_earlier_version(need)
+    yield from _about_marker(need, now)
+    yield from _about_restoring(need)
+
+
+def about_standstill(need: Need, obstacles: Iterable[Note], now: datetime) -> Iterable[Note]:
+    """Say of a guest who is blocked that a change was begun and not finished, and what that leaves."""
+    yield from _about_lockout(need, obstacles)
+    yield from _about_marked_standstill(need.guest, now)
+
+
+def _about_earlier_version(need: Need) -> Iterable[Note]:
+    if need.looks_half_done:
+        yield Note(
+            rule="half-done",
+            message="looks like a change that an earlier version cut short; it is done again from the start, "
+            "which may send a second message",
+        )
+
+
+def _about_restoring(need: Need) -> Iterable[Note]:
+    """Say why nobody is reset, and when somebody is after all."""
+    if need.fallback is not None and need.replaces_mail:
+        cause = "a change was begun" if need.guest.markers else "a backup was restored, or mail was edited"
+        yield Note(
+            rule="looks-restored",
+            message=f"the guest is seen to sign in with {need.email} already: {cause}; mail is put right "
+            "without a reset, unless the guest is no longer seen to sign in with that address once it is "
+            "written: then a reset follows",
+        )
+
+
+def _about_lockout(need: Need, obstacles: Iterable[Note]) -> Iterable[Note]:
+    """Say that a blocked guest stands between an earlier version's reset and its last write: of `mail`."""
+    if not need.looks_half_done:
+        return
+    old = need.guest.mail
+    stands = (
+        "the guest is locked out, and mail is still empty"
+        if old is None
+        else f"nobody can sign in with {old} any more, which is still in mail"
+    )
+    undo = ""
+    if old is not None and {note.rule for note in obstacles} <= ABOUT_THE_ADDRESS:
+        undo = f"; or undo the change: declare {old} again, with alternateEmails, and apply"
+    yield Note(
+        rule="half-done",
+        message=f"looks like a change that an earlier version cut short before its last write: {stands}; "
+        f"remove what blocks the guest and apply{undo}",
+    )
+
+
+def _about_marker(need: Need, now: datetime) -> Iterable[Note]:
+    guest = need.guest
+    if not guest.markers:
+        return
+    if need.replaces_mail:
+        deed = "this one replaces it and is carried out from the start"
+    elif need.resumes is None:
+        deed = (
+            "several markers leave open what it was, so this one is carried out from the start, and a second "
+            "message may go out"
+        )
+    elif need.kind is ChangeKind.RESTORE_MAIL:
+        deed = (
+            f"the guest is seen to sign in with {need.email}, so it is finished without a reset, unless that "
+            "is no longer seen once mail is written: then a reset follows"
+        )
+    else:
+        deed = (
+            "it is finished from the start, and a second message may go out unless the journal of the "
+            "earlier run is at hand and shows that the reset was sent"
+        )
+    yield Note(rule="half-done", message=f"{_begun(guest, now)}; {deed}; {_NEVER_BY_HAND}")
+
+
+def _about_marked_standstill(guest: Guest, now: datetime) -> Iterable[Note]:
+    """Say who can sign in until the change is finished."""
+    if guest.markers:
+        yield Note(
+            rule="half-done",
+            message=f"{_begun(guest, now)}: mail is {guest.mail or 'empty'}, {_who_gets_in(guest)}; remove "
+            f"what blocks the guest and apply; {_NEVER_BY_HAND}",
+        )
+
+
+def _begun(guest: Guest, now: datetime) -> str:
+    begun = " and ".join(_described(marker, now) for marker in guest.markers)
+    return f"a change of address was begun and not finished ({begun})"
+
+
+def _described(marker: Marker, now: datetime) -> str:
+    ahead = ", which lies in the future" if marker.instant > now else ""
+    return f"change {marker.digits}, marked {format_instant(marker.instant)}{ahead}"
+
+
+def _who_gets_in(guest: Guest) -> str:
+    match guest.state:
+        case RedemptionState.PENDING:
+            return "and only who redeems can sign in; whom the last invitation went to cannot be seen"
+        case RedemptionState.ACCEPTED if guest.passcode_addresses:
+            seen = " and ".join(address.text for address in guest.passcode_addresses)
+            return f"but only {seen} can sign in"
+        case _:
+            return "but only who has redeemed can sign in, and with which address cannot be seen"

@@ -1,0 +1,546 @@
+"""How a run ends before its work does: refusals, budgets, signals, full disks and bugs."""
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.apply import RunResult, Settings
+from reconciler.journal import Journal, JournalEntry, JournalEvent, open_journal
+from reconciler.model import (
+    ActionResult,
+    Desired,
+    EmailAddress,
+    FailureKind,
+    Outcome,
+    ResetRedemption,
+)
+from reconciler.redeem_links import RedeemLinks, open_redeem_links
+from tests.samples.applying import Heard, apply, new_tenant, outcome_of, outcomes, plan_for, work_for
+from tests.samples.directory import NEW, OLD, declared, desired, guest, guest_id
+from tests.samples.journals import FullDisk, MemoryJournal
+from tests.samples.tenant import Tenant
+from tests.samples.tenant_calls import Call, Fault, Kind, failed, refused
+
+ONE = guest_id(1)
+RUN_REFUSED = Fault(answer=failed(FailureKind.RUN_REFUSED, rule="invitations-closed", status=403))
+THROTTLED = Fault(answer=failed(FailureKind.NOT_EXECUTED, rule="throttled", status=429, retry_after=300.0))
+LOST = Fault(answer=failed(FailureKind.UNKNOWN))
+REFUSED = Fault(answer=refused("holds-role"))
+
+
+def crowd(count: int) -> tuple[Tenant, Desired]:
+    """Make a tenant of some guests whose addresses are all to change."""
+    tenant = new_tenant()
+    for number in range(1, count + 1):
+        tenant.add(guest(number, f"g{number}@old.example"))
+    return tenant, desired(*(declared(number, f"g{number}@newco.example") for number in range(1, count + 1)))
+
+
+def counts(finished: RunResult | None) -> dict[Outcome, int]:
+    """Count the outcomes."""
+    found = [outcome.outcome for outcome in outcomes(finished).values()]
+    return {each: found.count(each) for each in set(found)}
+
+
+def rules(finished: RunResult | None) -> tuple[str, ...]:
+    """Give the rules of the notes."""
+    assert finished is not None
+    return tuple(note.rule for note in finished.notes)
+
+
+def test_a_refusal_for_everybody_stops_the_run() -> None:
+    """When the POST says that invitations are closed, nobody else is written to, and nobody was reset."""
+    tenant, entries = crowd(100)
+    tenant.answers(Kind.RESET, *[RUN_REFUSED] * 9)
+    finished = apply(tenant, work_for(tenant, entries))
+    assert rules(finished) == ("invitations-closed",)
+    assert {outcome.rule for outcome in outcomes(finished).values()} == {"invitations-closed"}
+    assert counts(finished)[Outcome.NOT_ATTEMPTED] >= 100 - 50
+    assert not any(truth.resets for truth in tenant.truth.values())
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_only_a_write_that_was_taken_lets_guests_start_in_numbers(others: int) -> None:
+    """A guest to whom nothing is written says nothing about whether the directory takes writes."""
+    tenant, entries = crowd(60)
+    tenant.permission_held = None
+    work = work_for(tenant, entries)
+    for number in range(1, others + 1):
+        tenant.edit(guest_id(number), other_mails=())
+    tenant.answers(Kind.MAIL, REFUSED)
+    finished = apply(tenant, work)
+    assert rules(finished) == ("all-refused",)
+    assert len(tenant.writes()) == 3
+    assert counts(finished).get(Outcome.STALE, 0) == others
+
+
+def test_a_lost_write_stands_in_the_report_of_a_guest_who_is_left() -> None:
+    """When the run closes before a read shows a lost write, the write may have happened."""
+    tenant, entries = crowd(2)
+    tenant.answers(Kind.READ, None, Fault(committed=True, takes=30.0), guest=ONE)
+    tenant.answers(Kind.MAIL, Fault(answer=failed(FailureKind.UNKNOWN), committed=True), guest=ONE)
+    tenant.answers(Kind.RESET, RUN_REFUSED, guest=guest_id(2))
+    outcome = outcomes(apply(tenant, work_for(tenant, entries)))[ONE]
+    assert outcome.outcome is Outcome.NOT_ATTEMPTED
+    assert [(record.action, record.result) for record in outcome.actions] == [
+        ("SetMail", ActionResult.UNKNOWN)
+    ]
+
+
+def test_a_last_write_that_was_refused_to_the_end_names_the_request() -> None:
+    """Who asks Microsoft why needs the id, also when the run was interrupted between two tries."""
+    tenant = new_tenant()
+    tenant.add(guest())
+    tenant.answers(Kind.CLEAR, *[REFUSED] * 500)
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared())), stop_after=20.0))
+    assert outcome.outcome is Outcome.FAILED
+    last = outcome.actions[-1]
+    assert (last.action, last.result, last.request_id) == ("ClearMarker", ActionResult.FAILED, "r")
+    assert last.attempts > 1
+
+
+@pytest.mark.parametrize("stop_after", [None, 20.0])
+def test_the_last_write_of_a_guest_reset_earlier_is_no_canary(stop_after: float | None) -> None:
+    """Whose reset is proved does not wait until the directory has taken somebody's first write."""
+    tenant, entries = crowd(5)
+    plan, journal = plan_for(tenant, entries), MemoryJournal()
+    last = guest_id(5)
+    tenant.answers(Kind.CLEAR, Fault(kills=True), guest=last)
+    begun = work_for(tenant, desired(declared(5, "g5@newco.example")), plan)
+    assert apply(tenant, begun, journal=journal) is None
+    tenant.calls.clear()
+    hangs = Fault(answer=failed(FailureKind.UNKNOWN), takes=60.0)
+    tenant.script = lambda call: hangs if call.kind is Kind.MAIL else None
+    finished = apply(tenant, work_for(tenant, entries, plan), stop_after=stop_after, proofs=journal.proofs)
+    first_mail = next(call for call in tenant.calls if call.kind is Kind.MAIL)
+    (clear,) = [call for call in tenant.calls if call.kind is Kind.CLEAR and call.guest == last]
+    assert (clear.at - first_mail.at).total_seconds() < 10.0
+    assert tenant.truth[last].resets == 1
+    assert finished is not None
+
+
+def test_a_refusal_is_no_stall() -> None:
+    """The directory that refuses one guest takes writes; the others may wait as long as they like."""
+    tenant, entries = crowd(2)
+    tenant.answers(Kind.MAIL, REFUSED, guest=ONE)
+    tenant.answers(Kind.MAIL, *[Fault(answer=failed(FailureKind.NOT_FOUND))] * 9, guest=guest_id(2))
+    finished = apply(tenant, work_for(tenant, entries), settings=Settings(throttled_for=1.0, commit_for=1.0))
+    assert rules(finished) == ()
+    assert outcomes(finished)[guest_id(2)].outcome is Outcome.APPLIED
+
+
+def test_an_ending_without_a_reset_speaks_of_none() -> None:
+    """A list that may have been written when the run is interrupted is unverified, with no word of one."""
+    tenant = new_tenant()
+    tenant.add(guest())
+    entries = desired(declared(email=OLD, alternates=["b@old.example"]))
+    lost = Fault(answer=failed(FailureKind.UNKNOWN), committed=True)
+    tenant.answers(Kind.OTHER_MAILS, *[lost] * 50)
+    tenant.read_lag = 300.0
+    outcome = outcome_of(apply(tenant, work_for(tenant, entries), stop_after=20.0))
+    assert outcome.outcome is Outcome.UNVERIFIED
+    assert "`otherMails` may have been written" in outcome.message
+    assert "reset" not in outcome.message
+
+
+def test_a_last_write_without_an_answer_is_looked_for_before_it_counts_as_failed() -> None:
+    """A marker that is gone although every answer was lost is taken away, and is reported as that."""
+    tenant = new_tenant()
+    tenant.add(guest())
+    lost = Fault(answer=failed(FailureKind.UNKNOWN, status=504), committed=True)
+    tenant.answers(Kind.CLEAR, lost, *[THROTTLED] * 500)
+    outcome = outcome_of(apply(tenant, work_for(tenant, desired(declared()))))
+    assert outcome.outcome is Outcome.APPLIED
+    assert {record.result for record in outcome.actions} == {ActionResult.DONE}
+
+
+def test_a_guest_read_back_in_a_stall_is_not_called_interrupted() -> None:
+    """Nobody has interrupted a run that stalls."""
+    tenant, entries = crowd(2)
+    tenant.answers(Kind.CLEAR, *[LOST] * 500, guest=guest_id(2))
+    tenant.answers(Kind.READ, *[None] * 3, *[Fault(committed=True, takes=900.0)] * 9, guest=ONE)
+    finished = apply(tenant, work_for(tenant, entries))
+    assert finished is not None
+    assert not finished.interrupted
+    assert {outcome.rule for outcome in outcomes(finished).values()} & {"interrupted"} == set()
+
+
+def unfinished(tenant: Tenant) -> list[object]:
+    """Name the guests whose reset was sent and whose marker still stands."""
+    return [each.id for each in tenant.live.values() if each.markers and tenant.truth[each.id].resets]
+
+
+def test_a_run_that_stops_finishes_those_it_has_reset() -> None:
+    """Guests whose reset was sent before the refusal lose their marker and are read back."""
+    tenant, entries = crowd(30)
+    tenant.answers(Kind.RESET, RUN_REFUSED, guest=guest_id(30))
+    tenant.answers(Kind.CLEAR, *[LOST] * 5)
+    tenant.answers(Kind.MAIL, Fault(committed=True, takes=1.0), guest=guest_id(30))
+    finished = apply(tenant, work_for(tenant, entries))
+    found = outcomes(finished)
+    assert found[guest_id(30)].outcome is Outcome.FAILED
+    assert not unfinished(tenant)
+    for number in range(1, 30):
+        reset = tenant.truth[guest_id(number)].resets
+        assert (found[guest_id(number)].outcome is Outcome.APPLIED) == bool(reset)
+
+
+def test_the_marker_is_taken_away_when_the_token_is_refused() -> None:
+    """A refusal of everything closes the run, and a reset guest's last write is tried all the same."""
+    tenant, entries = crowd(1)
+    tenant.answers(Kind.CLEAR, RUN_REFUSED, RUN_REFUSED)
+    finished = apply(tenant, work_for(tenant, entries))
+    assert outcome_of(finished).outcome is Outcome.APPLIED
+    assert rules(finished) == ("invitations-closed",)
+
+
+def test_the_first_three_refused_stop_the_run() -> None:
+    """When the first guests are refused all alike by a token without roles, the others are not tried."""
+    tenant, entries = crowd(40)
+    tenant.permission_held = False
+    tenant.answers(Kind.MAIL, REFUSED)
+    finished = apply(tenant, work_for(tenant, entries))
+    assert rules(finished) == ("all-refused",)
+    assert counts(finished) == {Outcome.FAILED: 3, Outcome.NOT_ATTEMPTED: 37}
+    assert len(tenant.writes()) == 3
+
+
+def test_two_refusals_at_first_do_not_stop_the_run() -> None:
+    """One of the first three who goes through shows that the refusals are the guests' own."""
+    tenant, entries = crowd(10)
+    tenant.permission_held = None
+    for number in (1, 2, 5, 6, 7):
+        tenant.answers(Kind.MAIL, REFUSED, guest=guest_id(number))
+    finished = apply(tenant, work_for(tenant, entries))
+    assert rules(finished) == ()
+    assert counts(finished) == {Outcome.FAILED: 5, Outcome.APPLIED: 5}
+
+
+def test_five_failures_of_the_directorys_own_stop_the_run() -> None:
+    """Guests who fail for a reason that is not theirs use up the budget, and the note has the numbers."""
+    tenant, entries = crowd(100)
+    for number in range(10, 100, 3):
+        tenant.answers(Kind.MAIL, *[THROTTLED] * 9, guest=guest_id(number))
+    finished = apply(tenant, work_for(tenant, entries))
+    assert rules(finished) == ("failure-budget",)
+    assert finished is not None
+    assert "5 of the last 20 guests" in finished.notes[0].message
+    assert counts(finished)[Outcome.NOT_ATTEMPTED] > 0
+
+
+def test_an_interrupted_run_finishes_whom_it_has_reset() -> None:
+    """After the signal nobody is reset, everybody reset loses the marker, within the grace."""
+    tenant, entries = crowd(60)
+    tenant.invitation_lag = 1.5
+    tenant.latency = 0.4
+    work = work_for(tenant, entries)
+    started = tenant.clock.monotonic()
+    finished = apply(tenant, work, stop_after=4.0)
+    assert tenant.clock.monotonic() - started < 4.0 + 9.0
+    assert finished is not None
+    assert finished.interrupted
+    assert rules(finished) == ("interrupted",)
+    assert Kind.RESET in tenant.writes()
+    assert not unfinished(tenant)
+    assert set(counts(finished)) <= {Outcome.APPLIED, Outcome.UNVERIFIED, Outcome.NOT_ATTEMPTED}
+    assert Outcome.NOT_ATTEMPTED in counts(finished)
+
+
+def test_an_interruption_ends_the_read_back() -> None:
+    """A guest who is written but not yet seen is unverified after a signal."""
+    tenant, entries = crowd(1)
+    tenant.read_lag = 40.0
+    work = work_for(tenant, entries)
+    finished = apply(tenant, work, stop_after=70.0)
+    assert (outcome_of(finished).outcome, outcome_of(finished).rule) == (Outcome.UNVERIFIED, "interrupted")
+
+
+def test_an_interruption_during_the_last_read_leaves_the_guest_unverified() -> None:
+    """Everything is written when the signal comes: the guest is neither half done nor not attempted."""
+    tenant, entries = crowd(1)
+    slow = Fault(committed=True, takes=30.0)
+    tenant.answers(Kind.READ, None, None, None, slow)
+    outcome = outcome_of(apply(tenant, work_for(tenant, entries), stop_after=5.0))
+    assert (outcome.outcome, outcome.rule) == (Outcome.UNVERIFIED, "interrupted")
+    assert "half done" not in outcome.message
+    assert not tenant.live[ONE].markers
+
+
+def test_an_interruption_hurries_a_long_pause_of_the_last_write() -> None:
+    """A last write that waits for its next try is tried at once when the signal comes."""
+    tenant, entries = crowd(1)
+    tenant.answers(Kind.CLEAR, THROTTLED)
+    work = work_for(tenant, entries)
+    started = tenant.clock.monotonic()
+    finished = apply(tenant, work, stop_after=20.0)
+    assert outcome_of(finished).outcome is Outcome.UNVERIFIED
+    assert not unfinished(tenant)
+    assert tenant.clock.monotonic() - started < 25.0
+
+
+@pytest.mark.parametrize(("kind", "sent"), [(Kind.CLEAR, "was sent"), (Kind.RESET, "may have been sent")])
+def test_what_cannot_be_finished_after_a_signal_is_reported(kind: Kind, sent: str) -> None:
+    """A guest who is half done when the grace is over is reported as that."""
+    tenant, entries = crowd(1)
+    tenant.answers(kind, Fault(committed=True, takes=50.0))
+    outcome = outcome_of(apply(tenant, work_for(tenant, entries), stop_after=3.0))
+    assert (outcome.outcome, outcome.rule) == (Outcome.FAILED, "interrupted")
+    assert "half done" in outcome.message
+    assert sent in outcome.message
+    assert outcome.actions[-1].result is ActionResult.UNKNOWN
+
+
+def test_a_lost_reset_is_still_verified_after_a_signal() -> None:
+    """When the state shows the reset within the grace, the marker is taken away."""
+    tenant, entries = crowd(1)
+    tenant.read_lag = 3.0
+    tenant.answers(Kind.RESET, Fault(answer=failed(FailureKind.UNKNOWN), committed=True))
+    apply(tenant, work_for(tenant, entries), stop_after=5.5)
+    assert tenant.truth[ONE].resets == 1
+    assert not unfinished(tenant)
+
+
+def test_a_lost_reset_is_not_sent_again_after_a_signal() -> None:
+    """A reset without evidence ends with the run."""
+    tenant, entries = crowd(1)
+    tenant.answers(Kind.RESET, *[LOST] * 3)
+    outcome = outcome_of(apply(tenant, work_for(tenant, entries), stop_after=5.0))
+    assert (outcome.outcome, outcome.rule) == (Outcome.FAILED, "interrupted")
+    assert tenant.writes().count(Kind.RESET) == 1
+
+
+def test_a_throttled_guest_is_left_when_the_run_stops() -> None:
+    """A guest who waits before the reset is not attempted any more."""
+    tenant, entries = crowd(2)
+    tenant.answers(Kind.RESET, THROTTLED, guest=ONE)
+    tenant.answers(Kind.RESET, RUN_REFUSED, guest=guest_id(2))
+    finished = apply(tenant, work_for(tenant, entries))
+    assert outcomes(finished)[ONE].outcome is Outcome.NOT_ATTEMPTED
+    assert "the next run" in outcomes(finished)[ONE].message
+
+
+@pytest.mark.parametrize("kind", [Kind.MAIL, Kind.RESET])
+@pytest.mark.parametrize("answer", [THROTTLED, Fault(committed=True)])
+def test_an_answer_that_comes_after_the_stop_leads_no_further(kind: Kind, answer: Fault) -> None:
+    """A write that was under way when the run stopped is not followed by a new reset."""
+    tenant, entries = crowd(2)
+    late = Fault(answer=answer.answer, committed=answer.committed, takes=5.0)
+    tenant.answers(kind, late, guest=ONE)
+    tenant.answers(Kind.RESET, RUN_REFUSED, guest=guest_id(2))
+    found = outcomes(apply(tenant, work_for(tenant, entries)))
+    happened = kind is Kind.RESET and answer.committed
+    assert tenant.truth[ONE].resets == int(happened)
+    assert found[ONE].outcome is (Outcome.APPLIED if happened else Outcome.NOT_ATTEMPTED)
+
+
+def test_a_lost_answer_after_the_stop_is_not_sent_again() -> None:
+    """A reset that may have happened when the run stopped is looked for, and not repeated."""
+    tenant, entries = crowd(2)
+    tenant.answers(Kind.RESET, Fault(answer=failed(FailureKind.UNKNOWN), takes=5.0), guest=ONE)
+    tenant.answers(Kind.RESET, RUN_REFUSED, guest=guest_id(2))
+    found = outcomes(apply(tenant, work_for(tenant, entries)))
+    assert found[ONE].outcome is Outcome.FAILED
+    assert "may have happened" in found[ONE].message
+    assert tenant.writes(ONE).count(Kind.RESET) == 1
+
+
+def test_a_second_try_is_not_sent_after_the_stop() -> None:
+    """A reset whose first answer was lost and whose second try was throttled ends with the run."""
+    tenant, entries = crowd(2)
+    tenant.answers(Kind.RESET, LOST, Fault(answer=THROTTLED.answer, takes=5.0), guest=ONE)
+    tenant.answers(Kind.RESET, Fault(answer=RUN_REFUSED.answer, takes=62.0), guest=guest_id(2))
+    found = outcomes(apply(tenant, work_for(tenant, entries)))
+    assert found[ONE].outcome is Outcome.FAILED
+    assert "may have been sent" in found[ONE].message
+
+
+@pytest.mark.parametrize("refused_guest", [1, 2])
+def test_a_reset_about_to_be_sent_when_the_run_stops_is_not_sent(refused_guest: int) -> None:
+    """Even a guest who is ready in the very moment of the refusal is left."""
+    tenant, entries = crowd(2)
+    tenant.latency = 0.25
+    refusal = Fault(answer=RUN_REFUSED.answer, takes=0.25)
+    tenant.answers(Kind.MAIL, refusal, guest=guest_id(refused_guest))
+    found = outcomes(apply(tenant, work_for(tenant, entries)))
+    other = guest_id(3 - refused_guest)
+    assert found[other].outcome is Outcome.NOT_ATTEMPTED
+    assert tenant.truth[other].resets == 0
+
+
+@pytest.mark.parametrize("room", range(7))
+def test_a_journal_that_cannot_be_written_stops_the_run(room: int, tmp_path: Path) -> None:
+    """Without a journal line nobody is reset, but a reset guest still loses the marker."""
+    tenant, entries = crowd(1)
+    disk = FullDisk(tmp_path / "journal.jsonl", room=room)
+    finished = apply(tenant, work_for(tenant, entries), journal=Journal(disk, run="r"))
+    disk.close()
+    assert not unfinished(tenant)
+    assert (rules(finished) == ()) == (room == 6)
+    reset = tenant.truth[ONE].resets
+    assert outcome_of(finished).outcome is (Outcome.APPLIED if reset else Outcome.NOT_ATTEMPTED)
+
+
+def test_redeem_links_are_written_before_the_marker_goes(tmp_path: Path) -> None:
+    """The link of each reset guest stands in the file, with the id and the address."""
+    tenant, entries = crowd(1)
+    seen: list[str] = []
+
+    def read_the_file(call: Call) -> None:
+        if call.kind is Kind.CLEAR:
+            seen.append((tmp_path / "links.jsonl").read_text())
+
+    tenant.script = read_the_file
+    with open_redeem_links(tmp_path / "links.jsonl") as links:
+        apply(tenant, work_for(tenant, entries), links=links)
+    assert "https://redeem.example/?ticket=secret-1" in seen[0]
+    assert ONE in seen[0]
+    assert "g1@newco.example" in seen[0]
+
+
+def test_a_link_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
+    """The guest whose link is lost is finished and named; nobody else is reset."""
+    tenant, entries = crowd(60)
+    disk = FullDisk(tmp_path / "links.jsonl", room=0)
+    finished = apply(tenant, work_for(tenant, entries), links=RedeemLinks(disk))
+    disk.close()
+    assert rules(finished) == ("redeem-links-unwritable",)
+    found = outcomes(finished)
+    reset = [each for each in found.values() if tenant.truth[each.id].resets]
+    assert reset
+    assert all("redeem link" in each.message for each in reset)
+    assert {each.outcome for each in reset} == {Outcome.APPLIED}
+
+
+@pytest.mark.parametrize("lost", ["disk full", "answer"])
+def test_a_lost_link_without_a_message_is_a_failure(lost: str, tmp_path: Path) -> None:
+    """Without a message the link is all there is: not everything was done, and counts as failed."""
+    tenant = new_tenant()
+    tenant.add(guest())
+    if lost == "answer":
+        tenant.answers(Kind.RESET, Fault(answer=failed(FailureKind.UNKNOWN), committed=True))
+    disk = FullDisk(tmp_path / "links.jsonl", room=0 if lost == "disk full" else 10_000)
+    entries = desired(declared(send_message=False))
+    finished = apply(tenant, work_for(tenant, entries), links=RedeemLinks(disk))
+    disk.close()
+    outcome = outcome_of(finished)
+    assert (outcome.outcome, outcome.rule) == (Outcome.FAILED, "link-lost")
+    assert tenant.live[ONE].mail == EmailAddress(NEW)
+
+
+def test_a_link_lost_with_the_answer_is_reported(tmp_path: Path) -> None:
+    """Where the answer to the POST was lost, the report says that the link is not in the file."""
+    tenant, entries = crowd(1)
+    tenant.answers(Kind.RESET, Fault(answer=failed(FailureKind.UNKNOWN), committed=True))
+    with open_redeem_links(tmp_path / "links.jsonl") as links:
+        outcome = outcome_of(apply(tenant, work_for(tenant, entries), links=links))
+    assert outcome.outcome is Outcome.APPLIED
+    assert "redeem link is not in the file" in outcome.message
+
+
+def test_the_redeem_link_stands_nowhere_else(tmp_path: Path) -> None:
+    """Neither journal nor report nor progress hold any part of the link."""
+    tenant, entries = crowd(1)
+    heard = Heard()
+    with open_journal(tmp_path / "journal.jsonl", run="r") as journal:
+        finished = apply(tenant, work_for(tenant, entries), journal=journal, heard=heard)
+    assert "ticket" not in (tmp_path / "journal.jsonl").read_text()
+    assert "ticket" not in repr(finished)
+    assert "ticket" not in repr(heard)
+
+
+def test_a_bug_ends_one_guest_and_keeps_the_report() -> None:
+    """An error nobody foresaw closes the run, finishes the others who were reset, and is handed back."""
+    tenant, entries = crowd(60)
+    work = work_for(tenant, entries)
+    tenant.answers(Kind.READ, None, Fault(answer=ZeroDivisionError("a bug")), guest=guest_id(4))
+    finished = apply(tenant, work)
+    assert finished is not None
+    assert isinstance(finished.crash, ZeroDivisionError)
+    assert rules(finished) == ("internal-error",)
+    ended = outcomes(finished)[guest_id(4)]
+    assert (ended.outcome, ended.rule) == (Outcome.FAILED, "internal-error")
+    assert "ZeroDivisionError; `mail` is written and the reset is not sent" in ended.message
+    assert not unfinished(tenant)
+
+
+@pytest.mark.parametrize("method", ["guest_started", "action_ended", "waiting", "guest_finished"])
+def test_a_bug_in_what_shows_the_progress_is_handed_back(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever watches the run cannot make a failure pass for a success, and every guest has an outcome."""
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    tenant, entries = crowd(3)
+    tenant.read_lag = 1.0
+    monkeypatch.setattr(Heard, method, fails)
+    finished = apply(tenant, work_for(tenant, entries))
+    assert finished is not None
+    assert isinstance(finished.crash, ZeroDivisionError)
+    assert len(finished.outcomes) == 3
+
+
+def test_nobody_takes_over_from_a_guest_whose_rules_had_a_bug() -> None:
+    """Who waits for a guest that ended with a bug is not attempted."""
+    tenant = new_tenant()
+    tenant.add(guest(1, "a@old.example"))
+    tenant.add(guest(2, "b@old.example"))
+    work = work_for(tenant, desired(declared(1, NEW), declared(2, "a@old.example")))
+    tenant.answers(Kind.READ, Fault(answer=ZeroDivisionError("a bug")), guest=ONE)
+    finished = apply(tenant, work)
+    assert outcomes(finished)[guest_id(2)].outcome is Outcome.NOT_ATTEMPTED
+    assert plan_for(tenant, desired(declared(1, NEW))).changes
+
+
+@pytest.mark.parametrize("kind", [Kind.MAIL, Kind.RESET])
+def test_a_write_that_waits_for_its_turn_is_not_sent_after_a_signal(kind: Kind) -> None:
+    """Whoever queues for the quota when the signal comes is left, and nobody is reset any more."""
+    tenant, entries = crowd(5)
+    tenant.queues[kind] = 30.0
+    work = work_for(tenant, entries)
+    started = tenant.clock.monotonic()
+    finished = apply(tenant, work, stop_after=10.0)
+    assert tenant.clock.monotonic() - started < 11.0
+    assert counts(finished) == {Outcome.NOT_ATTEMPTED: 5}
+    assert kind not in tenant.writes()
+
+
+def test_the_last_write_of_a_reset_guest_keeps_its_place_in_the_queue() -> None:
+    """A last write that waits for its turn when the signal comes still goes out."""
+    tenant, entries = crowd(1)
+    tenant.queues[Kind.CLEAR] = 5.0
+    outcome = outcome_of(apply(tenant, work_for(tenant, entries), stop_after=3.0))
+    assert outcome.outcome is Outcome.UNVERIFIED
+    assert not unfinished(tenant)
+
+
+def test_a_lost_link_is_said_of_a_guest_who_failed_as_well(tmp_path: Path) -> None:
+    """Reset without a message or a link, and stuck with the marker: the report says both."""
+    tenant = new_tenant()
+    tenant.add(guest())
+    tenant.answers(Kind.CLEAR, *[REFUSED] * 500)
+    disk = FullDisk(tmp_path / "links.jsonl", room=0)
+    entries = desired(declared(send_message=False))
+    finished = apply(tenant, work_for(tenant, entries), links=RedeemLinks(disk))
+    disk.close()
+    outcome = outcome_of(finished)
+    assert (outcome.outcome, outcome.rule) == (Outcome.FAILED, "holds-role")
+    assert "nobody has the redeem link" in outcome.message
+
+
+def test_a_link_is_kept_before_the_journal_says_that_the_reset_is_done(tmp_path: Path) -> None:
+    """Whoever takes the journal's line for proof of a reset finds the link in the file."""
+    tenant, entries = crowd(1)
+    path = tmp_path / "links.jsonl"
+    kept: list[bool] = []
+
+    class _Watching(MemoryJournal):
+        def record(self, entry: JournalEntry) -> None:
+            if entry.action == ResetRedemption.name and entry.event is JournalEvent.DONE:
+                kept.append("secret-1" in path.read_text())
+            super().record(entry)
+
+    with open_redeem_links(path) as links:
+        apply(tenant, work_for(tenant, entries), links=links, journal=_Watching())
+    assert kept == [True]
