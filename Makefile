@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test crashlab bench lint lock clean
+.PHONY: help setup demo test crashlab model bench lint lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -28,6 +28,9 @@ test: $(READY)  ## all tests that need no browser, with the branch coverage of r
 crashlab: $(READY)  ## kill apply at both sides of every request, and judge what the next run makes of it
 	$(BIN)/python -m tests.crashlab
 	$(BIN)/python -m tests.property.apply_machine
+
+model: $(READY)  ## explore the world around one guest's change, on the real rules
+	$(BIN)/python -m tests.model
 
 bench: $(READY)  ## measure, as ratios in one run
 	for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
