@@ -254,7 +254,7 @@ def check_outcome(tenant: Tenant, ran: Ran, outcome: GuestOutcome, recorded: Cha
             if recorded.resets and outcome.id not in ran.by_hand:
                 since = recorded.precondition.state_changed_at
                 assert truth.reset_at is not None, f"{outcome.id} was never reset"
-                assert since is None or truth.reset_at > since, f"{outcome.id} has not been reset since"
+                assert since is None or truth.reset_at >= since, f"{outcome.id} has not been reset since"
         case Outcome.STALE:
             assert not wrote
         case Outcome.NOT_ATTEMPTED:
