@@ -15,19 +15,16 @@ the product does. Run from the repository's root: `python -m benchmarks.apply_pa
 
 import argparse
 import asyncio
-import contextlib
-import json
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.served import emulator
 from reconciler.apply import RunResult, Services, Settings, Terms, WaitReason, apply_plan
 from reconciler.emulator.control import ControlClient, RecordedRequest
 from reconciler.graph.client import Terms as SessionTerms
@@ -245,26 +242,14 @@ def desired(count: int) -> Desired:
     )
 
 
-@contextlib.contextmanager
-def emulator(count: int) -> Iterator[str]:
-    """Serve the tenant from a process of its own."""
+def seed(count: int) -> dict[str, object]:
+    """Describe a tenant of that many guests, which keeps no bodies of requests."""
     guests = [{"id": guest_id(number), "email": f"g{number}@old.example"} for number in range(1, count + 1)]
-    seed = {
+    return {
         "tenant": {"id": TENANT, "verifiedDomains": ["contoso.example"]},
         "guests": guests,
         "switches": {"recordBodies": False},
     }
-    with TemporaryDirectory() as folder:
-        (Path(folder) / "seed.yaml").write_text(json.dumps(seed))
-        command = [sys.executable, "-m", "reconciler", "emulator", "--seed", "seed.yaml", "--port", "0"]
-        with subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        ) as process:
-            try:
-                assert process.stdout
-                yield process.stdout.readline().strip()
-            finally:
-                process.terminate()
 
 
 async def measure(root: str, conditions: Conditions) -> Measured:
@@ -362,7 +347,7 @@ def main() -> int:
         )
         if not conditions.name.startswith(arguments.only):
             continue
-        with emulator(conditions.changes) as root:
+        with emulator(seed(conditions.changes)) as root:
             measured = asyncio.run(measure(root, conditions))
         print(" ".join(f"{cell:>10}" for cell in row(measured)), flush=True)
         held = measured.holds and held

@@ -8,7 +8,6 @@ the written plan. Run from the repository's root: `python -m benchmarks.plan_own
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import resource
@@ -16,7 +15,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +22,7 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
+from benchmarks.served import emulator
 from reconciler.cli.tree import load_tree
 from reconciler.emulator.control import ControlClient, RecordedRequest
 from reconciler.graph.observe import open_reader
@@ -71,27 +70,15 @@ class Sent:
         return len(self.wire) + self.items
 
 
-@contextlib.contextmanager
-def emulator(guests: int, members: int) -> Iterator[str]:
-    """Serve the tenant from a process of its own."""
-    seed = {
+def seed(guests: int, members: int) -> dict[str, object]:
+    """Describe a tenant of that many guests and members."""
+    return {
         "tenant": {"id": TENANT, "verifiedDomains": ["contoso.example"]},
         "guests": [
             {"id": guest_id(number), "email": f"g{number}@old.example"} for number in range(1, guests + 1)
         ],
         "members": [{"userPrincipalName": f"m{number}@contoso.example"} for number in range(members)],
     }
-    with TemporaryDirectory() as folder:
-        (Path(folder) / "seed.yaml").write_text(json.dumps(seed))
-        command = [sys.executable, "-m", "reconciler", "emulator", "--seed", "seed.yaml", "--port", "0"]
-        with subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        ) as process:
-            try:
-                assert process.stdout
-                yield process.stdout.readline().strip()
-            finally:
-                process.terminate()
 
 
 def write_tree(folder: Path, count: int) -> Path:
@@ -204,7 +191,7 @@ def main() -> int:
     parser.add_argument("--members", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    with emulator(options.changes, options.members) as root, ControlClient(root) as control:
+    with emulator(seed(options.changes, options.members)) as root, ControlClient(root) as control:
         few = count_requests(root, control, options.changes)
         soon = measure_time(root, control, options.changes, options.rounds)
     return 0 if few and soon else 1
