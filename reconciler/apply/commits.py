@@ -22,10 +22,9 @@ from reconciler.apply.state import (
     attempts_of,
     begin_failing,
     end_failing,
-    in_doubt,
+    with_answer,
     with_record,
     with_remark,
-    with_try,
     with_try_settled,
 )
 from reconciler.apply.steps import (
@@ -45,7 +44,6 @@ from reconciler.model import (
     ClearMarker,
     Done,
     Failed,
-    FailureKind,
     Guest,
     RedemptionState,
     UserUpdate,
@@ -95,9 +93,7 @@ def keep_trying(state: GuestState, moment: Moment) -> GuestState | None:
 def on_clear_answered(state: GuestState, event: Answered, moment: Moment) -> GuestState:
     """Go on after the last write."""
     answer, update = event.answer, event.sent.write
-    unknown = isinstance(answer, Failed) and answer.kind is FailureKind.UNKNOWN
-    doubt = isinstance(answer, Failed) and (unknown or in_doubt(state, state.due))
-    state = with_try(state, event.sent, in_doubt=doubt, request_id=answer.request_id)
+    state = with_answer(state, event)
     if isinstance(answer, Done) and isinstance(update, UserUpdate):
         state = with_record(state, state.due.name, ActionResult.DONE)
         state = end_failing(replace(state, listed=frozenset(update.other_mails), todo=()), moment.now)

@@ -19,9 +19,9 @@ from reconciler.apply.state import (
     begin_failing,
     end_failing,
     in_doubt,
+    with_answer,
     with_record,
     with_remark,
-    with_try,
     with_try_settled,
 )
 from reconciler.apply.steps import (
@@ -50,8 +50,7 @@ def on_patch_answered(state: GuestState, event: Answered, moment: Moment) -> Gue
     """Go on after a PATCH that comes before any reset."""
     answer, update = event.answer, event.sent.write
     unknown = isinstance(answer, Failed) and answer.kind is FailureKind.UNKNOWN
-    doubt = isinstance(answer, Failed) and (unknown or in_doubt(state, state.due))
-    state = with_try(state, event.sent, in_doubt=doubt, request_id=answer.request_id)
+    state = with_answer(state, event)
     state = replace(state, before=state.before or state.guest)
     if isinstance(update, UserUpdate) and (unknown or isinstance(answer, Done)):
         marked = (*state.own, update.marker) if update.marker else state.own

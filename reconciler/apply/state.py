@@ -10,7 +10,7 @@ from datetime import datetime
 from reconciler.apply.evidence import Redemption
 from reconciler.apply.retry_policy import Allowance
 from reconciler.apply.settings import Settings
-from reconciler.apply.steps import GuestResult, Phase, Send, Sent, Sleep
+from reconciler.apply.steps import Answered, GuestResult, Phase, Send, Sent, Sleep
 from reconciler.model import (
     Action,
     ActionRecord,
@@ -19,6 +19,7 @@ from reconciler.model import (
     ChangeKind,
     EmailAddress,
     Failed,
+    FailureKind,
     Guest,
     Marker,
     Note,
@@ -220,6 +221,13 @@ def with_try(state: GuestState, sent: Send, *, in_doubt: bool, request_id: str |
     tried = Tries(action=sent.action.name, count=sent.attempt, in_doubt=in_doubt, request_id=request_id)
     others = (tries for tries in state.tries if tries.action != sent.action.name)
     return replace(state, tries=(*others, tried))
+
+
+def with_answer(state: GuestState, event: Answered) -> GuestState:
+    """Record how a PATCH was answered: after a lost answer only a success says whether it was carried out."""
+    answer = event.answer
+    lost = isinstance(answer, Failed) and (answer.kind is FailureKind.UNKNOWN or in_doubt(state, state.due))
+    return with_try(state, event.sent, in_doubt=lost, request_id=answer.request_id)
 
 
 def with_try_settled(state: GuestState, action: Action) -> GuestState:
