@@ -142,7 +142,8 @@ class Evidence:
     """What the journals of earlier runs prove."""
 
     resets: Mapping[str, datetime] = field(default_factory=dict)
-    """Local part of a marker to the instant at which Graph acknowledged the newest reset under it."""
+    """When Graph acknowledged the newest reset: by the marker that stood then, or, of a change that puts none
+    on the guest, by the change's digest."""
 
     last_write: datetime | None = None
     """When the newest write in any journal was sent or answered, by the clock of the machine that sent it."""
@@ -178,8 +179,9 @@ def read_evidence(paths: Iterable[Path], *, now: datetime) -> Evidence:
         if max(line.time, line.at or line.time) > now + _SKEW:
             continue
         last_write = max(last_write or line.time, line.time)
-        if line.marker is not None and line.at is not None and line.proves_reset:
-            resets[line.marker] = max(resets.get(line.marker, line.at), line.at)
+        proved = line.marker or line.change
+        if proved is not None and line.at is not None and line.proves_reset:
+            resets[proved] = max(resets.get(proved, line.at), line.at)
     return Evidence(resets=resets, last_write=last_write)
 
 
@@ -187,6 +189,7 @@ def read_evidence(paths: Iterable[Path], *, now: datetime) -> Evidence:
 class _Line:
     time: datetime
     proves_reset: bool
+    change: str | None
     marker: str | None
     at: datetime | None
 
@@ -229,13 +232,14 @@ def _line(document: Any) -> _Line | None:
             "action": str(action),
             "event": str(event),
         }:
-            marker, at = document.get("marker"), document.get("at")
-            if not isinstance(marker, str | None) or not isinstance(at, str | None):
+            change, marker, at = (document.get(key) for key in ("change", "marker", "at"))
+            if not all(isinstance(each, str | None) for each in (change, marker, at)):
                 return None
             done = JournalEvent(event) is JournalEvent.DONE
             return _Line(
                 time=parse_instant(time),
                 proves_reset=done and action == _RESET,
+                change=change,
                 marker=marker,
                 at=None if at is None else parse_instant(at),
             )

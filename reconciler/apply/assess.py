@@ -24,7 +24,6 @@ from reconciler.guard.resumption import ResumePoint, Verdict, later, resume_poin
 from reconciler.model import (
     Action,
     ActionResult,
-    ClearMarker,
     Guest,
     RedemptionState,
 )
@@ -92,16 +91,11 @@ def _set_out(state: GuestState, point: ResumePoint, guest: Guest, moment: Moment
         if action not in point.remaining:
             state = with_record(state, action.name, ActionResult.SKIPPED)
     state = replace(state, todo=todo, repeats=point.repeats)
-    finishes = isinstance(todo[0], ClearMarker)
-    if finishes and guest.marker is not None:
-        state = replace(
-            state,
-            own=(guest.marker,),
-            before=guest,
-            freed=guest,
-        )
-        state = resets.skip_reset(with_remark(state, point.remark), point.reset_at, moment)
-    return proceed(state, moment)
+    if point.reset_at is None:
+        return proceed(state, moment)
+    if guest.marker is not None:
+        state = replace(state, own=(guest.marker,), before=guest, freed=guest)
+    return proceed(resets.skip_reset(with_remark(state, point.remark), point.reset_at, moment), moment)
 
 
 def _asked_for(

@@ -120,6 +120,19 @@ async def apply_plan(
         await asyncio.wait([watching])
 
 
+def _of_change(work: Work, proofs: Proofs, by_digits: Mapping[str, Proofs]) -> Proofs:
+    """Return what is proved of one change.
+
+    The same work has the same digest whenever it is planned, so that under a digest alone only a reset
+    counts that was sent since the plan was made, to the second as answers date it. A marker is of one run.
+    """
+    at, since = proofs.get(work.recorded.digest), work.approved_at
+    marked = by_digits.get(work.recorded.marker_digits, {})
+    if at is None or since is None or at < since.replace(microsecond=0):
+        return marked
+    return {**marked, work.recorded.digest: at}
+
+
 def _by_digits(proofs: Proofs) -> Mapping[str, Proofs]:
     """Sort proofs by the change they belong to, which the last digits of a marker name."""
     sorted_out: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
@@ -147,7 +160,7 @@ class _Execution:
             ),
             observer=services.observer,
         )
-        self._proofs = _by_digits(terms.proofs)
+        self._proofs_by_digits = _by_digits(terms.proofs)
         self._outcomes: list[GuestOutcome] = []
         self._crash: BaseException | None = None
 
@@ -162,8 +175,8 @@ class _Execution:
 
         try:
             for one in self._work:
-                digits = one.recorded.marker_digits
-                state = begin(one, settings=self._terms.settings, proofs=self._proofs.get(digits, {}))
+                proofs = _of_change(one, self._terms.proofs, self._proofs_by_digits)
+                state = begin(one, settings=self._terms.settings, proofs=proofs)
                 admitted = await self._admit(state)
                 task = asyncio.ensure_future(self._reconcile(state, admitted=admitted))
                 running.add(task)

@@ -85,7 +85,8 @@ class GuestState:
     """The change of this run's own plan, from which alone values are written; `None`: nothing is planned."""
 
     proofs: tuple[tuple[str, datetime], ...]
-    """Acknowledged resets of this change by earlier runs: the marker's local part, the answer's `Date`."""
+    """Acknowledged resets of this change by earlier runs: the marker's local part, or the digest of a change
+    that puts none on the guest, and the answer's `Date`."""
 
     settings: Settings
     phase: Phase

@@ -59,7 +59,7 @@ MOVES: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
     {
         Phase.PREDECESSOR: frozenset({Phase.ADMISSION, Phase.DONE}),
         Phase.ADMISSION: frozenset({Phase.ASSESS, Phase.DONE}),
-        Phase.ASSESS: frozenset({Phase.PATCH, Phase.RESET, Phase.CLEAR, Phase.DONE}),
+        Phase.ASSESS: frozenset({Phase.PATCH, Phase.RESET, Phase.CLEAR_READ, Phase.CLEAR, Phase.DONE}),
         Phase.PATCH: frozenset({Phase.ASSESS, Phase.RECHECK, Phase.CONFIRM, Phase.READ_BACK, Phase.DONE}),
         Phase.RECHECK: frozenset({Phase.PATCH, Phase.CONFIRM, Phase.READ_BACK, Phase.DONE}),
         Phase.CONFIRM: frozenset({Phase.RESET, Phase.CLEAR, Phase.CLEAR_READ, Phase.READ_BACK, Phase.DONE}),

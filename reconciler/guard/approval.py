@@ -7,7 +7,7 @@ looks different in the new plan, which names the change that it finishes.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter
+from operator import attrgetter
 from typing import Final
 
 from reconciler.model import (
@@ -34,6 +34,9 @@ class Work:
 
     recorded: Change
     """What was approved. Its precondition tells how the guest looked to who approved it."""
+
+    approved_at: datetime | None = None
+    """When the approved plan was made; `None` for this run's own, which no earlier run has begun."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,7 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
                 )
             )
         elif fitting is None:
-            differences = " and ".join(_differences(candidates[0], change)) or _NOT_AS_APPROVED
+            differences = " and ".join(_differences(candidates[0].change, change)) or _NOT_AS_APPROVED
             outcomes.append(
                 _outcome(
                     change,
@@ -119,11 +122,13 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
             )
         else:
             running.add(change.id)
-            work.append(Work(planned=change, recorded=fitting))
+            work.append(Work(planned=change, recorded=fitting.change, approved_at=fitting.planned_at))
 
     settled = {change.id for change in plan.changes} | {blocked.id for blocked in plan.blocked}
     work.extend(
-        Work(planned=None, recorded=records[guest][0]) for guest in sorted(records) if guest not in settled
+        Work(planned=None, recorded=records[guest][0].change, approved_at=records[guest][0].planned_at)
+        for guest in sorted(records)
+        if guest not in settled
     )
     return Approval(
         work=tuple(work),
@@ -134,19 +139,28 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
     )
 
 
-def _by_guest(approved: Iterable[Plan]) -> Mapping[ObjectId, list[Change]]:
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A row of an approved plan."""
+
+    change: Change
+    planned_at: datetime
+
+    @property
+    def rank(self) -> tuple[datetime, str]:
+        """The newer of two counts; the text only settles a draw, so that the order of files never matters."""
+        return self.planned_at, repr(self.change)
+
+
+def _by_guest(approved: Iterable[Plan]) -> Mapping[ObjectId, list[_Record]]:
     """Collect what approves a change of each guest, that of the newest plan first."""
-    records: dict[ObjectId, list[tuple[datetime, str, Change]]] = {}
+    records: dict[ObjectId, list[_Record]] = {}
     for plan in approved:
         for change in plan.changes:
             if change.origin is Origin.ELSEWHERE:
                 continue
-            # The text only settles a draw, so that the order of the files never matters.
-            records.setdefault(change.id, []).append((plan.created_at, repr(change), change))
-    return {
-        guest: [change for _, _, change in sorted(found, key=itemgetter(0, 1), reverse=True)]
-        for guest, found in records.items()
-    }
+            records.setdefault(change.id, []).append(_Record(change, plan.created_at))
+    return {guest: sorted(found, key=attrgetter("rank"), reverse=True) for guest, found in records.items()}
 
 
 def _drifted(approved: Iterable[Plan]) -> frozenset[ObjectId]:
@@ -155,10 +169,10 @@ def _drifted(approved: Iterable[Plan]) -> frozenset[ObjectId]:
     )
 
 
-def _fitting(change: Change, candidates: Sequence[Change]) -> Change | None:
+def _fitting(change: Change, candidates: Sequence[_Record]) -> _Record | None:
     """Choose what approves a change: the newest with its digest, else the newest of which it is the rest."""
-    same = [candidate for candidate in candidates if candidate.digest == change.digest]
-    rest = [candidate for candidate in candidates if _is_rest(candidate, change)]
+    same = [candidate for candidate in candidates if candidate.change.digest == change.digest]
+    rest = [candidate for candidate in candidates if _is_rest(candidate.change, change)]
     return next(iter((*same, *rest)), None)
 
 

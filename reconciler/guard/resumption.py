@@ -30,7 +30,8 @@ CLOCK_TOLERANCE = timedelta(seconds=5)
 """How far the `Date` of an answer and the state-change time of the reset it acknowledges may lie apart."""
 
 Proofs = Mapping[str, datetime]
-"""Local part of a marker to the `Date` of the acknowledged reset that was sent while it stood there."""
+"""The `Date` of an acknowledged reset: by the local part of the marker that stood on the guest when it was
+sent; of a change that puts no marker there, by the change's digest."""
 
 MADE_INTERNAL = "the guest has no externalUserState any more: somebody has made them an internal user"
 """A sentence for the report."""
@@ -92,7 +93,7 @@ def resume_point(recorded: Change, guest: Guest | None, *, proofs: Proofs) -> Re
         case ChangeKind.RESET:
             return _of_reset(recorded, guest)
         case ChangeKind.OTHER_MAILS:
-            return _of_other_mails(recorded, guest)
+            return _of_other_mails(recorded, guest, proofs)
         case _ as unknown:
             assert_never(unknown)
 
@@ -174,11 +175,15 @@ def _of_reset(recorded: Change, guest: Guest) -> ResumePoint:
     return _differs(recorded, guest)
 
 
-def _of_other_mails(recorded: Change, guest: Guest) -> ResumePoint:
+def _of_other_mails(recorded: Change, guest: Guest, proofs: Proofs) -> ResumePoint:
     before = recorded.precondition
     goal = next(action.other_mails for action in recorded.actions if isinstance(action, SetOtherMails))
     if _same(guest.other_mails, goal) and not guest.markers:
         return _already("the other addresses are as declared")
+    at = _reset_without_marker(recorded, guest, proofs)
+    if at is not None:
+        rest = _from(recorded, ResetRedemption)[1:]
+        return ResumePoint(verdict=Verdict.RUN, remaining=rest, reset_at=at)
     differences = _differences(recorded, guest)
     if not differences:
         return _run(recorded.actions)
@@ -198,6 +203,19 @@ def _of_other_mails(recorded: Change, guest: Guest) -> ResumePoint:
         if _same(guest.other_mails, before.other_mails):
             return _run(recorded.actions, repeats=True)
     return _differs(recorded, guest)
+
+
+def _reset_without_marker(recorded: Change, guest: Guest, proofs: Proofs) -> datetime | None:
+    """Return when an earlier run has reset a guest on whom this change puts no marker, if that is proved.
+
+    What else a run may have written before is the list from before the reset, with the address added.
+    """
+    before, at = recorded.precondition, proofs.get(recorded.digest)
+    untouched = guest.mail == before.mail and not guest.markers
+    as_left = any(_same(guest.other_mails, each) for each in (before.other_mails, _prepared(recorded)))
+    if at is None or not (untouched and as_left) or guest.state is not RedemptionState.PENDING:
+        return None
+    return None if later(guest.state_changed_at, at + CLOCK_TOLERANCE) else at
 
 
 def _prepared(recorded: Change) -> tuple[EmailAddress, ...]:

@@ -247,15 +247,18 @@ def check_outcome(tenant: Tenant, ran: Ran, outcome: GuestOutcome, recorded: Cha
                 # S7: whoever redeemed since may have done so by what the directory keeps; that is said.
                 assert truth.last_invited == entry.email
                 assert truth.invited == entry.email or truth.bound
-                if truth.bound and outcome.id not in ran.redeemed:
+                found = tenant.live.get(outcome.id)
+                shown = found is not None and found.signs_in_with(entry.email)
+                if truth.bound and outcome.id not in ran.redeemed and not shown:
                     assert "who that was is not known" in outcome.message
+                assert truth.bound == entry.email or not shown
         case Outcome.ALREADY_APPLIED:
             assert not resets or wrote
-            if recorded.resets and outcome.id not in ran.by_hand:
+            if recorded.reset and outcome.id not in ran.by_hand:
                 since = recorded.precondition.state_changed_at
                 assert truth.reset_at is not None, f"{outcome.id} was never reset"
                 # A rest whose reset is proved was reset before this plan was made, and to this address.
-                proved = truth.reset_at == since and truth.last_invited == ran.declared[outcome.id].email
+                proved = truth.reset_at == since and truth.last_invited == recorded.reset.email
                 assert since is None or proved or truth.reset_at > since, (
                     f"{outcome.id} has not been reset since"
                 )

@@ -9,6 +9,7 @@ import logging
 import sys
 import tempfile
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,10 +24,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from reconciler.guard.approval import approve, approve_all
+from reconciler.guard.approval import Work, approve, approve_all
 from reconciler.guard.resumption import Proofs
 from reconciler.journal import read_evidence
-from reconciler.model import Note, ObjectId, Plan, RedemptionState
+from reconciler.model import ChangeKind, Note, ObjectId, Plan, RedemptionState
 from reconciler.plan import make_plan
 from reconciler.redeem_links import open_redeem_links
 from tests.property.apply_laws import (
@@ -252,17 +253,18 @@ class ApplyMachine(RuleBasedStateMachine):
         tenant.calls.clear()
         tenant.invitation_lag = trouble.invitation_lag
         plan, proofs = self.plan(), self.proofs(journal) if trouble.knows_journal else {}
+        work = (approve(plan, approved) if approved else approve_all(plan)).work
         people.ran = ran = Ran(
             declared=dict(people.entries),
-            work=(approve(plan, approved) if approved else approve_all(plan)).work,
+            work=work,
             before=dict(tenant.live),
             resets_before={each: truth.resets for each, truth in tenant.truth.items()},
             proved=frozenset(
-                each.id
-                for each in tenant.live.values()
-                if each.marker and each.marker.local_part in proofs and each.id not in people.touched
+                each.recorded.id
+                for each in work
+                if each.recorded.id not in people.touched and self.is_proved(each, proofs)
             ),
-            under_plan=dict(self.resets_under_plan) if approved else {},
+            under_plan=self.resets_that_show(work) if approved else {},
             by_hand=frozenset(each for each in tenant.live if people.by_hand(each)),
         )
         tenant.script = lambda call: self.answer(trouble, call, ran)
@@ -287,6 +289,34 @@ class ApplyMachine(RuleBasedStateMachine):
             file.writelines(json.dumps(line) + "\n" for line in lines_of_run.lines.kept)
         self.count(ran, under_plan=bool(approved))
         check_run(tenant, ran, journal=journal.read_text(), links=links.read_text())
+
+    def is_proved(self, work: Work, proofs: Proofs) -> bool:
+        """Tell whether a journal proves the reset of this very change.
+
+        Who was reset in a portal since has another person's link, whatever the journal proves.
+        """
+        recorded, found = work.recorded, self.tenant.live.get(work.recorded.id)
+        if found is None or self.tenant.truth[recorded.id].reset_by_others:
+            return False
+        if found.markers:
+            marker = found.marker
+            own = marker is not None and marker.digits == recorded.marker_digits
+            return marker is not None and own and marker.local_part in proofs
+        at = proofs.get(recorded.digest)
+        pending = found.state is RedemptionState.PENDING
+        return pending and bool(at and work.approved_at and at > work.approved_at)
+
+    def resets_that_show(self, work: Iterable[Work]) -> Mapping[ObjectId, int]:
+        """Return how often each guest was reset under the plan, without resets of which nothing can be seen.
+
+        They leave neither a marker nor another time, and only a journal knows of them.
+        """
+        hidden = {
+            each.recorded.id
+            for each in work
+            if each.recorded.kind is ChangeKind.OTHER_MAILS and not self.tenant.moves_time_of_pending
+        }
+        return {each: count for each, count in self.resets_under_plan.items() if each not in hidden}
 
     def proofs(self, journal: Path) -> Proofs:
         """Return what the journals of all runs so far prove."""

@@ -48,14 +48,14 @@ class MemoryJournal(Journal):
 
     @property
     def proofs(self) -> Proofs:
-        """The acknowledged resets, by the markers that stood meanwhile."""
+        """The acknowledged resets, by the markers that stood meanwhile or by the change."""
         return proofs_in(self.lines.kept)
 
 
 def proofs_in(lines: Iterable[Mapping[str, object]]) -> dict[str, datetime]:
     """Return what the lines of a journal prove."""
     return {
-        str(line["marker"]): datetime.fromisoformat(str(line["at"]))
+        str(line["marker"] or line["change"]): datetime.fromisoformat(str(line["at"]))
         for line in lines
-        if line["action"] == ResetRedemption.name and line["event"] == JournalEvent.DONE and line["marker"]
+        if line["action"] == ResetRedemption.name and line["event"] == JournalEvent.DONE
     }

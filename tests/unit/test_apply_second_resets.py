@@ -19,7 +19,7 @@ from reconciler.model import (
     ResetRedemption,
 )
 from tests.samples.applying import apply, new_tenant, outcome_of, plan_for, result_of, work_for
-from tests.samples.directory import NEW, OLD, REDEEMED, declared, desired, guest, guest_id
+from tests.samples.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
 from tests.samples.journals import MemoryJournal
 from tests.samples.tenant import Tenant
 from tests.samples.tenant_calls import KILLED_AFTER, KILLED_BEFORE, Fault, Kind
@@ -27,6 +27,8 @@ from tests.samples.tenant_calls import KILLED_AFTER, KILLED_BEFORE, Fault, Kind
 ONE = guest_id(1)
 WATCH = 30.0
 CHANGED = desired(declared())
+OTHER = "second@newco.example"
+NARROWED = desired(declared(email=OLD, alternates=()))
 FORCED = desired(declared(email=OLD, reset_after=REDEEMED + timedelta(days=1)))
 
 WITH_AND_WITHOUT_JOURNAL = pytest.mark.parametrize("journal_kept", [True, False])
@@ -143,6 +145,53 @@ def test_without_settling_a_second_reset_still_ends_with_the_right_person(
         apply(tenant, work_for(tenant, CHANGED))
     assert ends_right(tenant, NEW)
     assert tenant.truth[ONE].resets <= 2
+
+
+@pytest.mark.parametrize("moves", [True, False])
+@WITH_AND_WITHOUT_JOURNAL
+def test_a_reset_for_a_lost_address_is_sent_once_where_the_journal_is_at_hand(
+    *, journal_kept: bool, moves: bool
+) -> None:
+    """No marker stands on the guest, so the journal knows the reset by the approved change."""
+    tenant, outcome = narrowed_twice(journal_kept=journal_kept, moves=moves)
+    assert (outcome.outcome, ends_right(tenant, OLD)) == (Outcome.APPLIED, True)
+    result = result_of(outcome, ResetRedemption.name)[0]
+    repeated = ActionResult.REPEATED if moves else ActionResult.DONE
+    expected = (1, ActionResult.SKIPPED) if journal_kept else (2, repeated)
+    assert (tenant.truth[ONE].resets, result) == expected
+
+
+def test_a_reset_from_before_the_plan_proves_nothing_about_it() -> None:
+    """The same work planned again has the same digest: it was approved because of what happened since."""
+    tenant, journal = pending_with_alias()
+    first = plan_for(tenant, NARROWED)
+    apply(tenant, work_for(tenant, NARROWED, first), journal=journal)
+    tenant.edit(ONE, other_mails=addresses(OLD, OTHER))
+    tenant.clock.pass_by(300.0)
+    again = plan_for(tenant, NARROWED)
+    assert first.changes[0].digest == again.changes[0].digest
+    apply(tenant, work_for(tenant, NARROWED, again), proofs=journal.proofs)
+    assert tenant.truth[ONE].resets == 2
+
+
+def narrowed_twice(*, journal_kept: bool, moves: bool) -> tuple[Tenant, GuestOutcome]:
+    """Take an address from a pending guest, killed before the list is written, and go on."""
+    tenant, journal = pending_with_alias()
+    tenant.moves_time_of_pending = moves
+    plan = plan_for(tenant, NARROWED)
+    tenant.answers(Kind.OTHER_MAILS, KILLED_BEFORE)
+    assert apply(tenant, work_for(tenant, NARROWED, plan), journal=journal) is None
+    tenant.script = lambda call: None
+    proofs = journal.proofs if journal_kept else {}
+    work = work_for(tenant, NARROWED, plan)
+    return tenant, outcome_of(apply(tenant, work, proofs=proofs, settles_in=WATCH))
+
+
+def pending_with_alias() -> tuple[Tenant, MemoryJournal]:
+    """Give a tenant whose guest is pending and has an address that nobody declares."""
+    tenant = new_tenant(guest(others=(OLD, OTHER), state=RedemptionState.PENDING))
+    tenant.clock.pass_by(300.0)
+    return tenant, MemoryJournal()
 
 
 def test_an_old_read_of_an_earlier_reset_is_not_taken_for_the_one_just_sent() -> None:

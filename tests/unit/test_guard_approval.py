@@ -60,7 +60,8 @@ def test_the_same_digest_is_approved_whenever_it_was_planned() -> None:
     """The same work on another day and from another file is what was reviewed."""
     plan, file = plan_of(declared(), guest(), hours=5), plan_of(declared(), guest())
     assert approve(plan, [file]) == Approval(
-        work=(Work(planned=plan.changes[0], recorded=file.changes[0]),), outcomes=()
+        work=(Work(planned=plan.changes[0], recorded=file.changes[0], approved_at=file.created_at),),
+        outcomes=(),
     )
 
 
@@ -97,7 +98,9 @@ def test_the_rest_of_an_approved_change_is_approved_by_its_digits(half: Guest) -
     plan = plan_of(declared(), half, hours=2)
     assert plan.changes[0].resumes == OWN.digits
     assert plan.changes[0].digest != FILE.changes[0].digest
-    assert approve(plan, [FILE]).work == (Work(planned=plan.changes[0], recorded=FILE.changes[0]),)
+    assert approve(plan, [FILE]).work == (
+        Work(planned=plan.changes[0], recorded=FILE.changes[0], approved_at=FILE.created_at),
+    )
 
 
 def test_the_rest_of_a_change_that_nobody_approved_is_stale() -> None:
@@ -134,7 +137,9 @@ def test_a_restored_mail_approves_the_reset_that_is_needed_after_all() -> None:
         ChangeKind.RESTORE_MAIL,
         ChangeKind.CHANGE_EMAIL,
     ]
-    assert approve(plan, [file]).work == (Work(planned=plan.changes[0], recorded=file.changes[0]),)
+    assert approve(plan, [file]).work == (
+        Work(planned=plan.changes[0], recorded=file.changes[0], approved_at=file.created_at),
+    )
 
 
 def test_a_change_back_over_a_marker_needs_an_approval_of_its_own() -> None:
@@ -150,7 +155,9 @@ def test_the_rest_of_a_reset_that_wrote_its_list_is_approved() -> None:
     file = plan_of(entry, guest(others=[OLD, "x@gone.example"]))
     plan = plan_of(entry, guest(), hours=2)
     assert [len(each.changes[0].actions) for each in (file, plan)] == [2, 1]
-    assert approve(plan, [file]).work == (Work(planned=plan.changes[0], recorded=file.changes[0]),)
+    assert approve(plan, [file]).work == (
+        Work(planned=plan.changes[0], recorded=file.changes[0], approved_at=file.created_at),
+    )
 
 
 def test_the_rest_of_a_reset_that_added_its_address_is_approved() -> None:
@@ -245,8 +252,12 @@ def test_an_approved_guest_who_needs_nothing_is_looked_at_only() -> None:
     )
     done = plan_of(declared(), guest(mail=NEW))
     removed = plan_of(desired(), guest())
-    assert approve(done, [file]).work == (Work(planned=None, recorded=file.changes[0]),)
-    assert approve(removed, [file, newer]).work == (Work(planned=None, recorded=newer.changes[0]),)
+    assert approve(done, [file]).work == (
+        Work(planned=None, recorded=file.changes[0], approved_at=file.created_at),
+    )
+    assert approve(removed, [file, newer]).work == (
+        Work(planned=None, recorded=newer.changes[0], approved_at=newer.created_at),
+    )
 
 
 @pytest.mark.parametrize(
@@ -299,7 +310,9 @@ def test_a_row_of_this_change_approves() -> None:
     """What a pull request declared, and its reviewers saw, runs."""
     plan = plan_of(declared(), guest())
     file = marked(plan, Origin.THIS_CHANGE)
-    assert approve(plan, [file]).work == (Work(planned=plan.changes[0], recorded=file.changes[0]),)
+    assert approve(plan, [file]).work == (
+        Work(planned=plan.changes[0], recorded=file.changes[0], approved_at=file.created_at),
+    )
 
 
 def test_drift_beside_a_reviewed_change_is_not_approved_and_says_how_it_is_applied() -> None:

@@ -347,6 +347,32 @@ def test_a_pending_guest_who_loses_an_address_can_be_taken_up(
     assert (point.verdict, left(point), point.repeats) == (RUN, expected, repeats)
 
 
+NARROWED = recorded(declared(email=OLD, alternates=()), pending((OLD, OTHER)))
+
+
+@pytest.mark.parametrize("found", [pending((OLD, OTHER)), pending((OLD, OTHER), LATER)])
+def test_a_proved_reset_for_a_lost_address_is_not_sent_again(found: Guest) -> None:
+    """Whether the time of a pending guest moves is not documented: the journal tells in both cases."""
+    point = resume_point(NARROWED, found, proofs={NARROWED.digest: LATER})
+    assert (point.verdict, left(point), point.reset_at) == (RUN, ["SetOtherMails"], LATER)
+    assert not point.repeats
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pending((OLD, OTHER), LATER + timedelta(seconds=6)),
+        pending((OLD, OTHER, NEW), LATER),
+        guest(others=(OLD, OTHER), state=PENDING, changed=LATER, markers=(FOREIGN,)),
+        guest(others=(OLD, OTHER), changed=LATER),
+    ],
+)
+def test_a_reset_by_somebody_else_since_is_not_the_proved_one(found: Guest) -> None:
+    """A later reset, another list, a marker and a redemption are judged as if there were no proof."""
+    with_proof = resume_point(NARROWED, found, proofs={NARROWED.digest: LATER})
+    assert with_proof == resume_point(NARROWED, found, proofs={})
+
+
 @pytest.mark.parametrize(
     "found",
     [

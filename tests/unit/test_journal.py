@@ -201,13 +201,19 @@ def test_an_acknowledged_reset_is_evidence(tmp_path: Path) -> None:
         {"event": "failed"},
         {"event": "unknown"},
         {"action": "SetMail"},
-        {"marker": None},
+        {"marker": None, "change": None},
         {"at": None},
     ],
 )
 def test_only_an_answer_to_a_reset_proves_one(tmp_path: Path, other: dict[str, Any]) -> None:
     """Any other line tells only when there was a write."""
     assert evidence_of(tmp_path / "j", {**LINE, **other}) == replace(PROVEN, resets={})
+
+
+def test_a_reset_without_a_marker_is_proved_under_its_change(tmp_path: Path) -> None:
+    """A change that puts no marker on the guest is known by its digest."""
+    resets = {"sha256:0": datetime(2026, 11, 23, 10, tzinfo=UTC)}
+    assert evidence_of(tmp_path / "j", {**LINE, "marker": None}) == replace(PROVEN, resets=resets)
 
 
 def test_a_journal_of_the_older_form_tells_when_the_last_write_was(tmp_path: Path) -> None:
