@@ -8,15 +8,16 @@ passed over, and nothing but the instants and markers of the lines is taken from
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from reconciler.errors import UsageError
+from reconciler.guard.resumption import AcknowledgedReset
 from reconciler.json_lines import JsonLines
 from reconciler.model import ObjectId, format_instant, parse_instant
 
@@ -81,6 +82,9 @@ class JournalEntry:
     at: datetime | None = None
     """The instant in the answer's `Date` header; `None` when there was no such answer."""
 
+    address: str | None = None
+    """`address_digest` of where a reset sends the invitation; `None` for other writes."""
+
 
 class Journal:
     """An open journal."""
@@ -108,6 +112,7 @@ class Journal:
                 "change": entry.change,
                 "marker": entry.marker,
                 "at": None if entry.at is None else format_instant(entry.at),
+                "addressDigest": entry.address,
             }
         )
 
@@ -141,9 +146,8 @@ def open_journal(path: Path, *, run: str) -> Iterator[Journal]:
 class Evidence:
     """What the journals of earlier runs prove."""
 
-    resets: Mapping[str, datetime] = field(default_factory=dict)
-    """When Graph acknowledged the newest reset: by the marker that stood then, or, of a change that puts none
-    on the guest, by the change's digest."""
+    resets: tuple[AcknowledgedReset, ...] = ()
+    """In the order in which they were read, each once."""
 
     last_write: datetime | None = None
     """When the newest write in any journal was sent or answered, by the clock of the machine that sent it."""
@@ -173,25 +177,24 @@ def read_evidence(paths: Iterable[Path], *, now: datetime) -> Evidence:
 
     Raises `UsageError` when a path cannot be read or a journal is too large.
     """
-    resets: dict[str, datetime] = {}
+    resets: dict[AcknowledgedReset, None] = {}
     last_write: datetime | None = None
     for line in _lines(file for path in paths for file in evidence_files(path)):
         if max(line.time, line.at or line.time) > now + _SKEW:
             continue
         last_write = max(last_write or line.time, line.time)
-        proved = line.marker or line.change
-        if proved is not None and line.at is not None and line.proves_reset:
-            resets[proved] = max(resets.get(proved, line.at), line.at)
-    return Evidence(resets=resets, last_write=last_write)
+        if line.reset is not None:
+            resets[line.reset] = None
+    return Evidence(resets=tuple(resets), last_write=last_write)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
     time: datetime
-    proves_reset: bool
-    change: str | None
-    marker: str | None
     at: datetime | None
+
+    reset: AcknowledgedReset | None
+    """`None` for a line that proves none."""
 
 
 def _lines(files: Iterable[Path]) -> Iterator[_Line]:
@@ -232,17 +235,16 @@ def _line(document: Any) -> _Line | None:
             "action": str(action),
             "event": str(event),
         }:
-            change, marker, at = (document.get(key) for key in ("change", "marker", "at"))
-            if not all(isinstance(each, str | None) for each in (change, marker, at)):
+            named = [document.get(key) for key in ("change", "marker", "addressDigest", "at")]
+            if not all(isinstance(each, str | None) for each in named):
                 return None
-            done = JournalEvent(event) is JournalEvent.DONE
-            return _Line(
-                time=parse_instant(time),
-                proves_reset=done and action == _RESET,
-                change=change,
-                marker=marker,
-                at=None if at is None else parse_instant(at),
-            )
+            change, marker, address, stated = named
+            at = None if stated is None else parse_instant(stated)
+            done = JournalEvent(event) is JournalEvent.DONE and action == _RESET
+            reset = None
+            if done and at is not None and (marker or change):
+                reset = AcknowledgedReset(change=change, marker=marker, address=address, at=at)
+            return _Line(time=parse_instant(time), at=at, reset=reset)
         case _:
             return None
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from reconciler.apply.transitions import begin
 from reconciler.apply.write_log import WriteLog
 from reconciler.clock import Clock
 from reconciler.guard.approval import Work
-from reconciler.guard.resumption import Proofs
+from reconciler.guard.resumption import AcknowledgedReset, proofs_of
 from reconciler.journal import Journal
 from reconciler.model import (
     DEFAULT_MARKER_DOMAIN,
@@ -30,6 +30,7 @@ from reconciler.model import (
     Note,
     ObjectId,
     Outcome,
+    digits_of,
 )
 from reconciler.redeem_links import RedeemLinks
 from reconciler.settling import LastWrite
@@ -60,8 +61,8 @@ class Terms:
 
     settings: Settings = field(default_factory=Settings)
 
-    proofs: Proofs = field(default_factory=dict)
-    """Resets of earlier runs that were acknowledged, by the markers that stood meanwhile."""
+    resets: tuple[AcknowledgedReset, ...] = ()
+    """Resets of earlier runs that journals prove."""
 
     settled_at: datetime | None = None
     """From this instant on, reads show all that earlier runs wrote; `None`: from the beginning on."""
@@ -120,24 +121,12 @@ async def apply_plan(
         await asyncio.wait([watching])
 
 
-def _of_change(work: Work, proofs: Proofs, by_digits: Mapping[str, Proofs]) -> Proofs:
-    """Return what is proved of one change.
-
-    The same work has the same digest whenever it is planned, so that under a digest alone only a reset
-    counts that was sent since the plan was made, to the second as answers date it. A marker is of one run.
-    """
-    at, since = proofs.get(work.recorded.digest), work.approved_at
-    marked = by_digits.get(work.recorded.marker_digits, {})
-    if at is None or since is None or at < since.replace(microsecond=0):
-        return marked
-    return {**marked, work.recorded.digest: at}
-
-
-def _by_digits(proofs: Proofs) -> Mapping[str, Proofs]:
-    """Sort proofs by the change they belong to, which the last digits of a marker name."""
-    sorted_out: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
-    for marker, at in proofs.items():
-        sorted_out[marker[-DIGITS:]][marker] = at
+def _by_change(resets: Iterable[AcknowledgedReset]) -> Mapping[str, Sequence[AcknowledgedReset]]:
+    """Sort resets by the digits of the change that they may belong to, which a marker ends with."""
+    sorted_out: defaultdict[str, list[AcknowledgedReset]] = defaultdict(list)
+    for each in resets:
+        digits = each.marker[-DIGITS:] if each.marker else digits_of(each.change or "")
+        sorted_out[digits].append(each)
     return sorted_out
 
 
@@ -160,7 +149,7 @@ class _Execution:
             ),
             observer=services.observer,
         )
-        self._proofs_by_digits = _by_digits(terms.proofs)
+        self._resets = _by_change(terms.resets)
         self._outcomes: list[GuestOutcome] = []
         self._crash: BaseException | None = None
 
@@ -175,7 +164,8 @@ class _Execution:
 
         try:
             for one in self._work:
-                proofs = _of_change(one, self._terms.proofs, self._proofs_by_digits)
+                resets = self._resets.get(one.recorded.marker_digits, ())
+                proofs = proofs_of(one.recorded, resets, approved_at=one.approved_at)
                 state = begin(one, settings=self._terms.settings, proofs=proofs)
                 admitted = await self._admit(state)
                 task = asyncio.ensure_future(self._reconcile(state, admitted=admitted))

@@ -38,6 +38,7 @@ from reconciler.apply.steps import (
 from reconciler.apply.transitions import after, next_step, permits
 from reconciler.apply.write_log import WriteLog
 from reconciler.errors import AccessDenied, DirectoryError
+from reconciler.guard.resumption import address_digest
 from reconciler.journal import JournalEntry, JournalEvent
 from reconciler.model import (
     ActionResult,
@@ -282,6 +283,7 @@ class GuestReconciliation:
         return Answered(sent=out.send, answer=answer, queued=went_out - out.asked_at, link=link)
 
     def _journal(self, out: _Outgoing, answer: WriteAnswer | None) -> bool:
+        write = out.send.write
         return self._shell.log.record(
             JournalEntry(
                 time=self._control.clock.now(),
@@ -295,6 +297,9 @@ class GuestReconciliation:
                 change=self.state.recorded.digest,
                 marker=out.send.marker,
                 at=answer.at if isinstance(answer, Done) else None,
+                address=address_digest(self.state.id, write.email)
+                if isinstance(write, ResetRedemption)
+                else None,
             )
         )
 

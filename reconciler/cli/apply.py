@@ -302,7 +302,7 @@ async def _apply(
                 )
                 terms = Terms(
                     settings=options.settings,
-                    proofs=earlier.proofs,
+                    resets=earlier.evidence.resets,
                     settled_at=earlier.settled_at(
                         desired.tenant_id, found, started=record.started_at, watch=options.watch
                     ),

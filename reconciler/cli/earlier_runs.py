@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 
 from reconciler.cli.directory import Endpoint
-from reconciler.guard.resumption import Proofs
 from reconciler.journal import Evidence, read_evidence
 from reconciler.model import TenantId
 from reconciler.settling import read_hint, settled_at
@@ -20,11 +19,6 @@ class EarlierRuns:
 
     known: bool
     """Whether a journal or evidence was named that is there, be it empty."""
-
-    @property
-    def proofs(self) -> Proofs:
-        """The resets that were acknowledged, by the markers that stood meanwhile."""
-        return self.evidence.resets
 
     def settled_at(
         self, tenant: TenantId, endpoint: Endpoint, *, started: datetime, watch: float

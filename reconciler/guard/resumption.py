@@ -5,6 +5,7 @@ runs what the directory cannot show: whether the reset was sent. It must never g
 recognised is stale, and nothing is written to a stale guest.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from itertools import takewhile
 from typing import assert_never
 
 from reconciler.model import (
+    DIGITS,
     Action,
     AddOtherMail,
     Change,
@@ -20,6 +22,7 @@ from reconciler.model import (
     ClearMarker,
     EmailAddress,
     Guest,
+    ObjectId,
     RedemptionState,
     ResetRedemption,
     SetMail,
@@ -29,9 +32,27 @@ from reconciler.model import (
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """How far the `Date` of an answer and the state-change time of the reset it acknowledges may lie apart."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgedReset:
+    """A reset that an earlier run sent and Graph acknowledged, as a journal names it."""
+
+    change: str | None
+    """Digest of the change that the run carried out."""
+
+    marker: str | None
+    """Local part of the marker that stood on the guest; `None` when the change puts none there."""
+
+    address: str | None
+    """`address_digest` of where the invitation went; `None` in journals that do not say."""
+
+    at: datetime
+    """`Date` of the answer."""
+
+
 Proofs = Mapping[str, datetime]
-"""The `Date` of an acknowledged reset: by the local part of the marker that stood on the guest when it was
-sent; of a change that puts no marker there, by the change's digest."""
+"""The `Date` of an acknowledged reset of one change: by the local part of the marker that stood on the guest
+when it was sent; of a change that puts no marker there, by the change's digest."""
 
 MADE_INTERNAL = "the guest has no externalUserState any more: somebody has made them an internal user"
 """A sentence for the report."""
@@ -96,6 +117,34 @@ def resume_point(recorded: Change, guest: Guest | None, *, proofs: Proofs) -> Re
             return _of_other_mails(recorded, guest, proofs)
         case _ as unknown:
             assert_never(unknown)
+
+
+def proofs_of(
+    recorded: Change, resets: Iterable[AcknowledgedReset], *, approved_at: datetime | None
+) -> Proofs:
+    """Return which of these resets prove one of `recorded`, whose plan was made at `approved_at`.
+
+    A marker names a change and not its address: where somebody writes `mail` by hand while it stands, and
+    that address is declared, the rest of the old change looks like the new one's, whose reset was never sent.
+    The same work has the same digest whenever it is planned, so that without a marker only a reset counts
+    that was sent since, to the second as answers date it.
+    """
+    target = recorded.reset or recorded.fallback
+    proofs: dict[str, datetime] = {}
+    for each in resets:
+        here = target is None or each.address in {None, address_digest(recorded.id, target.email)}
+        marked = each.marker is not None and each.marker.endswith(f"-{recorded.marker_digits}")
+        since = approved_at is not None and each.at >= approved_at.replace(microsecond=0)
+        if here and each.marker is not None and marked:
+            proofs[each.marker] = max(proofs.get(each.marker, each.at), each.at)
+        elif here and each.marker is None and each.change == recorded.digest and since:
+            proofs[recorded.digest] = max(proofs.get(recorded.digest, each.at), each.at)
+    return proofs
+
+
+def address_digest(guest: ObjectId, address: EmailAddress) -> str:
+    """Return sixteen hexadecimal digits by which a journal knows an address that it must not hold."""
+    return hashlib.sha256(f"{guest}\n{address.key}".encode()).hexdigest()[:DIGITS]
 
 
 def later(instant: datetime | None, than: datetime | None) -> bool:

@@ -70,30 +70,30 @@ class Mutant:
             yield
 
 
-def _clears(recorded: Change) -> ResumePoint:
+def _clears(recorded: Change, guest: Guest) -> ResumePoint:
     actions = tuple(action for action in recorded.actions if isinstance(action, ClearMarker))
-    return ResumePoint(verdict=Verdict.RUN, remaining=actions)
+    return ResumePoint(verdict=Verdict.RUN, remaining=actions, reset_at=guest.state_changed_at)
 
 
 def _by_the_markers_instant(recorded: Change, guest: Guest, proofs: Proofs) -> ResumePoint:
     """Take a time well after the marker's own instant for proof, instead of the journal."""
     instant = guest.marker.instant if guest.marker else None
     moved = instant is not None and later(guest.state_changed_at, instant + timedelta(seconds=2))
-    return _clears(recorded) if moved else _begun(recorded, guest, {})
+    return _clears(recorded, guest) if moved else _begun(recorded, guest, {})
 
 
 def _by_a_moved_time(recorded: Change, guest: Guest, proofs: Proofs) -> ResumePoint:
     """Take a pending guest whose time has moved since the plan for reset by us."""
     moved = later(guest.state_changed_at, recorded.precondition.state_changed_at)
     pending = guest.state is RedemptionState.PENDING
-    return _clears(recorded) if moved and pending else _begun(recorded, guest, proofs)
+    return _clears(recorded, guest) if moved and pending else _begun(recorded, guest, proofs)
 
 
 def _by_acceptance(recorded: Change, guest: Guest, proofs: Proofs) -> ResumePoint:
     """Take a guest who has redeemed since the plan for reset by us."""
     moved = later(guest.state_changed_at, recorded.precondition.state_changed_at)
     accepted = guest.state is RedemptionState.ACCEPTED
-    return _clears(recorded) if moved and accepted else _begun(recorded, guest, proofs)
+    return _clears(recorded, guest) if moved and accepted else _begun(recorded, guest, proofs)
 
 
 def _since_the_precondition(state: GuestState, guest: Guest) -> bool:

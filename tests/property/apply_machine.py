@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 )
 
 from reconciler.guard.approval import Work, approve, approve_all
-from reconciler.guard.resumption import Proofs
+from reconciler.guard.resumption import AcknowledgedReset, proofs_of
 from reconciler.journal import read_evidence
 from reconciler.model import ChangeKind, Note, ObjectId, Plan, RedemptionState
 from reconciler.plan import make_plan
@@ -252,7 +252,7 @@ class ApplyMachine(RuleBasedStateMachine):
         tenant.clock.pass_by(trouble.rest)
         tenant.calls.clear()
         tenant.invitation_lag = trouble.invitation_lag
-        plan, proofs = self.plan(), self.proofs(journal) if trouble.knows_journal else {}
+        plan, resets = self.plan(), self.resets(journal) if trouble.knows_journal else ()
         work = (approve(plan, approved) if approved else approve_all(plan)).work
         people.ran = ran = Ran(
             declared=dict(people.entries),
@@ -262,7 +262,7 @@ class ApplyMachine(RuleBasedStateMachine):
             proved=frozenset(
                 each.recorded.id
                 for each in work
-                if each.recorded.id not in people.touched and self.is_proved(each, proofs)
+                if each.recorded.id not in people.touched and self.is_proved(each, resets)
             ),
             under_plan=self.resets_that_show(work) if approved else {},
             by_hand=frozenset(each for each in tenant.live if people.by_hand(each)),
@@ -279,7 +279,7 @@ class ApplyMachine(RuleBasedStateMachine):
                     links=opened,
                     heard=ran.heard,
                     stop_after=trouble.stop_after,
-                    proofs=proofs,
+                    resets=resets,
                     settles_in=max(0.0, WATCH - trouble.rest),
                 )
         finally:
@@ -290,7 +290,7 @@ class ApplyMachine(RuleBasedStateMachine):
         self.count(ran, under_plan=bool(approved))
         check_run(tenant, ran, journal=journal.read_text(), links=links.read_text())
 
-    def is_proved(self, work: Work, proofs: Proofs) -> bool:
+    def is_proved(self, work: Work, resets: Iterable[AcknowledgedReset]) -> bool:
         """Tell whether a journal proves the reset of this very change.
 
         Who was reset in a portal since has another person's link, whatever the journal proves.
@@ -298,13 +298,10 @@ class ApplyMachine(RuleBasedStateMachine):
         recorded, found = work.recorded, self.tenant.live.get(work.recorded.id)
         if found is None or self.tenant.truth[recorded.id].reset_by_others:
             return False
+        proofs = proofs_of(recorded, resets, approved_at=work.approved_at)
         if found.markers:
-            marker = found.marker
-            own = marker is not None and marker.digits == recorded.marker_digits
-            return marker is not None and own and marker.local_part in proofs
-        at = proofs.get(recorded.digest)
-        pending = found.state is RedemptionState.PENDING
-        return pending and bool(at and work.approved_at and at > work.approved_at)
+            return found.marker is not None and found.marker.local_part in proofs
+        return found.state is RedemptionState.PENDING and recorded.digest in proofs
 
     def resets_that_show(self, work: Iterable[Work]) -> Mapping[ObjectId, int]:
         """Return how often each guest was reset under the plan, without resets of which nothing can be seen.
@@ -318,7 +315,7 @@ class ApplyMachine(RuleBasedStateMachine):
         }
         return {each: count for each, count in self.resets_under_plan.items() if each not in hidden}
 
-    def proofs(self, journal: Path) -> Proofs:
+    def resets(self, journal: Path) -> tuple[AcknowledgedReset, ...]:
         """Return what the journals of all runs so far prove."""
         files = [journal] if journal.exists() else []
         return read_evidence(files, now=self.tenant.clock.now()).resets

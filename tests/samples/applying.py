@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from reconciler.apply import RunResult, Services, Settings, Terms, WaitReason, apply_plan
 from reconciler.guard.approval import Work, approve, approve_all
-from reconciler.guard.resumption import Proofs
+from reconciler.guard.resumption import AcknowledgedReset
 from reconciler.journal import Journal
 from reconciler.model import (
     ActionRecord,
@@ -82,7 +82,7 @@ def apply(
     links: RedeemLinks | None = None,
     heard: Heard | None = None,
     stop_after: float | None = None,
-    proofs: Proofs | None = None,
+    resets: Sequence[AcknowledgedReset] = (),
     settles_in: float = 0.0,
     last_write: LastWrite | None = None,
 ) -> RunResult | None:
@@ -101,7 +101,7 @@ def apply(
     )
     terms = Terms(
         settings=settings or Settings(),
-        proofs=proofs or {},
+        resets=tuple(resets),
         settled_at=tenant.clock.now() + timedelta(seconds=settles_in),
         marker_domains=("reconciler.invalid", "contoso.onmicrosoft.example"),
     )
@@ -121,7 +121,7 @@ class Machine:
     dies_after: Kind | None = None
     """The kind of write whose first answer never comes: the write takes effect and the process is killed."""
 
-    proofs: Proofs = field(default_factory=dict)
+    resets: tuple[AcknowledgedReset, ...] = ()
     settles_in: float = 0.0
     journal: Journal | None = None
     links: RedeemLinks | None = None
@@ -165,7 +165,7 @@ class Machine:
             observer=Heard(),
         )
         terms = Terms(
-            proofs=self.proofs, settled_at=self.tenant.clock.now() + timedelta(seconds=self.settles_in)
+            resets=self.resets, settled_at=self.tenant.clock.now() + timedelta(seconds=self.settles_in)
         )
         running = asyncio.ensure_future(apply_plan(self.work, services, terms, shutdown=asyncio.Event()))
         dying = asyncio.ensure_future(self.killed.wait())

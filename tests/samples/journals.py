@@ -1,10 +1,11 @@
 """Journals in memory, and what they prove to the next run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from reconciler.guard.resumption import Proofs
+from reconciler.guard.resumption import AcknowledgedReset
 from reconciler.journal import Journal, JournalEvent
 from reconciler.json_lines import JsonLines
 from reconciler.model import ResetRedemption
@@ -14,9 +15,9 @@ class MemoryLines(JsonLines):
     """Lines that no file keeps."""
 
     def __init__(self) -> None:
-        self.kept: list[Mapping[str, object]] = []
+        self.kept: list[Mapping[str, Any]] = []
 
-    def append(self, document: Mapping[str, object]) -> None:
+    def append(self, document: Mapping[str, Any]) -> None:
         """Keep a line; nothing here is ever on a disk."""
         self.kept.append(document)
 
@@ -31,7 +32,7 @@ class FullDisk(JsonLines):
         super().__init__(path)
         self.room = room
 
-    def append(self, document: Mapping[str, object]) -> None:
+    def append(self, document: Mapping[str, Any]) -> None:
         """Write a line, if there is room for it."""
         self.room -= 1
         if self.room < 0:
@@ -47,15 +48,15 @@ class MemoryJournal(Journal):
         super().__init__(self.lines, run="r")
 
     @property
-    def proofs(self) -> Proofs:
-        """The acknowledged resets, by the markers that stood meanwhile or by the change."""
-        return proofs_in(self.lines.kept)
-
-
-def proofs_in(lines: Iterable[Mapping[str, object]]) -> dict[str, datetime]:
-    """Return what the lines of a journal prove."""
-    return {
-        str(line["marker"] or line["change"]): datetime.fromisoformat(str(line["at"]))
-        for line in lines
-        if line["action"] == ResetRedemption.name and line["event"] == JournalEvent.DONE
-    }
+    def resets(self) -> tuple[AcknowledgedReset, ...]:
+        """The acknowledged resets."""
+        return tuple(
+            AcknowledgedReset(
+                change=line["change"],
+                marker=line["marker"],
+                address=line["addressDigest"],
+                at=datetime.fromisoformat(line["at"]),
+            )
+            for line in self.lines.kept
+            if line["action"] == ResetRedemption.name and line["event"] == JournalEvent.DONE
+        )

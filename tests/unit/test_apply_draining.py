@@ -111,7 +111,7 @@ def test_the_last_write_of_a_guest_reset_earlier_is_no_canary(stop_after: float 
     tenant.calls.clear()
     hangs = Fault(answer=failed(FailureKind.UNKNOWN), takes=60.0)
     tenant.script = lambda call: hangs if call.kind is Kind.MAIL else None
-    finished = apply(tenant, work_for(tenant, entries, plan), stop_after=stop_after, proofs=journal.proofs)
+    finished = apply(tenant, work_for(tenant, entries, plan), stop_after=stop_after, resets=journal.resets)
     first_mail = next(call for call in tenant.calls if call.kind is Kind.MAIL)
     (clear,) = [call for call in tenant.calls if call.kind is Kind.CLEAR and call.guest == last]
     assert (clear.at - first_mail.at).total_seconds() < 10.0

@@ -128,8 +128,8 @@ def test_a_fallback_reset_of_a_killed_run_is_sent_once_where_a_journal_proves_it
     assert tenant.truth[ONE].resets == 1
     tenant.script = lambda call: None
     tenant.clock.pass_by(60.0)
-    proofs = journal.proofs if with_journal else {}
-    outcome = outcome_of(apply(tenant, work_for(tenant, DECLARED, plan), proofs=proofs))
+    resets = journal.resets if with_journal else ()
+    outcome = outcome_of(apply(tenant, work_for(tenant, DECLARED, plan), resets=resets))
     assert outcome.outcome is Outcome.APPLIED
     assert not tenant.live[ONE].markers
     results = {record.result for record in outcome.actions if record.action == ResetRedemption.name}

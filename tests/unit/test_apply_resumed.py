@@ -59,7 +59,7 @@ def test_a_killed_run_without_proof_of_its_reset_is_done_again(
     tenant, plan, journal = killed_at(kind, CHANGED, fault)
     begun = tenant.live[ONE].marker
     work = work_for(tenant, CHANGED, *([plan] if with_plan else []))
-    outcome = outcome_of(apply(tenant, work, proofs=journal.proofs))
+    outcome = outcome_of(apply(tenant, work, resets=journal.resets))
     assert outcome.outcome is Outcome.APPLIED
     assert tenant.writes() == (Kind.MAIL, Kind.RESET, Kind.CLEAR)
     expected = ActionResult.REPEATED if begun else ActionResult.DONE
@@ -77,7 +77,7 @@ def test_a_reset_that_a_journal_proves_is_not_sent_again(
     """Where the journal names the marker that stands, only the marker is taken away."""
     tenant, plan, journal = killed_at(Kind.CLEAR, CHANGED, KILLED_BEFORE)
     work = work_for(tenant, CHANGED, *([plan] if with_plan else []))
-    outcome = outcome_of(apply(tenant, work, proofs=journal.proofs))
+    outcome = outcome_of(apply(tenant, work, resets=journal.resets))
     assert outcome.outcome is Outcome.APPLIED
     assert [record.result for record in outcome.actions] == [
         ActionResult.SKIPPED,
@@ -104,7 +104,7 @@ def test_a_proof_of_another_marker_proves_nothing() -> None:
     assert marker is not None
     other = replace(marker, nonce="00000000")
     tenant.edit(ONE, markers=(other,))
-    apply(tenant, work_for(tenant, CHANGED, plan), proofs=journal.proofs)
+    apply(tenant, work_for(tenant, CHANGED, plan), resets=journal.resets)
     assert tenant.truth[ONE].resets == 2
 
 
@@ -114,7 +114,7 @@ def test_a_proved_reset_after_which_somebody_redeemed_is_finished_with_a_remark(
     tenant.clock.pass_by(60.0)
     assert tenant.redeem(ONE, EmailAddress(NEW))
     begun = tenant.clock.monotonic()
-    outcome = outcome_of(apply(tenant, work_for(tenant, CHANGED, plan), proofs=journal.proofs))
+    outcome = outcome_of(apply(tenant, work_for(tenant, CHANGED, plan), resets=journal.resets))
     assert outcome.outcome is Outcome.APPLIED
     assert WHO_REDEEMED in outcome.message
     assert tenant.clock.monotonic() - begun < 10.0
@@ -126,7 +126,7 @@ def test_a_reset_by_somebody_else_after_the_proved_one_is_repeated() -> None:
     tenant, plan, journal = killed_at(Kind.CLEAR, CHANGED, KILLED_BEFORE)
     tenant.clock.pass_by(60.0)
     tenant.reset_in_portal(ONE)
-    outcome = outcome_of(apply(tenant, work_for(tenant, CHANGED, plan), proofs=journal.proofs))
+    outcome = outcome_of(apply(tenant, work_for(tenant, CHANGED, plan), resets=journal.resets))
     assert outcome.outcome is Outcome.APPLIED
     assert tenant.truth[ONE].resets == 2
     assert result_of(outcome, "ResetRedemption")[0] is ActionResult.REPEATED
@@ -142,7 +142,7 @@ def test_reads_older_than_a_proved_reset_are_waited_for(lag: float) -> None:
     versions[-1] = (tenant.clock.now(), versions[-1][1])
     tenant.read_lag = lag
     heard = Heard()
-    outcome = outcome_of(apply(tenant, [work], proofs=journal.proofs, heard=heard))
+    outcome = outcome_of(apply(tenant, [work], resets=journal.resets, heard=heard))
     assert outcome.outcome is Outcome.APPLIED
     assert (tenant.truth[ONE].resets, tenant.writes()) == (1, (Kind.CLEAR,))
     assert WaitReason.REPLICATION in heard.reasons(ONE)
@@ -154,7 +154,7 @@ def test_no_read_counts_until_earlier_runs_writes_show() -> None:
     tenant, plan, journal = killed_at(Kind.CLEAR, CHANGED, KILLED_BEFORE, lag=12.0)
     heard, begun = Heard(), tenant.clock.now()
     work = work_for(tenant, CHANGED, plan)
-    outcome = outcome_of(apply(tenant, work, proofs=journal.proofs, settles_in=30.0, heard=heard))
+    outcome = outcome_of(apply(tenant, work, resets=journal.resets, settles_in=30.0, heard=heard))
     assert outcome.outcome is Outcome.APPLIED
     assert WaitReason.EARLIER_RUN in heard.reasons(ONE)
     assert min(call.at for call in tenant.calls) >= begun + timedelta(seconds=30)
@@ -176,7 +176,7 @@ def test_a_read_older_than_the_new_plan_does_not_count() -> None:
     versions = tenant.truth[ONE].versions
     versions[-1] = (tenant.clock.now(), versions[-1][1])
     tenant.read_lag = 20.0
-    outcome = outcome_of(apply(tenant, work, proofs=journal.proofs))
+    outcome = outcome_of(apply(tenant, work, resets=journal.resets))
     assert outcome.outcome is Outcome.APPLIED
     assert tenant.truth[ONE].resets == 1
 
@@ -188,7 +188,7 @@ def test_reads_that_stay_behind_end_the_guest_without_a_write() -> None:
     versions = tenant.truth[ONE].versions
     del versions[2:]
     tenant.read_lag = 0.0
-    outcome = outcome_of(apply(tenant, work, proofs=journal.proofs))
+    outcome = outcome_of(apply(tenant, work, resets=journal.resets))
     assert outcome.rule == "reads-behind"
     assert (tenant.writes(), tenant.truth[ONE].resets) == ((), 1)
 
@@ -198,7 +198,7 @@ def test_a_link_lost_in_a_killed_run_is_replaced_where_nothing_proves_the_reset(
     tenant, plan, journal = killed_at(Kind.RESET, QUIET)
     with open_redeem_links(tmp_path / "links") as links:
         work = work_for(tenant, QUIET, plan)
-        outcome = outcome_of(apply(tenant, work, links=links, proofs=journal.proofs))
+        outcome = outcome_of(apply(tenant, work, links=links, resets=journal.resets))
     assert outcome.outcome is Outcome.APPLIED
     link = tenant.truth[ONE].link
     assert link is not None
@@ -210,7 +210,7 @@ def test_a_link_lost_with_a_proved_reset_is_a_failure_without_a_message(tmp_path
     tenant, plan, journal = killed_at(Kind.CLEAR, QUIET, KILLED_BEFORE)
     with open_redeem_links(tmp_path / "links") as links:
         work = work_for(tenant, QUIET, plan)
-        outcome = outcome_of(apply(tenant, work, links=links, proofs=journal.proofs))
+        outcome = outcome_of(apply(tenant, work, links=links, resets=journal.resets))
     assert (outcome.outcome, outcome.rule) == (Outcome.FAILED, "link-lost")
     assert "admin center" in outcome.message
     assert not tenant.live[ONE].markers
@@ -221,7 +221,7 @@ def test_a_link_of_a_guest_who_was_sent_a_message_is_only_a_remark(tmp_path: Pat
     tenant, plan, journal = killed_at(Kind.CLEAR, CHANGED, KILLED_BEFORE)
     with open_redeem_links(tmp_path / "links") as links:
         work = work_for(tenant, CHANGED, plan)
-        outcome = outcome_of(apply(tenant, work, links=links, proofs=journal.proofs))
+        outcome = outcome_of(apply(tenant, work, links=links, resets=journal.resets))
     assert outcome.outcome is Outcome.APPLIED
     assert "the redeem link is not in the file" in outcome.message
 
@@ -236,7 +236,7 @@ def test_a_link_kept_by_the_killed_run_is_not_missed(tmp_path: Path) -> None:
     tenant.script = lambda call: None
     with open_redeem_links(tmp_path / "links") as links:
         work = work_for(tenant, QUIET, plan)
-        outcome = outcome_of(apply(tenant, work, links=links, proofs=journal.proofs))
+        outcome = outcome_of(apply(tenant, work, links=links, resets=journal.resets))
     assert outcome.outcome is Outcome.APPLIED
     assert len((tmp_path / "links").read_text().splitlines()) == 1
 
@@ -273,10 +273,26 @@ def test_a_change_taken_back_while_half_done_is_a_whole_change(kind: Kind) -> No
         None,
         ["SetMail", "ResetRedemption", "ClearMarker"],
     )
-    outcome = outcome_of(apply(tenant, work_for(tenant, back), proofs=journal.proofs))
+    outcome = outcome_of(apply(tenant, work_for(tenant, back), resets=journal.resets))
     assert outcome.outcome is Outcome.APPLIED
     assert tenant.truth[ONE].invited == EmailAddress(OLD)
     assert not tenant.live[ONE].markers
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_mail_put_back_by_hand_under_a_marker_is_reset_though_a_journal_proves_one(*, kept: bool) -> None:
+    """The proved reset was of another address: under the same marker the former person is invited anew."""
+    tenant, _, journal = killed_at(Kind.CLEAR, CHANGED, KILLED_BEFORE)
+    tenant.edit(ONE, mail=EmailAddress(OLD))
+    back = desired(declared(email=OLD))
+    tenant.clock.pass_by(300.0)
+    (change,) = plan_for(tenant, back).changes
+    assert change.resumes is not None
+    resets = journal.resets if kept else ()
+    outcome = outcome_of(apply(tenant, work_for(tenant, back), resets=resets))
+    assert outcome.outcome is Outcome.APPLIED
+    assert (tenant.truth[ONE].invited, tenant.truth[ONE].resets) == (EmailAddress(OLD), 2)
+    assert plan_for(tenant, back).changes == ()
 
 
 def test_the_approved_change_of_a_guest_whose_entry_was_taken_back_is_stale() -> None:
@@ -329,9 +345,9 @@ def test_a_late_reset_of_a_change_corrected_since_is_not_taken_for_this_one() ->
     tenant.answers(Kind.RESET, KILLED_AFTER)
     assert apply(tenant, work_for(tenant, typo, plan_for(tenant, typo)), journal=journal) is None
     tenant.script = lambda call: None
-    apply(tenant, work_for(tenant, CHANGED, plan_for(tenant, CHANGED)), proofs=journal.proofs)
+    apply(tenant, work_for(tenant, CHANGED, plan_for(tenant, CHANGED)), resets=journal.resets)
     tenant.clock.pass_by(60.0)
-    apply(tenant, work_for(tenant, CHANGED), proofs=journal.proofs)
+    apply(tenant, work_for(tenant, CHANGED), resets=journal.resets)
     assert tenant.truth[ONE].last_invited == EmailAddress(NEW)
     assert not plan_for(tenant, CHANGED).changes
 
@@ -343,10 +359,10 @@ def test_a_rest_finished_by_a_killed_run_is_already_applied_under_its_plan() -> 
     rest = plan_for(tenant, CHANGED)
     assert [change.resumes is not None for change in rest.changes] == [True]
     tenant.answers(Kind.CLEAR, KILLED_AFTER)
-    proofs = journal.proofs
-    assert apply(tenant, work_for(tenant, CHANGED, rest), journal=journal, proofs=proofs) is None
+    resets = journal.resets
+    assert apply(tenant, work_for(tenant, CHANGED, rest), journal=journal, resets=resets) is None
     assert not tenant.live[ONE].markers
     tenant.script = lambda call: None
     tenant.calls.clear()
-    outcome = outcome_of(apply(tenant, work_for(tenant, CHANGED, rest), proofs=journal.proofs))
+    outcome = outcome_of(apply(tenant, work_for(tenant, CHANGED, rest), resets=journal.resets))
     assert (outcome.outcome, tenant.writes()) == (Outcome.ALREADY_APPLIED, ())

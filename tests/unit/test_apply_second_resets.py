@@ -55,8 +55,8 @@ def two_runs(
     tenant.read_lag = tenant.observe_lag = lag
     tenant.script = lambda call: None
     work = work_for(tenant, entries, *([plan] if plan_kept else []))
-    proofs = journal.proofs if journal_kept else {}
-    return tenant, outcome_of(apply(tenant, work, proofs=proofs, settles_in=settles_in))
+    resets = journal.resets if journal_kept else ()
+    return tenant, outcome_of(apply(tenant, work, resets=resets, settles_in=settles_in))
 
 
 def ends_right(tenant: Tenant, email: str) -> bool:
@@ -170,7 +170,7 @@ def test_a_reset_from_before_the_plan_proves_nothing_about_it() -> None:
     tenant.clock.pass_by(300.0)
     again = plan_for(tenant, NARROWED)
     assert first.changes[0].digest == again.changes[0].digest
-    apply(tenant, work_for(tenant, NARROWED, again), proofs=journal.proofs)
+    apply(tenant, work_for(tenant, NARROWED, again), resets=journal.resets)
     assert tenant.truth[ONE].resets == 2
 
 
@@ -182,9 +182,9 @@ def narrowed_twice(*, journal_kept: bool, moves: bool) -> tuple[Tenant, GuestOut
     tenant.answers(Kind.OTHER_MAILS, KILLED_BEFORE)
     assert apply(tenant, work_for(tenant, NARROWED, plan), journal=journal) is None
     tenant.script = lambda call: None
-    proofs = journal.proofs if journal_kept else {}
+    resets = journal.resets if journal_kept else ()
     work = work_for(tenant, NARROWED, plan)
-    return tenant, outcome_of(apply(tenant, work, proofs=proofs, settles_in=WATCH))
+    return tenant, outcome_of(apply(tenant, work, resets=resets, settles_in=WATCH))
 
 
 def pending_with_alias() -> tuple[Tenant, MemoryJournal]:

@@ -7,8 +7,10 @@ import pytest
 
 from reconciler.apply import Settings
 from reconciler.apply.run_control import RunControl
+from reconciler.guard.resumption import AcknowledgedReset, address_digest
 from reconciler.journal import JournalEvent
 from reconciler.model import (
+    EmailAddress,
     Note,
     NotSent,
     ObjectId,
@@ -73,7 +75,14 @@ def test_the_journal_names_the_change_the_marker_and_the_directorys_time() -> No
     assert {line["change"] for line in done} == {work.recorded.digest}
     reset_at = tenant.truth[ONE].reset_at
     assert reset_at is not None
-    assert journal.proofs == {marker.local_part: reset_at.replace(microsecond=0)}
+    assert journal.resets == (
+        AcknowledgedReset(
+            change=work.recorded.digest,
+            marker=marker.local_part,
+            address=address_digest(ONE, EmailAddress(NEW)),
+            at=reset_at.replace(microsecond=0),
+        ),
+    )
 
 
 def test_a_request_that_goes_out_twice_is_one_attempt() -> None:

@@ -10,20 +10,35 @@ import pytest
 from reconciler.guard.resumption import (
     CLOCK_TOLERANCE,
     WHO_REDEEMED,
+    AcknowledgedReset,
     ResumePoint,
     Verdict,
+    address_digest,
+    proofs_of,
     resume_point,
 )
 from reconciler.model import (
     Change,
     ChangeKind,
     DesiredGuest,
+    EmailAddress,
     Guest,
     Marker,
     RedemptionState,
 )
 from reconciler.plan import make_plan
-from tests.samples.directory import NEW, NOW, OLD, REDEEMED, addresses, declared, desired, guest, live
+from tests.samples.directory import (
+    NEW,
+    NOW,
+    OLD,
+    REDEEMED,
+    addresses,
+    declared,
+    desired,
+    guest,
+    guest_id,
+    live,
+)
 from tests.samples.plans import marker_of
 
 ACCEPTED, PENDING = RedemptionState.ACCEPTED, RedemptionState.PENDING
@@ -345,6 +360,56 @@ def test_a_pending_guest_who_loses_an_address_can_be_taken_up(
     """A run killed around the reset heals under the same plan, at the price of one more message."""
     point = resume_point(recorded(declared(email=OLD, alternates=()), planned_from), found, proofs={})
     assert (point.verdict, left(point), point.repeats) == (RUN, expected, repeats)
+
+
+RESET_OF_CHANGE = AcknowledgedReset(
+    change=CHANGE.digest,
+    marker=OWN.local_part,
+    address=address_digest(guest_id(1), EmailAddress(NEW)),
+    at=LATER,
+)
+
+
+@pytest.mark.parametrize(
+    ("other", "proved"),
+    [
+        ({}, True),
+        ({"address": None}, True),
+        ({"address": address_digest(guest_id(1), EmailAddress(NEW.upper()))}, True),
+        ({"address": address_digest(guest_id(1), EmailAddress(OLD))}, False),
+        ({"address": address_digest(guest_id(2), EmailAddress(NEW))}, False),
+        ({"marker": FOREIGN.local_part}, False),
+    ],
+)
+def test_a_reset_proves_only_the_change_and_the_address_it_was_sent_for(
+    other: dict[str, Any],
+    proved: bool,  # noqa: FBT001 - pytest names it
+) -> None:
+    """A marker names a change; whether `mail` was written by hand under it, the address shows."""
+    resets = [replace(RESET_OF_CHANGE, at=LATER - timedelta(minutes=1)), replace(RESET_OF_CHANGE, **other)]
+    expected = {OWN.local_part: LATER} if proved else {}
+    assert proofs_of(CHANGE, resets[1:], approved_at=EARLIER) == expected
+    if proved:
+        assert proofs_of(CHANGE, resets, approved_at=EARLIER) == expected
+
+
+@pytest.mark.parametrize(
+    ("approved_at", "proved"),
+    [
+        (None, False),
+        (LATER, True),
+        (LATER + timedelta(seconds=0.9), True),
+        (LATER + timedelta(seconds=1), False),
+    ],
+)
+def test_without_a_marker_a_reset_counts_only_for_a_plan_made_before_it(
+    approved_at: datetime | None,
+    proved: bool,  # noqa: FBT001 - pytest names it
+) -> None:
+    """The same work has the same digest on any day."""
+    reset = AcknowledgedReset(change=NARROWED.digest, marker=None, address=None, at=LATER)
+    expected = {NARROWED.digest: LATER} if proved else {}
+    assert proofs_of(NARROWED, [reset], approved_at=approved_at) == expected
 
 
 NARROWED = recorded(declared(email=OLD, alternates=()), pending((OLD, OTHER)))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from reconciler import journal
 from reconciler.errors import UsageError
+from reconciler.guard.resumption import AcknowledgedReset
 from reconciler.journal import (
     LARGEST_JOURNAL,
     Evidence,
@@ -63,6 +64,7 @@ def test_an_entry_is_one_line_of_json(tmp_path: Path) -> None:
         "change": "sha256:" + "0" * 64,
         "marker": "pending-1790000000-0a1b2c3d-0000000000000000",
         "at": "2026-11-23T10:00:00Z",
+        "addressDigest": None,
     }
 
 
@@ -170,9 +172,16 @@ LINE: dict[str, Any] = {
     "change": "sha256:0",
     "marker": MARKER,
     "at": "2026-11-23T10:00:00Z",
+    "addressDigest": "0123456789abcdef",
 }
+RESET = AcknowledgedReset(
+    change="sha256:0",
+    marker=MARKER,
+    address="0123456789abcdef",
+    at=datetime(2026, 11, 23, 10, tzinfo=UTC),
+)
 PROVEN = Evidence(
-    resets={MARKER: datetime(2026, 11, 23, 10, tzinfo=UTC)},
+    resets=(RESET,),
     last_write=datetime(2026, 11, 23, 10, 0, 1, tzinfo=UTC),
 )
 NOTHING = Evidence()
@@ -190,7 +199,11 @@ def test_an_acknowledged_reset_is_evidence(tmp_path: Path) -> None:
     """What a run has recorded of its reset, a later run knows by the marker."""
     path = tmp_path / "journal.jsonl"
     with open_journal(path, run="r") as journal:
-        journal.record(replace(ENTRY, action="ResetRedemption", marker=MARKER))
+        journal.record(
+            replace(
+                ENTRY, action="ResetRedemption", marker=MARKER, change=RESET.change, address=RESET.address
+            )
+        )
     assert read_evidence([path], now=NOW) == PROVEN
 
 
@@ -207,23 +220,30 @@ def test_an_acknowledged_reset_is_evidence(tmp_path: Path) -> None:
 )
 def test_only_an_answer_to_a_reset_proves_one(tmp_path: Path, other: dict[str, Any]) -> None:
     """Any other line tells only when there was a write."""
-    assert evidence_of(tmp_path / "j", {**LINE, **other}) == replace(PROVEN, resets={})
+    assert evidence_of(tmp_path / "j", {**LINE, **other}) == replace(PROVEN, resets=())
 
 
 def test_a_reset_without_a_marker_is_proved_under_its_change(tmp_path: Path) -> None:
     """A change that puts no marker on the guest is known by its digest."""
-    resets = {"sha256:0": datetime(2026, 11, 23, 10, tzinfo=UTC)}
-    assert evidence_of(tmp_path / "j", {**LINE, "marker": None}) == replace(PROVEN, resets=resets)
+    found = evidence_of(tmp_path / "j", {**LINE, "marker": None})
+    assert found == replace(PROVEN, resets=(replace(RESET, marker=None),))
 
 
 def test_a_journal_of_the_older_form_tells_when_the_last_write_was(tmp_path: Path) -> None:
     """Lines without change, marker and instant of the answer still date a write."""
-    old = {name: value for name, value in LINE.items() if name not in {"change", "marker", "at"}}
-    assert evidence_of(tmp_path / "j", old) == replace(PROVEN, resets={})
+    newer = {"change", "marker", "at", "addressDigest"}
+    old = {name: value for name, value in LINE.items() if name not in newer}
+    assert evidence_of(tmp_path / "j", old) == replace(PROVEN, resets=())
 
 
-def test_the_latest_counts(tmp_path: Path) -> None:
-    """Of several resets under a marker, and of all writes of all files, the newest instant is known."""
+def test_a_journal_that_does_not_tell_the_address_proves_a_reset(tmp_path: Path) -> None:
+    """Lines from before the address was told count as they did."""
+    old = {name: value for name, value in LINE.items() if name != "addressDigest"}
+    assert evidence_of(tmp_path / "j", old) == replace(PROVEN, resets=(replace(RESET, address=None),))
+
+
+def test_all_files_count(tmp_path: Path) -> None:
+    """Every reset of all files is known, and of all writes the newest instant."""
     later = {**LINE, "time": "2026-11-23T10:10:01+00:00", "at": "2026-11-23T10:10:00.5Z"}
     other = {**LINE, "action": "SetMail", "time": "2026-11-23T11:00:00Z"}
     (tmp_path / "deep" / "er").mkdir(parents=True)
@@ -232,7 +252,7 @@ def test_the_latest_counts(tmp_path: Path) -> None:
     evidence_of(tmp_path / "deep" / "notes.txt", {**LINE, "time": "2026-11-23T11:30:00Z"})
     os.mkfifo(tmp_path / "deep" / "pipe.jsonl")
     assert read_evidence([tmp_path], now=NOW) == Evidence(
-        resets={MARKER: datetime(2026, 11, 23, 10, 10, 0, 500_000, tzinfo=UTC)},
+        resets=(replace(RESET, at=datetime(2026, 11, 23, 10, 10, 0, 500_000, tzinfo=UTC)), RESET),
         last_write=datetime(2026, 11, 23, 11, tzinfo=UTC),
     )
 
@@ -290,7 +310,7 @@ def test_any_line_gives_an_evidence(line: dict[str, Any]) -> None:
         path = Path(folder) / "j"
         path.write_text(json.dumps(line))
         found = read_evidence([path], now=NOW)
-    known = [*found.resets.values(), *([found.last_write] if found.last_write else [])]
+    known = [*(reset.at for reset in found.resets), *([found.last_write] if found.last_write else [])]
     assert all(instant <= NOW + timedelta(days=1) for instant in known)
 
 
