@@ -1,4 +1,4 @@
-"""The process before anything of the product is imported: its signals and its standard streams.
+"""The process before anything of the product is imported: its signals, standard streams, garbage collector.
 
 Importing the commands takes a good part of a second, in which a signal would end the process without a
 word, and without the report that `apply` owes. So signals are remembered from the first statement on,
@@ -6,6 +6,7 @@ until the command that runs can answer them. Must import nothing but the standar
 even `typing` would double the time in which nobody is there to answer.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -78,3 +79,19 @@ def open_standard_streams() -> None:
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     if sys.stderr is None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def begin_loading() -> None:
+    """Suspend garbage collection until `end_loading`: modules that load leave next to no garbage."""
+    gc.disable()
+
+
+def end_loading() -> None:
+    """Resume garbage collection, and exempt from it whatever the modules brought along.
+
+    That is most of what a short command ever holds, and each full collection would traverse it, those at
+    the exit too. Does nothing in a process without `begin_loading`, such as one that runs tests.
+    """
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()

@@ -13,7 +13,7 @@ import click
 
 from reconciler import __version__
 from reconciler.errors import EXIT_INTERRUPTED, EXIT_USAGE, ReconcilerError
-from reconciler.process import early_signals
+from reconciler.process import early_signals, end_loading
 
 _COMMANDS = {
     "validate": "Check the desired tree offline.",
@@ -67,6 +67,7 @@ class _LazyGroup(click.Group):
 @click.pass_context
 def root(ctx: click.Context, desired: Path) -> None:
     """Keep the sign-in addresses of Microsoft Entra B2B guests as git declares them."""
+    end_loading()  # the module of the command that was named has been imported by now
     ctx.obj = desired
     if ctx.invoked_subcommand not in _ANSWER_SIGNALS:
         early_signals.interrupt()

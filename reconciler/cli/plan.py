@@ -16,7 +16,7 @@ from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE, UsageError
 from reconciler.graph.observe import open_reader
 from reconciler.model import Desired, ObjectId, Origin, Plan
 from reconciler.plan import Baseline, make_plan
-from reconciler.render import github, html, markdown, text
+from reconciler.render import github, markdown, text
 
 PLAN_MARKER = "reconciler-plan"
 """Hidden in the first line of the Markdown: by it a comment is found again and updated in place."""
@@ -90,8 +90,9 @@ def command(
     if out is not None:
         write_whole(out, dump(plan_to_json(plan)))
     screen.result(show(plan, format_))
-    on_github.annotate(github.plan(plan, folder=on_github.folder_of(desired)))
-    on_github.summarise(markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the artifacts of this run"))
+    if on_github.in_workflow():  # rendering a large plan is not free
+        on_github.annotate(github.plan(plan, folder=on_github.folder_of(desired)))
+        on_github.summarise(markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the artifacts of this run"))
     blocked = any(one.rule not in _TOLERATED and one.origin is not Origin.ELSEWHERE for one in plan.blocked)
     differs = (detailed_exitcode and plan.changes) or (fail_on_blocked and blocked)
     return EXIT_DIFFERENT if differs else EXIT_DONE
@@ -130,6 +131,8 @@ def show(plan: Plan, format_: str) -> str:
         case "markdown":
             return markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the plan document")
         case "html":
+            from reconciler.render import html  # noqa: PLC0415 - the template engine is for pages alone
+
             return html.plan(plan)
         case _:
             return text.plan(plan, width=screen.width(), colour=screen.colour())

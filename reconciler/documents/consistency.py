@@ -14,6 +14,7 @@ from reconciler.model import (
     ChangeKind,
     ClearMarker,
     EmailAddress,
+    FieldChange,
     Plan,
     ResetRedemption,
     SetMail,
@@ -50,8 +51,10 @@ def _contradictions(plan: Plan) -> Iterator[str]:
     rows = Counter([*(change.id for change in plan.changes), *(blocked.id for blocked in plan.blocked)])
     yield from (f"{guest} stands there more than once" for guest, count in rows.items() if count > 1)
     yield from _about_waiting(plan)
-    for change in plan.changes:
-        yield from (f"in the change of {change.id}, {what}" for what in _about_change(change))
+    for change, fields in zip(
+        plan.changes, changed_fields([_written(one) for one in plan.changes]), strict=True
+    ):
+        yield from (f"in the change of {change.id}, {what}" for what in _about_change(change, fields))
 
 
 def _about_waiting(plan: Plan) -> Iterator[str]:
@@ -68,20 +71,22 @@ def _about_waiting(plan: Plan) -> Iterator[str]:
         earlier.add(change.id)
 
 
-def _about_change(change: Change) -> Iterator[str]:
+def _written(change: Change) -> tuple[Written, Written]:
+    """Return what stands on the guest before the actions and after them."""
+    before = Written(mail=change.precondition.mail, other_mails=change.precondition.other_mails)
+    return before, carried_out(change.actions, before)
+
+
+def _about_change(change: Change, fields: tuple[FieldChange, ...]) -> Iterator[str]:
+    """Check a change, whose actions make `fields` of the precondition."""
     if tuple(map(type, change.actions)) in _SEQUENCES[change.kind]:
         yield from _about_addresses(change)
         yield from _about_marker(change)
-        yield from _about_fields(change)
+        if change.fields != fields:
+            yield "the fields are not what the actions make of the precondition"
     else:
         names = ", ".join(action.name for action in change.actions) or "none"
         yield f"the actions do not fit the kind {change.kind}: {names}"
-
-
-def _about_fields(change: Change) -> Iterator[str]:
-    before = Written(mail=change.precondition.mail, other_mails=change.precondition.other_mails)
-    if change.fields != changed_fields(before, carried_out(change.actions, before)):
-        yield "the fields are not what the actions make of the precondition"
 
 
 def _about_addresses(change: Change) -> Iterator[str]:

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from reconciler.errors import AccessDenied, Unreachable, UsageError, WrongTenant
 from reconciler.graph.clouds import graph_root, token_scope
 from reconciler.graph.daemon_threads import DaemonThreads
-from reconciler.graph.github_oidc import AssertionFetcher
 from reconciler.graph.loopback import is_loopback
 from reconciler.graph.sign_in_errors import refused_sign_in
 from reconciler.model import Cloud, TenantId
@@ -23,6 +22,7 @@ from reconciler.model import Cloud, TenantId
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
 
+    from reconciler.graph.github_oidc import AssertionFetcher
     from reconciler.graph.wire import TokenSource
 
 ROOT_VARIABLE = "RECONCILER_GRAPH_URL"
@@ -150,7 +150,7 @@ class CredentialTokens:
         *,
         scope: str,
         tenant_id: str | None = None,
-        assertions: AssertionFetcher | None = None,
+        assertions: "AssertionFetcher | None" = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Take a synchronous credential.
@@ -223,10 +223,12 @@ def _from_github(
             hint="set it in the job's `env` from a repository or environment variable; it is no secret",
         )
     url, request_token = (environ[name] for name in _GITHUB_VARIABLES)
-    fetch = AssertionFetcher(url=url, request_token=request_token, audience=audience)
 
     from azure.identity import ClientAssertionCredential  # noqa: PLC0415 - see the module's docstring
 
+    from reconciler.graph.github_oidc import AssertionFetcher  # noqa: PLC0415 - loads what verifies tokens
+
+    fetch = AssertionFetcher(url=url, request_token=request_token, audience=audience)
     credential = ClientAssertionCredential(tenant, client_id, fetch, **options)
     return CredentialTokens(credential, scope=scope, assertions=fetch)
 

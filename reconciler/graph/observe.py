@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequen
 from contextlib import asynccontextmanager
 
 from reconciler.graph.client import ReadSession, Terms, TokenSource, connect
-from reconciler.graph.guests import find_guests, read_by_id, read_guest
-from reconciler.graph.owners import find_owners
+from reconciler.graph.guests import FoundGuests, find_guests, read_by_id, read_guest
+from reconciler.graph.owners import FoundOwners, find_owners
 from reconciler.graph.roles import find_role_holders
 from reconciler.graph.tenant import caller_of, read_invites_from, read_tenant
 from reconciler.graph.together import both
@@ -48,15 +48,10 @@ class GraphReader:
         )
         users = len(found.guests) + found.unmanaged
         session.size_tenant(users)
-        asked = questions(desired, found.guests)
-        owners = await find_owners(session, asked, listed=found.holders, users=users)
-        while neighbours := _holders(owners.owners) & declared - wanted:
-            # What they need themselves decides whether their address becomes free.
-            wanted |= neighbours
-            found.guests.update(await read_by_id(session, sorted(neighbours)))
-            asked = tuple(set(questions(desired, found.guests)) - owners.owners.keys())
-            owners = owners.joined(await find_owners(session, asked, listed=found.holders, users=users))
-        roles = await find_role_holders(session, declared & wanted)
+        (owners, wanted), roles = await both(
+            _find_all_owners(session, desired, found, wanted=wanted, users=users),
+            find_role_holders(session, declared),
+        )
         not_checked = (
             *tenant.not_checked,
             *policy_not_checked,
@@ -71,7 +66,7 @@ class GraphReader:
             caller=caller_of(session),
             guests=found.guests,
             deleted=found.deleted,
-            role_holders=roles.holders,
+            role_holders={guest: how for guest, how in roles.holders.items() if guest in wanted},
             owners=owners.owners,
             unmanaged=found.unmanaged,
             listed_all=found.listed_all,
@@ -84,6 +79,30 @@ class GraphReader:
     async def read_guest(self, guest: ObjectId) -> Guest | None:
         """Read one user; see `DirectoryReader.read_guest`."""
         return await read_guest(self._session, guest)
+
+
+async def _find_all_owners(
+    session: ReadSession,
+    desired: Desired,
+    found: FoundGuests,
+    *,
+    wanted: frozenset[ObjectId],
+    users: int,
+) -> tuple[FoundOwners, frozenset[ObjectId]]:
+    """Find who owns the addresses that matter, and name the guests that matter because of it.
+
+    A declared guest who owns an address that another one wants is added to `found`: what they need
+    themselves decides whether the address becomes free.
+    """
+    declared = frozenset(entry.id for entry in desired.guests)
+    asked = questions(desired, found.guests)
+    owners = await find_owners(session, asked, listed=found.holders, users=users)
+    while neighbours := _holders(owners.owners) & declared - wanted:
+        wanted |= neighbours
+        found.guests.update(await read_by_id(session, sorted(neighbours)))
+        asked = tuple(set(questions(desired, found.guests)) - owners.owners.keys())
+        owners = owners.joined(await find_owners(session, asked, listed=found.holders, users=users))
+    return owners, wanted
 
 
 def _addresses(desired: Desired) -> Iterator[EmailAddress]:

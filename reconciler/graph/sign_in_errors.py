@@ -8,9 +8,12 @@ Source: https://learn.microsoft.com/entra/identity-platform/reference-error-code
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from reconciler.errors import AccessDenied
-from reconciler.graph.github_oidc import Statement
+
+if TYPE_CHECKING:
+    from reconciler.graph.github_oidc import Statement
 
 _CODE = re.compile(r"AADSTS(\d{4,9})")
 
@@ -134,7 +137,7 @@ MEANINGS = {
 """By the number after `AADSTS`. Every one stands in docs/authentication.md."""
 
 
-def refused_sign_in(text: str, *, statement: Statement | None) -> AccessDenied:
+def refused_sign_in(text: str, *, statement: "Statement | None") -> AccessDenied:
     """Make the error for a sign-in that Entra, or the machine, refused.
 
     `text` is what azure-identity reports; only the error number in it is used. `statement` is
@@ -165,7 +168,7 @@ def refused_sign_in(text: str, *, statement: Statement | None) -> AccessDenied:
     )
 
 
-def _stated(statement: Statement | None) -> str:
+def _stated(statement: "Statement | None") -> str:
     if statement is None:
         return ""
     said = f"issuer {statement.issuer}, subject {statement.subject}, audience {statement.audience}"

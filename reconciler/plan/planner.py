@@ -1,6 +1,6 @@
 """Puts a plan together: judges every declared guest once, orders the work, counts, and sums up."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -12,6 +12,7 @@ from reconciler.model import (
     ChangeKind,
     Desired,
     DesiredGuest,
+    FieldChange,
     Live,
     Note,
     ObjectId,
@@ -93,19 +94,20 @@ def make_plan(
             entry = entries[guest_id]
             blocked[guest_id] = _blocked(entry, needs[guest_id], obstacles, origins)
             warnings += notices.about_blocked(entry, needs[guest_id], obstacles, now=now)
+    planned = [needs[guest_id] for guest_id in judgement.order if guest_id in shown]
     changes = tuple(
         _change(
-            needs[guest_id],
-            standing=judgement.standings[guest_id],
+            need,
+            fields=fields,
+            standing=judgement.standings[need.guest.id],
             tenant=desired.tenant_id,
             warnings=(
-                *notices.about_change(needs[guest_id], live=live, now=now, redeem_links=redeem_links),
-                *known.about(needs[guest_id]),
+                *notices.about_change(need, live=live, now=now, redeem_links=redeem_links),
+                *known.about(need),
             ),
-            origin=origins.get(guest_id),
+            origin=origins.get(need.guest.id),
         )
-        for guest_id in judgement.order
-        if guest_id in shown
+        for need, fields in zip(planned, _changed_fields(planned), strict=True)
     )
     departed = () if base is None else departures(base.disappeared(entries.keys()), live)
     warnings += [about_departure(one) for one in departed]
@@ -200,16 +202,22 @@ def _blocked(
     )
 
 
+def _changed_fields(needs: Iterable[Need]) -> list[tuple[FieldChange, ...]]:
+    return changed_fields(
+        [(Written(mail=need.guest.mail, other_mails=need.guest.other_mails), need.after) for need in needs]
+    )
+
+
 def _change(
     need: Need,
     *,
+    fields: tuple[FieldChange, ...],
     standing: Standing,
     tenant: TenantId,
     warnings: tuple[Note, ...],
     origin: Origin | None,
 ) -> Change:
     guest = need.guest
-    fields = changed_fields(Written(mail=guest.mail, other_mails=guest.other_mails), need.after)
     chain = () if standing.waits_for is None else (_may_wait(standing.waits_for),)
     return Change(
         id=guest.id,

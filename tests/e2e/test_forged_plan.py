@@ -62,7 +62,8 @@ def _hand_over(change: Change) -> Change:
     """Let every part of a change of address agree that the address is another one."""
     actions = tuple(map(_to_evil, change.actions))
     before = Written(mail=change.precondition.mail, other_mails=change.precondition.other_mails)
-    return replace(change, actions=actions, fields=changed_fields(before, carried_out(actions, before)))
+    [fields] = changed_fields([(before, carried_out(actions, before))])
+    return replace(change, actions=actions, fields=fields)
 
 
 def test_an_address_put_in_the_place_of_another_is_never_written(shell: Shell, tenant: ControlClient) -> None:
