@@ -71,7 +71,7 @@ def _is_behind(state: GuestState, guest: Guest) -> bool:
 def _already_applied(state: GuestState, point: ResumePoint, guest: Guest, moment: Moment) -> GuestState:
     reset = state.recorded.reset
     waits = guest.state is RedemptionState.PENDING
-    if reset is not None and not reset.send_message and waits and moment.link_held is False:
+    if reset is not None and not reset.invitation.send_message and waits and moment.link_held is False:
         state = with_remark(
             state,
             "no message is sent, and no redeem link of theirs is in this file: if none was handed over, "

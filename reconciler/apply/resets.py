@@ -187,7 +187,7 @@ def _happened(
     state = end_failing(replace(state, sent=Sent.YES, reset_at=at), moment.now)
     if link is LinkKept.LOST:
         state = _without_link(state, reset)
-    if link is LinkKept.NOT_ASKED and not reset.send_message:
+    if link is LinkKept.NOT_ASKED and not reset.invitation.send_message:
         state = with_remark(
             state,
             "the person is not informed: no message is sent, and no redeem link is kept without "
@@ -200,7 +200,7 @@ def _happened(
 
 def _without_link(state: GuestState, reset: ResetRedemption) -> GuestState:
     """Take note that the guest was reset and the redeem link that was asked for is lost."""
-    if reset.send_message:
+    if reset.invitation.send_message:
         return with_remark(state, "the redeem link is not in the file, and Microsoft's message has one")
     return replace(state, link_lost=True)
 

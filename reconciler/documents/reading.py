@@ -15,6 +15,7 @@ from reconciler.model import (
     Cloud,
     EmailAddress,
     FieldChange,
+    Invitation,
     Marker,
     NoLongerDeclared,
     Note,
@@ -175,11 +176,13 @@ def _add_other_mail(action: Mapping[str, Any]) -> AddOtherMail:
 def _reset(action: Mapping[str, Any]) -> ResetRedemption:
     return ResetRedemption(
         email=EmailAddress(action["email"]),
-        send_message=action["sendMessage"],
-        language=action["language"],
-        redirect_url=action["redirectUrl"],
-        cc=EmailAddress(action["cc"]) if "cc" in action else None,
-        message=action.get("message"),
+        invitation=Invitation(
+            send_message=action["sendMessage"],
+            language=action["language"],
+            redirect_url=action["redirectUrl"],
+            cc=EmailAddress(action["cc"]) if "cc" in action else None,
+            message=action.get("message"),
+        ),
     )
 
 

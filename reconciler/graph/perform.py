@@ -20,6 +20,7 @@ from reconciler.model import (
     Done,
     Failed,
     FailureKind,
+    Invitation,
     NotSent,
     ObjectId,
     Permit,
@@ -119,26 +120,26 @@ def _invitation(guest: ObjectId, reset: ResetRedemption) -> dict[str, Any]:
     """Build the body of a reset. Source: https://learn.microsoft.com/graph/api/invitation-post ."""
     body: dict[str, Any] = {
         "invitedUserEmailAddress": reset.email.text,
-        "inviteRedirectUrl": reset.redirect_url,
+        "inviteRedirectUrl": reset.invitation.redirect_url,
         "invitedUser": {"id": guest},
         "resetRedemption": True,
-        "sendInvitationMessage": reset.send_message,
+        "sendInvitationMessage": reset.invitation.send_message,
     }
-    if reset.send_message:
-        body["invitedUserMessageInfo"] = _message(reset)
+    if reset.invitation.send_message:
+        body["invitedUserMessageInfo"] = _message(reset.invitation)
     return body
 
 
-def _message(reset: ResetRedemption) -> dict[str, Any]:
+def _message(invitation: Invitation) -> dict[str, Any]:
     """Build what decides over Microsoft's message: its text, its language, and where a copy goes.
 
     Source: https://learn.microsoft.com/graph/api/resources/invitedusermessageinfo
     """
-    info: dict[str, Any] = {"messageLanguage": reset.language}
-    if reset.message is not None:
-        info["customizedMessageBody"] = reset.message
-    if reset.cc is not None:
-        info["ccRecipients"] = [{"emailAddress": {"address": reset.cc.text}}]
+    info: dict[str, Any] = {"messageLanguage": invitation.language}
+    if invitation.message is not None:
+        info["customizedMessageBody"] = invitation.message
+    if invitation.cc is not None:
+        info["ccRecipients"] = [{"emailAddress": {"address": invitation.cc.text}}]
     return info
 
 

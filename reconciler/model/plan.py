@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, assert_never
 
-from reconciler.model.desired import Cloud, Source
+from reconciler.model.desired import Cloud, Invitation, Source
 from reconciler.model.identity import EmailAddress, ObjectId, TenantId
 from reconciler.model.live import RedemptionState
 from reconciler.model.marker import Marker, digits_of
@@ -64,11 +64,7 @@ class ResetRedemption:
     name: ClassVar[str] = "ResetRedemption"
 
     email: EmailAddress
-    send_message: bool
-    language: str
-    redirect_url: str
-    cc: EmailAddress | None
-    message: str | None
+    invitation: Invitation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

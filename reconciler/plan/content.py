@@ -45,13 +45,14 @@ def action_content(action: Action) -> dict[str, Any]:
             content["email"] = action.email.text
         case ResetRedemption():
             content["email"] = action.email.text
-            content["sendMessage"] = action.send_message
-            content["language"] = action.language
-            content["redirectUrl"] = action.redirect_url
-            if action.cc is not None:
-                content["cc"] = action.cc.text
-            if action.message is not None:
-                content["message"] = action.message
+            invitation = action.invitation
+            content["sendMessage"] = invitation.send_message
+            content["language"] = invitation.language
+            content["redirectUrl"] = invitation.redirect_url
+            if invitation.cc is not None:
+                content["cc"] = invitation.cc.text
+            if invitation.message is not None:
+                content["message"] = invitation.message
         case SetMail() | ClearMarker():
             content["email"] = action.email.text
             content["otherMails"] = [address.text for address in action.other_mails]

@@ -109,6 +109,7 @@ def find_need(entry: DesiredGuest, guest: Guest) -> Need | None:
         return None
     spelling = _live_spelling(guest)
     email = spelling.get(entry.email, entry.email)
+    invite = ResetRedemption(email=email, invitation=entry.invitation)
     actions = _actions(kind, entry, guest, spelling)
     after = carried_out(actions, Written(mail=guest.mail, other_mails=guest.other_mails))
     return Need(
@@ -120,7 +121,7 @@ def find_need(entry: DesiredGuest, guest: Guest) -> Need | None:
         after=after,
         added=_added(guest, after),
         resumes=guest.marker.digits if guest.marker and guest.mail == entry.email else None,
-        fallback=_invite(entry, email) if kind is ChangeKind.RESTORE_MAIL else None,
+        fallback=invite if kind is ChangeKind.RESTORE_MAIL else None,
     )
 
 
@@ -214,7 +215,7 @@ def _actions(
         case ChangeKind.CHANGE_EMAIL:
             return (
                 SetMail(email=email, other_mails=rest),
-                _invite(entry, email),
+                ResetRedemption(email=email, invitation=entry.invitation),
                 ClearMarker(email=email, other_mails=rest),
             )
         case ChangeKind.RESTORE_MAIL:
@@ -234,7 +235,7 @@ def _reset(
     rest: tuple[EmailAddress, ...],
 ) -> tuple[Action, ...]:
     """Write the declared rest first: once reset, the guest is pending and nothing asks again."""
-    invite = _invite(entry, email)
+    invite = ResetRedemption(email=email, invitation=entry.invitation)
     if _rest_differs(entry, guest):
         return SetOtherMails(other_mails=rest), invite
     if email in guest.other_mails:
@@ -253,19 +254,7 @@ def _other_mails(
     loses = not set(guest.other_mails) <= set(rest)
     if guest.state is not RedemptionState.PENDING or not loses:
         return (write,)
-    invite = _invite(entry, email)
+    invite = ResetRedemption(email=email, invitation=entry.invitation)
     if email in guest.other_mails:
         return invite, write
     return AddOtherMail(email=email), invite, write
-
-
-def _invite(entry: DesiredGuest, email: EmailAddress) -> ResetRedemption:
-    invitation = entry.invitation
-    return ResetRedemption(
-        email=email,
-        send_message=invitation.send_message,
-        language=invitation.language,
-        redirect_url=invitation.redirect_url,
-        cc=invitation.cc,
-        message=invitation.message,
-    )

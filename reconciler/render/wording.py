@@ -19,6 +19,7 @@ from reconciler.model import (
     ClearMarker,
     Cloud,
     GuestOutcome,
+    Invitation,
     Note,
     Outcome,
     Plan,
@@ -94,7 +95,7 @@ def effects(change: Change) -> tuple[Effect, ...]:
     if change.resumes is not None:
         found.append(Effect(text=f"Finishes change {change.resumes}, which an earlier run began."))
     if change.reset is not None:
-        found += _locked_out(change), _message(change.reset)
+        found += _locked_out(change), _message(change.reset.invitation)
     elif change.fallback is not None:
         found.append(
             Effect(text="They keep their way to sign in; reset only if it is not seen once mail is written.")
@@ -133,8 +134,8 @@ def action(one: Action) -> str:
     match one:
         case AddOtherMail(email=email):
             return f"{one.name} {email}"
-        case ResetRedemption(email=email, redirect_url=landing):
-            return f"{one.name} {email}; after redeeming they land on {landing}"
+        case ResetRedemption(email=email, invitation=invitation):
+            return f"{one.name} {email}; after redeeming they land on {invitation.redirect_url}"
         case SetMail(email=email, other_mails=final):
             return f"{one.name} {email}; otherMails become {_listed(tuple(map(str, final)))}, and a marker"
         case ClearMarker(email=email, other_mails=final):
@@ -233,13 +234,15 @@ def _old_address(change: Change) -> Effect:
     return Effect(text="The address that goes usually stays in proxyAddresses: after a reset it can redeem.")
 
 
-def _message(reset: ResetRedemption) -> Effect:
-    if not reset.send_message:
+def _message(invitation: Invitation) -> Effect:
+    if not invitation.send_message:
         return Effect(text="No message is sent: hand over the redeem link (apply --redeem-links FILE).")
-    copy = "" if reset.cc is None else f", with a copy to {reset.cc}"
-    if reset.message is not None:
+    copy = "" if invitation.cc is None else f", with a copy to {invitation.cc}"
+    if invitation.message is not None:
         return Effect(text=f"Microsoft sends the invitation with a message of yours{copy}.")
-    return Effect(text=f"Microsoft sends the invitation in {reset.language}{copy}.", usual=reset.cc is None)
+    return Effect(
+        text=f"Microsoft sends the invitation in {invitation.language}{copy}.", usual=invitation.cc is None
+    )
 
 
 def _kept(change: Change) -> Sequence[str]:

@@ -30,6 +30,7 @@ from reconciler.model import (
     Failed,
     FailureKind,
     Guest,
+    Invitation,
     InvitesFrom,
     Marker,
     NotChecked,
@@ -146,11 +147,13 @@ def addresses(*texts: str) -> list[EmailAddress]:
 def reset(email: str = "ana@newco.example") -> ResetRedemption:
     return ResetRedemption(
         email=EmailAddress(email),
-        send_message=True,
-        language="en-US",
-        redirect_url="https://myapps.microsoft.com",
-        cc=None,
-        message=None,
+        invitation=Invitation(
+            send_message=True,
+            language="en-US",
+            redirect_url="https://myapps.microsoft.com",
+            cc=None,
+            message=None,
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from reconciler.model import (
     EmailAddress,
     Failed,
     FailureKind,
+    Invitation,
     NotSent,
     ObjectId,
     ResetRedemption,
@@ -78,11 +79,13 @@ async def reset(tenant: Tenant) -> WriteAnswer:
     await perform(tenant, UserUpdate(mail=None, other_mails=(NEW,)))
     invitation = ResetRedemption(
         email=NEW,
-        send_message=False,
-        language="en-US",
-        redirect_url="https://myapps.microsoft.com",
-        cc=None,
-        message=None,
+        invitation=Invitation(
+            send_message=False,
+            language="en-US",
+            redirect_url="https://myapps.microsoft.com",
+            cc=None,
+            message=None,
+        ),
     )
     return await perform(tenant, invitation)
 

@@ -22,6 +22,7 @@ from reconciler.model import (
     Done,
     EmailAddress,
     Failed,
+    Invitation,
     Marker,
     NotSent,
     ObjectId,
@@ -171,11 +172,13 @@ SEED: dict[str, Any] = {
 def invite(email: str, *, message: str | None = None) -> ResetRedemption:
     return ResetRedemption(
         email=EmailAddress(email),
-        send_message=True,
-        language="en-US",
-        redirect_url="https://myapps.microsoft.com",
-        cc=EmailAddress("sponsor@contoso.example"),
-        message=message,
+        invitation=Invitation(
+            send_message=True,
+            language="en-US",
+            redirect_url="https://myapps.microsoft.com",
+            cc=EmailAddress("sponsor@contoso.example"),
+            message=message,
+        ),
     )
 
 

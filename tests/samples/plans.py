@@ -16,6 +16,7 @@ from reconciler.model import (
     EmailAddress,
     FieldChange,
     GuestOutcome,
+    Invitation,
     Marker,
     NoLongerDeclared,
     Note,
@@ -56,11 +57,13 @@ def reset_of(
 ) -> ResetRedemption:
     return ResetRedemption(
         email=EmailAddress(email),
-        send_message=send_message,
-        language="en-US",
-        redirect_url=f"https://myapps.microsoft.com?tenantId={TENANT}",
-        cc=None if cc is None else EmailAddress(cc),
-        message=message,
+        invitation=Invitation(
+            send_message=send_message,
+            language="en-US",
+            redirect_url=f"https://myapps.microsoft.com?tenantId={TENANT}",
+            cc=None if cc is None else EmailAddress(cc),
+            message=message,
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from reconciler.graph.errors import explain, explain_no_token, explain_silence, 
 from reconciler.model import (
     EmailAddress,
     FailureKind,
+    Invitation,
     Marker,
     ObjectId,
     ResetRedemption,
@@ -31,7 +32,10 @@ UPDATE = UserUpdate(mail=ANA, other_mails=(ANA,))
 LIST = UserUpdate(mail=None, other_mails=(ANA,))
 MARKED = UserUpdate(mail=ANA, other_mails=(ANA,), marker=MARKER)
 RESET = ResetRedemption(
-    email=ANA, send_message=False, language="en-US", redirect_url="https://x.example", cc=None, message=None
+    email=ANA,
+    invitation=Invitation(
+        send_message=False, language="en-US", redirect_url="https://x.example", cc=None, message=None
+    ),
 )
 
 

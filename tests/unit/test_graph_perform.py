@@ -17,6 +17,7 @@ from reconciler.model import (
     EmailAddress,
     Failed,
     FailureKind,
+    Invitation,
     Marker,
     NotSent,
     ObjectId,
@@ -62,11 +63,9 @@ def reset(
 ) -> ResetRedemption:
     return ResetRedemption(
         email=NEW,
-        send_message=send,
-        language="de-DE",
-        redirect_url="https://x.example",
-        cc=cc,
-        message=message,
+        invitation=Invitation(
+            send_message=send, language="de-DE", redirect_url="https://x.example", cc=cc, message=message
+        ),
     )
 
 

@@ -45,7 +45,7 @@ def test_a_new_address_is_written_then_invited_and_finished_last() -> None:
     write, invite, clear = change.actions
     assert write == SetMail(email=addresses(NEW)[0], other_mails=addresses(NEW))
     assert isinstance(invite, ResetRedemption)
-    assert (invite.email, invite.cc, invite.message) == (
+    assert (invite.email, invite.invitation.cc, invite.invitation.message) == (
         *addresses(NEW),
         *addresses("sponsor@contoso.example"),
         "hello",
