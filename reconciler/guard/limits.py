@@ -18,9 +18,8 @@ def check(*, changes: int, declared: int, policy: Policy, now: datetime) -> tupl
     `changes` are those that would run and count: they reset, or let another address sign in. A raise
     counts through its last day in UTC and never lowers.
     """
-    today = now.astimezone(UTC).date()
     declared_raise = policy.limit_raise
-    in_force = declared_raise if declared_raise and today <= declared_raise.until else None
+    in_force = declared_raise if declared_raise and declared_raise.in_force(now) else None
     raised_changes = in_force.max_changes if in_force else None
     raised_percent = in_force.max_change_percent if in_force else None
     max_changes = max(policy.max_changes, raised_changes or 0)
@@ -31,7 +30,7 @@ def check(*, changes: int, declared: int, policy: Policy, now: datetime) -> tupl
     keys = {
         "maxChanges": changes if too_many else raised_changes,
         "maxChangePercent": -(-changes * 100 // declared) if too_large else raised_percent,
-        "until": today + timedelta(days=_SUGGESTED_DAYS),
+        "until": now.astimezone(UTC).date() + timedelta(days=_SUGGESTED_DAYS),
         "reason": "<why so many>",
     }
     # The whole raise, so that it can be copied; it replaces the one in force.

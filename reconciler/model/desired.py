@@ -1,7 +1,7 @@
 """What the repository declares, after validation: every value here has passed every rule."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from reconciler.model.identity import EmailAddress, ObjectId, TenantId
@@ -84,6 +84,10 @@ class Hold:
     until: date
     """Last day, in UTC, on which the guest is blocked."""
 
+    def in_force(self, now: datetime) -> bool:
+        """Return whether its last day is not over."""
+        return now.astimezone(UTC).date() <= self.until
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitRaise:
@@ -96,6 +100,10 @@ class LimitRaise:
     """Last day, in UTC, on which the raise counts."""
 
     reason: str
+
+    def in_force(self, now: datetime) -> bool:
+        """Return whether its last day is not over."""
+        return now.astimezone(UTC).date() <= self.until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

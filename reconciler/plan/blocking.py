@@ -1,7 +1,7 @@
 """The rules that stop a declared guest from being changed, as far as one guest shows them."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from reconciler.model import DesiredGuest, EmailAddress, InvitesFrom, Live, Note, Policy
@@ -137,7 +137,7 @@ def _about_consent(need: Need, policy: Policy, now: datetime) -> Iterable[Note]:
             rule=Rule.PROTECTED,
             message="the id is in policy.protected: have it taken out, or declare what the directory has",
         )
-    if hold and now.astimezone(UTC).date() <= hold.until:
+    if hold and hold.in_force(now):
         yield Note(
             rule=Rule.ON_HOLD,
             message=f"on hold through {hold.until} ({hold.reason}): wait, or remove the hold",

@@ -1,7 +1,7 @@
 """What a reviewer should know about a guest although nothing is blocked."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from reconciler.model import (
     Caller,
@@ -119,7 +119,7 @@ def _about_entry(entry: DesiredGuest, guest: Guest, *, now: datetime) -> Iterabl
 
 
 def _about_hold(entry: DesiredGuest, now: datetime) -> Iterable[Note]:
-    if entry.hold and now.astimezone(UTC).date() > entry.hold.until:
+    if entry.hold and not entry.hold.in_force(now):
         yield Note(
             rule="hold-expired",
             message=f"the hold ended on {entry.hold.until} ({entry.hold.reason}): remove it, or set a later "
