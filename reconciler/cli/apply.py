@@ -43,9 +43,9 @@ from reconciler.guard.limits import check
 from reconciler.journal import Journal, open_journal
 from reconciler.model import Desired, Live, Plan
 from reconciler.plan import make_plan
-from reconciler.plan.unfinished import MARKER_DOMAIN
 from reconciler.redeem_links import RedeemLinks, open_redeem_links
 from reconciler.render import text
+from reconciler.rules import Rule
 from reconciler.settling import LastWrite
 
 
@@ -257,7 +257,7 @@ def _require_consent(options: _Options) -> None:
     if options.asks and (sys.stdin is None or not sys.stdin.isatty()):
         raise UsageError(
             "there is no terminal to ask on, and nothing was approved beforehand",
-            rule="no-consent",
+            rule=Rule.NO_CONSENT,
             hint="give --plan FILE with a reviewed plan, or --auto-approve",
         )
 
@@ -327,7 +327,7 @@ def _read_plan(path: Path, desired: Desired) -> Plan:
     except OSError as error:
         raise UnusablePlan(
             f"the plan file {path} cannot be read: {error.strerror}",
-            rule="plan-unreadable",
+            rule=Rule.PLAN_UNREADABLE,
             hint="name a file that reconciler plan --out has written",
         ) from error
     return plan_from_json(data, tenant=desired.tenant_id)
@@ -336,7 +336,7 @@ def _read_plan(path: Path, desired: Desired) -> Plan:
 def _guard(work: Sequence[Work], *, plan: Plan, desired: Desired, clock: Clock) -> None:
     """Refuse the run when what would run now breaks a limit, or would write markers that open a door."""
     for refusal in plan.refusals:
-        if refusal.rule == MARKER_DOMAIN:
+        if refusal.rule == Rule.MARKER_DOMAIN:
             raise Refused(refusal.message, rule=refusal.rule)
     counted = sum(1 for one in work if one.planned is not None and one.planned.counts_against_limits)
     refusals = check(changes=counted, declared=plan.summary.declared, policy=desired.policy, now=clock.now())
@@ -350,4 +350,4 @@ def _ask(work: Sequence[Work], signals: Signals) -> None:
     with signals.interrupting():
         agreed = click.confirm(f"Apply this to {guests}?", default=False, err=True)
     if not agreed:
-        raise Refused("not confirmed, nothing was written", rule="not-confirmed")
+        raise Refused("not confirmed, nothing was written", rule=Rule.NOT_CONFIRMED)

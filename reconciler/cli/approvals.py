@@ -16,6 +16,7 @@ from reconciler.documents import plan_from_json
 from reconciler.errors import UnusablePlan
 from reconciler.github.merged import MergedPull, Reviewed
 from reconciler.model import Plan, TenantId
+from reconciler.rules import Rule
 
 PLANS: Final = "plans"
 
@@ -76,7 +77,7 @@ class Folder:
         except (ValueError, KeyError, TypeError) as error:
             raise UnusablePlan(
                 f"{self._root / 'pulls.json'} cannot be used",
-                rule="file-unreadable",
+                rule=Rule.FILE_UNREADABLE,
                 hint="collect the approved plans again",
             ) from error
         return tuple(

@@ -5,6 +5,7 @@ from pathlib import Path
 from reconciler.documents import plan_from_json, report_from_json
 from reconciler.errors import UnusablePlan
 from reconciler.model import Plan, Report, TenantId
+from reconciler.rules import Rule
 
 
 def read_saved(path: Path) -> bytes:
@@ -14,7 +15,7 @@ def read_saved(path: Path) -> bytes:
     except OSError as error:
         raise UnusablePlan(
             f"the file {path} cannot be read: {error.strerror}",
-            rule="file-unreadable",
+            rule=Rule.FILE_UNREADABLE,
             hint="name a file that plan --out or apply --report has written",
         ) from error
 
