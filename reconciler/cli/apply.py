@@ -20,17 +20,16 @@ from reconciler.cli.files import check_writable, clear
 from reconciler.cli.leaving import exit_code_without_report, leave_report
 from reconciler.cli.progress import progress_on
 from reconciler.cli.record import RunRecord
+from reconciler.cli.saved import saved_plan
 from reconciler.cli.signals import Signals, handled_signals
 from reconciler.cli.tree import load_tree
 from reconciler.clock import Clock, SystemClock
-from reconciler.documents import plan_from_json
 from reconciler.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
     LimitExceeded,
     ReconcilerError,
     Refused,
-    UnusablePlan,
     UsageError,
 )
 from reconciler.git import commit_of
@@ -236,7 +235,9 @@ def _carry_out(
             links = open_files.enter_context(open_redeem_links(files.links))
         desired = load_tree(options.tree)
         record.declared(desired, commit=commit_of(options.tree))
-        approved = [_read_plan(file, desired) for path in options.plans for file in plan_files(path)]
+        approved = [
+            saved_plan(file, tenant=desired.tenant_id) for path in options.plans for file in plan_files(path)
+        ]
         runner.get_loop().set_default_executor(DaemonThreads())
         return runner.run(
             _apply(
@@ -319,18 +320,6 @@ def _marker_domains(desired: Desired, live: Live) -> tuple[str, ...]:
     """Return where markers may be addresses: as declared, else in the tenant's initial domain."""
     domains = (desired.marker_domain, live.initial_domain)
     return tuple(dict.fromkeys(domain for domain in domains if domain is not None))
-
-
-def _read_plan(path: Path, desired: Desired) -> Plan:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UnusablePlan(
-            f"the plan file {path} cannot be read: {error.strerror}",
-            rule=Rule.PLAN_UNREADABLE,
-            hint="name a file that reconciler plan --out has written",
-        ) from error
-    return plan_from_json(data, tenant=desired.tenant_id)
 
 
 def _guard(work: Sequence[Work], *, plan: Plan, desired: Desired, clock: Clock) -> None:

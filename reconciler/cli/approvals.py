@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from reconciler.cli.files import new_folder, write_whole
-from reconciler.cli.saved import read_saved, saved_plan
+from reconciler.cli.saved import read_saved, read_saved_plan, saved_plan
 from reconciler.documents import plan_from_json
 from reconciler.errors import UnusablePlan
 from reconciler.github.merged import MergedPull, Reviewed
@@ -47,11 +47,11 @@ class Folder:
 
     def keep_own(self, plan: Path) -> None:
         """Keep the run's own plan, which a person approves by letting the run go on."""
-        write_whole(self._root / PLANS / "own.json", read_saved(plan).decode())
+        write_whole(self._root / PLANS / "own.json", read_saved_plan(plan).decode())
 
     def close(self, plan: Path) -> None:
         """Write down what was kept, and beside it the fresh plan."""
-        write_whole(self._root / "plan.json", read_saved(plan).decode())
+        write_whole(self._root / "plan.json", read_saved_plan(plan).decode())
         pulls = [
             {"number": one.pull.number, "head": one.pull.head, "missing": one.missing} for one in self._kept
         ]
@@ -81,7 +81,9 @@ class Folder:
                 hint="collect the approved plans again",
             ) from error
         return tuple(
-            Reviewed(pull=pull, plan=None if missing else read_saved(self._plan_of(pull)), missing=missing)
+            Reviewed(
+                pull=pull, plan=None if missing else read_saved_plan(self._plan_of(pull)), missing=missing
+            )
             for pull, missing in pulls
         )
 
