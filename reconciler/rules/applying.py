@@ -46,7 +46,8 @@ _OUTCOMES = described(
             "in the Entra admin center",
         ),
         Rule.MARKER_REFUSED: Text(
-            meaning="The tenant takes no marker in `otherMails`, in none of the domains that were tried.",
+            meaning="The tenant takes no marker in `otherMails`, in none of the domains that were tried: the "
+            "first write was refused.",
             remedy="set markerDomain in tenant.yaml to a domain whose addresses this tenant takes",
         ),
         Rule.ADDRESS_NOT_REPLICATED: Text(

@@ -122,8 +122,8 @@ _READING = described(
         ),
         Rule.UNEXPECTED_ANSWER: Text(
             meaning="The directory answered in a form that nobody documented.",
-            remedy="run the command again; if it stays, the directory or something on the way to it is "
-            "broken",
+            remedy="run the command again, which also finds out whether a write was done; if it stays, the "
+            "directory or something on the way to it is broken",
         ),
         Rule.FOREIGN_LINK: Text(
             meaning="The directory gave a link to the next page that leads to another place; nothing was "
