@@ -2,7 +2,6 @@
 
 from reconciler.model import Problem
 from reconciler.rules import Rule
-from reconciler.rules.tree import PROBLEMS
 
 
 def problem(
@@ -12,6 +11,8 @@ def problem(
 
     `hint` is a better remedy than the rule's own, where one is known.
     """
+    from reconciler.rules.tree import PROBLEMS  # noqa: PLC0415 - a tree without a problem needs no words
+
     line, column = position
     # A colon would end the file's part of the line, and at its start begin a command of GitHub's runner.
     name = visible(file).replace(":", "\\x3a")
