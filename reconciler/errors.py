@@ -20,6 +20,7 @@ Errors carry data; only `cli` prints and exits.
 from typing import ClassVar
 
 from reconciler.model import Note, Problem
+from reconciler.rules import Rule, RuleId
 
 EXIT_DONE = 0
 EXIT_BUG = 1
@@ -37,7 +38,7 @@ class ReconcilerError(Exception):
 
     exit_code: ClassVar[int]
 
-    def __init__(self, message: str, *, rule: str, hint: str = "") -> None:
+    def __init__(self, message: str, *, rule: RuleId, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.rule = rule
@@ -59,7 +60,7 @@ class InvalidDesired(ReconcilerError):
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         noun = "problem" if len(problems) == 1 else "problems"
-        super().__init__(f"the desired state has {len(problems)} {noun}", rule="invalid-desired")
+        super().__init__(f"the desired state has {len(problems)} {noun}", rule=Rule.INVALID_DESIRED)
         self.problems = problems
         """Sorted, never empty."""
 

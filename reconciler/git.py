@@ -18,6 +18,7 @@ from reconciler.desired.reader import MAX_BYTES
 from reconciler.desired.tree import MAX_FILES, MAX_TREE_BYTES, ROOT, Tree, is_declaring, is_hidden
 from reconciler.errors import UsageError
 from reconciler.model import Problem
+from reconciler.rules import Rule
 
 _LINK = b"120000"
 _SUBMODULE = b"160000"
@@ -70,7 +71,7 @@ def _commit(revision: str, root: Path) -> str:
     shallow = _run(root, ("rev-parse", "--is-shallow-repository")).stdout.strip() == b"true"
     raise UsageError(
         f"{revision!r} names no commit that this clone has",
-        rule="unknown-revision",
+        rule=Rule.UNKNOWN_REVISION,
         hint="the clone is shallow: fetch the whole history (actions/checkout with fetch-depth: 0, or "
         "git fetch --unshallow)"
         if shallow
@@ -97,18 +98,18 @@ def _sorted_out(entries: Iterable[_Entry]) -> tuple[list[_Entry], list[Problem]]
         if is_hidden(entry.path):
             continue
         if entry.mode == _LINK:
-            problems.append(problem(entry.path, (1, 1), "symbolic-link", "this is a symbolic link"))
+            problems.append(problem(entry.path, (1, 1), Rule.SYMBOLIC_LINK, "this is a symbolic link"))
         elif entry.mode == _SUBMODULE:
-            problems.append(problem(entry.path, (1, 1), "not-a-file", "this is a submodule"))
+            problems.append(problem(entry.path, (1, 1), Rule.NOT_A_FILE, "this is a submodule"))
         elif is_declaring(entry.path):
             wanted.append(entry)
             room -= entry.size
             if entry.size > MAX_BYTES:
                 message = f"the file has {entry.size} bytes, {MAX_BYTES} are allowed"
-                problems.append(problem(entry.path, (1, 1), "too-large", message))
+                problems.append(problem(entry.path, (1, 1), Rule.TOO_LARGE, message))
     if len(wanted) > MAX_FILES or room < 0:
         message = f"the tree has more than {MAX_FILES} files or {MAX_TREE_BYTES} bytes"
-        problems.append(problem(ROOT, (1, 1), "too-large", message))
+        problems.append(problem(ROOT, (1, 1), Rule.TOO_LARGE, message))
     # A tree with a problem is refused whatever its files hold, so they are not even fetched.
     return ([] if problems else wanted), problems
 
@@ -145,7 +146,7 @@ def _run(root: Path, arguments: Sequence[str], *, given: bytes = b"") -> subproc
     except FileNotFoundError as error:
         raise UsageError(
             "comparing with a revision needs git, which is not installed",
-            rule="no-git",
+            rule=Rule.NO_GIT,
             hint="install git, or plan without --base and --since",
         ) from error
 
@@ -153,7 +154,7 @@ def _run(root: Path, arguments: Sequence[str], *, given: bytes = b"") -> subproc
 def _no_repository(root: Path) -> UsageError:
     return UsageError(
         f"{root} is in no git repository that git is willing to read",
-        rule="no-repository",
+        rule=Rule.NO_REPOSITORY,
         hint=f"plan in a clone of the repository; git -C {root} status says what git makes of this folder",
     )
 
@@ -161,6 +162,6 @@ def _no_repository(root: Path) -> UsageError:
 def _unreadable(revision: str) -> UsageError:
     return UsageError(
         f"the files of {revision!r} cannot be read",
-        rule="unreadable-revision",
+        rule=Rule.UNREADABLE_REVISION,
         hint="fetch the whole history and all its files (git fetch --refetch), and try git fsck",
     )

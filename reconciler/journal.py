@@ -20,6 +20,7 @@ from reconciler.errors import UsageError
 from reconciler.guard.resumption import AcknowledgedReset
 from reconciler.json_lines import JsonLines
 from reconciler.model import ObjectId, format_instant, parse_instant
+from reconciler.rules import Rule
 
 LARGEST_JOURNAL: Final = 64 * 1024 * 1024
 """Bytes of one file; six lines a guest of 400 bytes each make this 28,000 changes."""
@@ -135,7 +136,7 @@ def open_journal(path: Path, *, run: str) -> Iterator[Journal]:
     except OSError as error:
         raise UsageError(
             f"the journal {path} cannot be written: {error.strerror}",
-            rule="journal-unusable",
+            rule=Rule.JOURNAL_UNUSABLE,
             hint="name a file in a folder that exists and can be written",
         ) from error
     with closing(lines):
@@ -219,7 +220,7 @@ def _content(file: Path) -> bytes:
     if len(content) > LARGEST_JOURNAL:
         raise UsageError(
             f"the journal {file} has more than {LARGEST_JOURNAL // 1024**2} MiB",
-            rule="evidence-unreadable",
+            rule=Rule.EVIDENCE_UNREADABLE,
             hint="move it away and begin a new one: only what was written since the last success counts",
         )
     return content
@@ -256,6 +257,6 @@ def _give_up(error: OSError) -> None:
 def _unreadable(path: Path, reason: str) -> UsageError:
     return UsageError(
         f"the evidence {path} cannot be read: {reason}",
-        rule="evidence-unreadable",
+        rule=Rule.EVIDENCE_UNREADABLE,
         hint="name a journal of an earlier apply, or a folder of journals, which may be empty",
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from reconciler.errors import UsageError
 from reconciler.json_lines import JsonLines
 from reconciler.model import EmailAddress, ObjectId, RedeemUrl
+from reconciler.rules import Rule
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -57,7 +58,7 @@ def open_redeem_links(path: Path) -> Iterator[RedeemLinks]:
     except OSError as error:
         raise UsageError(
             f"the redeem links cannot be written to {path}: {error.strerror}",
-            rule="redeem-links-unusable",
+            rule=Rule.REDEEM_LINKS_UNUSABLE,
             hint="name a plain file, not a symbolic link, in a folder that exists and can be written",
         ) from error
     with closing(lines):
@@ -65,13 +66,13 @@ def open_redeem_links(path: Path) -> Iterator[RedeemLinks]:
         if not stat.S_ISREG(mode):
             raise UsageError(
                 f"{path} is not a plain file",
-                rule="redeem-links-unusable",
+                rule=Rule.REDEEM_LINKS_UNUSABLE,
                 hint="redeem links are secrets: name a plain file only you can read",
             )
         if os.name == "posix" and mode & _OTHERS:
             raise UsageError(
                 f"{path} can be read by others (mode {stat.S_IMODE(mode):04o})",
-                rule="redeem-links-readable",
+                rule=Rule.REDEEM_LINKS_READABLE,
                 hint=f"run `chmod 600 {path}`, or name a new file: a redeem link lets its holder in",
             )
         yield RedeemLinks(lines)

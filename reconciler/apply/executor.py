@@ -33,6 +33,7 @@ from reconciler.model import (
     digits_of,
 )
 from reconciler.redeem_links import RedeemLinks
+from reconciler.rules import Rule
 from reconciler.settling import LastWrite
 
 
@@ -200,7 +201,7 @@ class _Execution:
             raise
         except Exception as crash:  # noqa: BLE001 - a bug in one guest's rules must not leave the others half done
             self._crash = self._crash or crash
-            note = Note(rule="internal-error", message=f"a bug in the reconciler: {type(crash).__name__}")
+            note = Note(rule=Rule.INTERNAL_ERROR, message=f"a bug in the reconciler: {type(crash).__name__}")
             self._control.stop_admission(note)
             result = crashed(guest.state, note)
         if result.outcome is not Outcome.NOT_ATTEMPTED:

@@ -5,6 +5,7 @@ from collections import deque
 from reconciler.apply.retry_policy import POLL, FaultDomain
 from reconciler.apply.state import Shown
 from reconciler.model import Failed, FailureKind, Note, ObjectId, WriteAnswer
+from reconciler.rules import Rule
 
 _FIRST = 3
 _WINDOW = 20
@@ -41,7 +42,7 @@ class FailureBudget:
             self._first[guest] = blames
             if list(self._first.values()) == [FaultDomain.DENIED] * _FIRST:
                 return Note(
-                    rule="all-refused",
+                    rule=Rule.ALL_REFUSED,
                     message=f"the first {_FIRST} guests were all refused, so the cause is hardly theirs: "
                     "the run stopped; grant the application User.ReadWrite.All with admin consent, then "
                     "apply again",
@@ -49,7 +50,7 @@ class FailureBudget:
         failed = self._last.count(FaultDomain.DIRECTORY)
         if failed >= _STOPPING:
             return Note(
-                rule="failure-budget",
+                rule=Rule.FAILURE_BUDGET,
                 message=f"{failed} of the last {len(self._last)} guests failed for reasons not their own "
                 f"({_STOPPING} of {_WINDOW} stop a run): the run stopped; "
                 "apply again when the directory answers",

@@ -11,7 +11,7 @@ from reconciler.apply.retry_policy import (
     FaultDomain,
     GiveUp,
     Resend,
-    Rule,
+    RetryRule,
     Verify,
     delay_before_retry,
 )
@@ -35,6 +35,7 @@ from reconciler.model import (
     SetMail,
     SetOtherMails,
 )
+from reconciler.rules import RuleId
 
 
 def move(state: GuestState, phase: Phase, moment: Moment) -> GuestState:
@@ -133,7 +134,7 @@ def may_wait(state: GuestState, allowance: Allowance, seconds: float, moment: Mo
             assert_never(unknown)
 
 
-def stop_run(state: GuestState, rule: str, message: str) -> GuestState:
+def stop_run(state: GuestState, rule: RuleId, message: str) -> GuestState:
     """Return the state with the reason why no other guest should start; the first reason stands."""
     return state if state.stops_run else replace(state, stops_run=Note(rule=rule, message=message))
 
@@ -144,7 +145,7 @@ def give_up(state: GuestState, failed: Failed, blames: FaultDomain) -> GuestStat
 
 
 def after_failure(
-    state: GuestState, failed: Failed, rule: Rule, moment: Moment
+    state: GuestState, failed: Failed, rule: RetryRule, moment: Moment
 ) -> tuple[GuestState, Sleep | None]:
     """Return what a failed write leaves: the end, or the wait before the next try.
 

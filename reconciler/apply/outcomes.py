@@ -22,6 +22,7 @@ from reconciler.model import (
     ResetRedemption,
     SetMail,
 )
+from reconciler.rules import Rule
 
 MAY_HAVE_HAPPENED = "an answer was lost, so the reset may have happened: the next run finds out"
 
@@ -60,7 +61,7 @@ def informed(state: GuestState, result: GuestResult) -> GuestResult:
     return replace(
         result,
         outcome=Outcome.FAILED,
-        rule="link-lost",
+        rule=Rule.LINK_LOST,
         message=f"the guest was reset and nobody was told: no message is sent, and {_LOST_LINK}",
         blames=FaultDomain.GUEST,
     )
@@ -81,14 +82,14 @@ def already_applied(point: ResumePoint, guest: Guest | None) -> GuestResult:
 
 def stale(message: str) -> GuestResult:
     """Return that the guest is not as approved, and that nothing was written."""
-    return GuestResult(outcome=Outcome.STALE, rule="stale", message=message)
+    return GuestResult(outcome=Outcome.STALE, rule=Rule.STALE, message=message)
 
 
 def changed_meanwhile(state: GuestState, message: str = _ANOTHER_RUN) -> GuestResult:
     """Return that somebody else has written since this run read the guest, and that it goes no further."""
     return GuestResult(
         outcome=Outcome.FAILED,
-        rule="changed-meanwhile",
+        rule=Rule.CHANGED_MEANWHILE,
         message=f"{_how_far(state)}: {message}; plan again to see what is left",
         blames=FaultDomain.GUEST,
     )
@@ -104,7 +105,7 @@ def reset_meanwhile(state: GuestState) -> GuestResult:
     )
     return GuestResult(
         outcome=Outcome.FAILED,
-        rule="reset-meanwhile",
+        rule=Rule.RESET_MEANWHILE,
         message=f"somebody else has reset the guest since, so the link sent by this run is dead: {then}",
         blames=FaultDomain.GUEST,
     )
@@ -114,7 +115,7 @@ def not_found(state: GuestState) -> GuestResult:
     """Return that no part of the directory that was asked knows the guest any more."""
     return GuestResult(
         outcome=Outcome.FAILED,
-        rule="not-found",
+        rule=Rule.NOT_FOUND,
         message=f"the directory does not know the guest any more; {_how_far(state)}; plan again to see "
         "whether the guest is gone",
         blames=FaultDomain.GUEST,
@@ -125,7 +126,7 @@ def reads_behind() -> GuestResult:
     """Return that reads stay older than what is known already; nothing was written."""
     return GuestResult(
         outcome=Outcome.STALE,
-        rule="reads-behind",
+        rule=Rule.READS_BEHIND,
         message="the directory keeps showing an older state of the guest than an earlier read or run has "
         "seen; apply again in a few minutes",
         blames=FaultDomain.DIRECTORY,
@@ -144,7 +145,7 @@ def not_replicated(state: GuestState) -> GuestResult:
     """Return that reads have not shown what this run wrote for as long as anybody waits."""
     return GuestResult(
         outcome=Outcome.FAILED,
-        rule="not-replicated",
+        rule=Rule.NOT_REPLICATED,
         message=f"the directory does not show what was written: {_how_far(state)}; apply again in a few "
         "minutes",
         blames=FaultDomain.DIRECTORY,
@@ -155,7 +156,7 @@ def not_seen(state: GuestState) -> GuestResult:
     """Return that everything was written, and does not show in time."""
     return GuestResult(
         outcome=Outcome.UNVERIFIED,
-        rule="not-seen",
+        rule=Rule.NOT_SEEN,
         message="everything was written, but the directory did not show it within "
         f"{state.settings.see_within:.0f} s: run `reconciler plan` later to see what is left",
     )
@@ -187,7 +188,7 @@ def marker_refused(domains: tuple[str, ...]) -> GuestResult:
     """Return that the tenant takes no marker; this was the first write, so nothing is lost."""
     return GuestResult(
         outcome=Outcome.FAILED,
-        rule="marker-refused",
+        rule=Rule.MARKER_REFUSED,
         message="the directory refused the first write, with a marker in each of "
         f"{' and '.join(domains)}: set markerDomain in tenant.yaml to a domain whose addresses this tenant "
         "takes in otherMails, best one of its own; if it takes any, the declared address itself is refused",
@@ -232,7 +233,7 @@ def keeps_address(predecessor: str, held: tuple[EmailAddress, ...]) -> GuestResu
     named = ", ".join(address.text for address in held)
     return GuestResult(
         outcome=Outcome.NOT_ATTEMPTED,
-        rule="address-in-use",
+        rule=Rule.ADDRESS_IN_USE,
         message=f"{named} still stands on {predecessor}, most likely in proxyAddresses, which Graph lets "
         "nobody write: have it removed there, then apply again",
     )
@@ -242,7 +243,7 @@ def predecessor_failed(predecessor: str) -> GuestResult:
     """Return that the change this one waits for has not been seen carried out."""
     return GuestResult(
         outcome=Outcome.NOT_ATTEMPTED,
-        rule="address-in-use",
+        rule=Rule.ADDRESS_IN_USE,
         message=f"takes over an address of {predecessor}, whose own change has not been seen carried out: "
         "apply again when it has",
     )

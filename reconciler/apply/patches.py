@@ -41,9 +41,7 @@ from reconciler.model import (
     Guest,
     UserUpdate,
 )
-
-_VALUE_REFUSED = "value-refused"
-"""The rule of a 400 that names no known cause: the tenant may not take the marker."""
+from reconciler.rules import Rule
 
 
 def on_patch_answered(state: GuestState, event: Answered, moment: Moment) -> GuestState:
@@ -58,7 +56,8 @@ def on_patch_answered(state: GuestState, event: Answered, moment: Moment) -> Gue
     if isinstance(answer, Done):
         state = replace(state, patched_at=state.patched_at or answer.at)
         return _patch_done(state, moment)
-    if isinstance(update, UserUpdate) and update.marker and answer.rule == _VALUE_REFUSED:
+    if isinstance(update, UserUpdate) and update.marker and answer.rule == Rule.VALUE_REFUSED:
+        # A 400 that names no known cause: the tenant may not take the marker.
         refused = (*state.refused_domains, update.marker.domain)
         state = replace(state, refused_domains=refused, failure=answer)
         if marker_domain(state, moment) is None:

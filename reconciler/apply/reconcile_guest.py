@@ -45,7 +45,6 @@ from reconciler.model import (
     DirectoryReader,
     DirectoryWriter,
     Done,
-    Failed,
     FailureKind,
     NotSent,
     Outcome,
@@ -54,14 +53,6 @@ from reconciler.model import (
 )
 
 _CARRIED_OUT = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED})
-
-_WITHDRAWN = Failed(
-    kind=FailureKind.NOT_EXECUTED,
-    rule="withdrawn",
-    message="not sent after all",
-    status=None,
-    request_id=None,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +254,8 @@ class GuestReconciliation:
         if sent and out.went_out_at is not None:
             return GraceOver(in_flight=out.send)
         if out.journalled:
-            self._journal(out, _WITHDRAWN)
+            # Without this line the request would count as in flight, because the line before says `sending`.
+            self._journal(out, None, event=JournalEvent.FAILED)
         if self._control.grace_over:
             return GraceOver(in_flight=None)
         return Withheld(queued=self._control.clock.monotonic() - out.asked_at)
@@ -282,7 +274,9 @@ class GuestReconciliation:
         went_out = out.asked_at if out.went_out_at is None else out.went_out_at
         return Answered(sent=out.send, answer=answer, queued=went_out - out.asked_at, link=link)
 
-    def _journal(self, out: _Outgoing, answer: WriteAnswer | None) -> bool:
+    def _journal(
+        self, out: _Outgoing, answer: WriteAnswer | None, *, event: JournalEvent | None = None
+    ) -> bool:
         write = out.send.write
         return self._shell.log.record(
             JournalEntry(
@@ -290,7 +284,7 @@ class GuestReconciliation:
                 id=self.state.id,
                 action=out.send.action.name,
                 attempt=out.send.attempt,
-                event=_event(answer),
+                event=event or _event(answer),
                 status=answer.status if answer else None,
                 client_request_id=out.client_request_id,
                 request_id=answer.request_id if answer else None,

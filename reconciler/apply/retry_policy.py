@@ -97,7 +97,7 @@ class GiveUp:
     stops_run: bool = False
 
 
-Rule = Resend | Verify | GiveUp
+RetryRule = Resend | Verify | GiveUp
 
 POLL = Backoff(first=0.5, growth=1.25, longest=10.0)
 """Between two reads that wait for a write to show."""
@@ -127,7 +127,7 @@ _FINISH_AND_STOP = Resend(
     stops_run=True,
 )
 
-RETRY_RULES: Mapping[tuple[Stage, FailureKind], Rule] = MappingProxyType(
+RETRY_RULES: Mapping[tuple[Stage, FailureKind], RetryRule] = MappingProxyType(
     {
         (Stage.PREPARE, FailureKind.NOT_EXECUTED): _WAIT,
         (Stage.PREPARE, FailureKind.UNKNOWN): _DOUBT,
@@ -154,7 +154,7 @@ RETRY_RULES: Mapping[tuple[Stage, FailureKind], Rule] = MappingProxyType(
 _DENIED = GiveUp(blames=FaultDomain.DENIED)
 
 
-def retry_rule(stage: Stage, kind: FailureKind, *, status: int | None, patched: bool = True) -> Rule:
+def retry_rule(stage: Stage, kind: FailureKind, *, status: int | None, patched: bool = True) -> RetryRule:
     """Return what follows a failure.
 
     `patched` says whether an address was written before the reset, now or in an earlier run: only then can

@@ -18,6 +18,7 @@ from reconciler.apply.state import GuestState
 from reconciler.apply.steps import Moment
 from reconciler.clock import Clock
 from reconciler.model import DirectoryWriter, Note, ObjectId, WriteAnswer
+from reconciler.rules import Rule
 
 _log = logging.getLogger(__name__)
 
@@ -160,7 +161,7 @@ class RunControl:
         self.stalled = True
         self.stop_admission(
             Note(
-                rule="stalled",
+                rule=Rule.STALLED,
                 message=f"no write has got through for {minutes} minutes: the run stopped; apply again when "
                 "the directory takes writes",
             )
@@ -169,7 +170,7 @@ class RunControl:
 
     def _shut_down(self) -> None:
         self.shutting_down = True
-        self.stop_admission(Note(rule="interrupted", message="the run was interrupted"))
+        self.stop_admission(Note(rule=Rule.INTERRUPTED, message="the run was interrupted"))
         self._changed()
 
     def _changed(self) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 from reconciler.apply.events import WaitReason
 from reconciler.apply.retry_policy import FaultDomain
 from reconciler.model import Action, Done, Failed, Guest, Note, ObjectId, Outcome, Write
+from reconciler.rules import RuleId
 
 
 class Phase(StrEnum):
@@ -105,7 +106,7 @@ class GuestResult:
     """How one guest's change ended: the one result there is."""
 
     outcome: Outcome
-    rule: str | None = None
+    rule: RuleId | None = None
     message: str
 
     blames: FaultDomain | None = None
@@ -231,7 +232,7 @@ class GuestRead:
 class ReadFailed:
     """The guest could not be read."""
 
-    rule: str
+    rule: RuleId
     message: str
 
     denied: bool

@@ -71,10 +71,11 @@ from reconciler.model import (
     ResetRedemption,
     UserUpdate,
 )
+from reconciler.rules import Rule
 
 _NO_TURN = Failed(
     kind=FailureKind.NOT_EXECUTED,
-    rule="no-turn",
+    rule=Rule.NO_TURN,
     message="the directory kept this write waiting for too long: apply again when it is less busy, "
     "with a larger share of its quotas, or with fewer guests in flight",
     status=None,
@@ -83,7 +84,7 @@ _NO_TURN = Failed(
 
 _MOST_WITHHELD = 2
 
-_INTERRUPTED = Note(rule="interrupted", message="the run was interrupted")
+_INTERRUPTED = Note(rule=Rule.INTERRUPTED, message="the run was interrupted")
 
 
 def begin(work: Work, *, settings: Settings, proofs: Proofs) -> GuestState:

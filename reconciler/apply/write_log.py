@@ -7,6 +7,7 @@ from reconciler.apply.steps import LinkKept
 from reconciler.journal import Journal, JournalEntry
 from reconciler.model import EmailAddress, Note, ObjectId, RedeemUrl
 from reconciler.redeem_links import RedeemLinks
+from reconciler.rules import Rule
 from reconciler.settling import LastWrite
 
 _log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class WriteLog:
         except OSError as error:
             self._control.stop_admission(
                 Note(
-                    rule="redeem-links-unwritable",
+                    rule=Rule.REDEEM_LINKS_UNWRITABLE,
                     message=f"the redeem links cannot be written any more ({error.strerror}): the run "
                     "stopped; make room or name another file, then apply again",
                 )
@@ -75,7 +76,7 @@ class WriteLog:
     def _journal_failed(self, error: OSError) -> bool:
         self._control.stop_admission(
             Note(
-                rule="journal-unwritable",
+                rule=Rule.JOURNAL_UNWRITABLE,
                 message=f"the journal cannot be written any more ({error.strerror}): the run stopped; "
                 "make room or name another file, then apply again",
             )

@@ -20,17 +20,16 @@ from reconciler.cli.files import check_writable, clear
 from reconciler.cli.leaving import exit_code_without_report, leave_report
 from reconciler.cli.progress import progress_on
 from reconciler.cli.record import RunRecord
+from reconciler.cli.saved import saved_plan
 from reconciler.cli.signals import Signals, handled_signals
 from reconciler.cli.tree import load_tree
 from reconciler.clock import Clock, SystemClock
-from reconciler.documents import plan_from_json
 from reconciler.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
     LimitExceeded,
     ReconcilerError,
     Refused,
-    UnusablePlan,
     UsageError,
 )
 from reconciler.git import commit_of
@@ -43,9 +42,9 @@ from reconciler.guard.limits import check
 from reconciler.journal import Journal, open_journal
 from reconciler.model import Desired, Live, Plan
 from reconciler.plan import make_plan
-from reconciler.plan.unfinished import MARKER_DOMAIN
 from reconciler.redeem_links import RedeemLinks, open_redeem_links
 from reconciler.render import text
+from reconciler.rules import Rule
 from reconciler.settling import LastWrite
 
 
@@ -236,7 +235,9 @@ def _carry_out(
             links = open_files.enter_context(open_redeem_links(files.links))
         desired = load_tree(options.tree)
         record.declared(desired, commit=commit_of(options.tree))
-        approved = [_read_plan(file, desired) for path in options.plans for file in plan_files(path)]
+        approved = [
+            saved_plan(file, tenant=desired.tenant_id) for path in options.plans for file in plan_files(path)
+        ]
         runner.get_loop().set_default_executor(DaemonThreads())
         return runner.run(
             _apply(
@@ -257,7 +258,7 @@ def _require_consent(options: _Options) -> None:
     if options.asks and (sys.stdin is None or not sys.stdin.isatty()):
         raise UsageError(
             "there is no terminal to ask on, and nothing was approved beforehand",
-            rule="no-consent",
+            rule=Rule.NO_CONSENT,
             hint="give --plan FILE with a reviewed plan, or --auto-approve",
         )
 
@@ -321,22 +322,10 @@ def _marker_domains(desired: Desired, live: Live) -> tuple[str, ...]:
     return tuple(dict.fromkeys(domain for domain in domains if domain is not None))
 
 
-def _read_plan(path: Path, desired: Desired) -> Plan:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UnusablePlan(
-            f"the plan file {path} cannot be read: {error.strerror}",
-            rule="plan-unreadable",
-            hint="name a file that reconciler plan --out has written",
-        ) from error
-    return plan_from_json(data, tenant=desired.tenant_id)
-
-
 def _guard(work: Sequence[Work], *, plan: Plan, desired: Desired, clock: Clock) -> None:
     """Refuse the run when what would run now breaks a limit, or would write markers that open a door."""
     for refusal in plan.refusals:
-        if refusal.rule == MARKER_DOMAIN:
+        if refusal.rule == Rule.MARKER_DOMAIN:
             raise Refused(refusal.message, rule=refusal.rule)
     counted = sum(1 for one in work if one.planned is not None and one.planned.counts_against_limits)
     refusals = check(changes=counted, declared=plan.summary.declared, policy=desired.policy, now=clock.now())
@@ -350,4 +339,4 @@ def _ask(work: Sequence[Work], signals: Signals) -> None:
     with signals.interrupting():
         agreed = click.confirm(f"Apply this to {guests}?", default=False, err=True)
     if not agreed:
-        raise Refused("not confirmed, nothing was written", rule="not-confirmed")
+        raise Refused("not confirmed, nothing was written", rule=Rule.NOT_CONFIRMED)

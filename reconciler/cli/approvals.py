@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Final, Self
 
 from reconciler.cli.files import new_folder, write_whole
-from reconciler.cli.saved import read_saved, saved_plan
+from reconciler.cli.saved import read_saved, read_saved_plan, saved_plan
 from reconciler.documents import plan_from_json
 from reconciler.errors import UnusablePlan
 from reconciler.github.merged import MergedPull, Reviewed
 from reconciler.model import Plan, TenantId
+from reconciler.rules import Rule
 
 PLANS: Final = "plans"
 
@@ -46,11 +47,11 @@ class Folder:
 
     def keep_own(self, plan: Path) -> None:
         """Keep the run's own plan, which a person approves by letting the run go on."""
-        write_whole(self._root / PLANS / "own.json", read_saved(plan).decode())
+        write_whole(self._root / PLANS / "own.json", read_saved_plan(plan).decode())
 
     def close(self, plan: Path) -> None:
         """Write down what was kept, and beside it the fresh plan."""
-        write_whole(self._root / "plan.json", read_saved(plan).decode())
+        write_whole(self._root / "plan.json", read_saved_plan(plan).decode())
         pulls = [
             {"number": one.pull.number, "head": one.pull.head, "missing": one.missing} for one in self._kept
         ]
@@ -76,11 +77,13 @@ class Folder:
         except (ValueError, KeyError, TypeError) as error:
             raise UnusablePlan(
                 f"{self._root / 'pulls.json'} cannot be used",
-                rule="file-unreadable",
+                rule=Rule.FILE_UNREADABLE,
                 hint="collect the approved plans again",
             ) from error
         return tuple(
-            Reviewed(pull=pull, plan=None if missing else read_saved(self._plan_of(pull)), missing=missing)
+            Reviewed(
+                pull=pull, plan=None if missing else read_saved_plan(self._plan_of(pull)), missing=missing
+            )
             for pull, missing in pulls
         )
 

@@ -10,6 +10,7 @@ from reconciler.errors import Refused, UsageError
 from reconciler.graph.credentials import graph_root_from, token_source
 from reconciler.graph.wire import TokenSource
 from reconciler.model import Desired
+from reconciler.rules import Rule
 
 STATE_FOLDER = Path(".reconciler")
 """Where the embedded emulator keeps its tenants, in the working directory."""
@@ -49,7 +50,7 @@ def endpoint(desired: Desired, tree: Path) -> Iterator[Endpoint]:
     except ModuleNotFoundError as error:
         raise UsageError(
             f"cloud: emulator needs the package {error.name}, which is not installed",
-            rule="emulator-not-installed",
+            rule=Rule.EMULATOR_NOT_INSTALLED,
             hint="install it: pip install 'reconciler[emulator]'",
         ) from error
     state = STATE_FOLDER / f"emulator-{desired.tenant_id}.sqlite"
@@ -59,6 +60,6 @@ def endpoint(desired: Desired, tree: Path) -> Iterator[Endpoint]:
     except PermissionError as error:
         raise Refused(
             f"the emulator's state cannot be kept in {STATE_FOLDER}: {error.strerror}",
-            rule="state-unusable",
+            rule=Rule.STATE_UNUSABLE,
             hint="run in a folder that can be written",
         ) from error

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reconciler.cli.approvals import plan_files
 from reconciler.errors import UsageError
+from reconciler.rules import Rule
 
 _PLAN = "--plan"
 _JOURNAL = "--journal"
@@ -50,4 +51,4 @@ def _would_be_read(path: Path, plans: Iterable[Path]) -> bool:
 
 
 def _same(message: str) -> UsageError:
-    return UsageError(message, rule="same-file", hint="give each a file of its own")
+    return UsageError(message, rule=Rule.SAME_FILE, hint="give each a file of its own")

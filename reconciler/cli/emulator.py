@@ -11,6 +11,7 @@ from reconciler.emulator.faults import load_faults
 from reconciler.emulator.seed import load_seed
 from reconciler.emulator.server import serve
 from reconciler.errors import UsageError
+from reconciler.rules import Rule
 
 
 @click.command(
@@ -74,7 +75,7 @@ def command(
     if state is not None and state.exists() and not state.is_file():
         raise UsageError(
             f"{state} cannot be used as the emulator's state: it is no plain file",
-            rule="emulator-state",
+            rule=Rule.EMULATOR_STATE,
             hint="name a file that can be written, or leave --state away: then the tenant lives in memory",
         )
     stop = threading.Event()
@@ -99,7 +100,7 @@ def command(
     except OSError as error:
         raise UsageError(
             f"the emulator cannot serve on port {port} with these files: {error.strerror}",
-            rule="emulator-unusable",
+            rule=Rule.EMULATOR_UNUSABLE,
             hint="choose another --port (0 takes a free one), and files in a folder that can be written",
         ) from error
     return 0

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.errors import UsageError
+from reconciler.rules import Rule
 
 _THROUGH: Final = (
     os.O_WRONLY
@@ -82,7 +83,7 @@ def new_folder(path: Path) -> None:
         path.mkdir(parents=True)
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be made: {error.strerror}", rule="file-unusable", hint="name a new folder"
+            f"{path} cannot be made: {error.strerror}", rule=Rule.FILE_UNUSABLE, hint="name a new folder"
         ) from error
 
 
@@ -157,6 +158,6 @@ def _replace(file: Path, data: bytes) -> None:
 def _unusable(path: Path, error: OSError) -> UsageError:
     return UsageError(
         f"{path} cannot be written: {error.strerror}",
-        rule="file-unusable",
+        rule=Rule.FILE_UNUSABLE,
         hint="name a file in a folder that exists and can be written",
     )

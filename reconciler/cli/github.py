@@ -26,6 +26,7 @@ from reconciler.guard.approval import approve
 from reconciler.model import Outcome
 from reconciler.render import escape
 from reconciler.render.approval import running
+from reconciler.rules import Rule
 
 _PLAN = click.option(
     "--plan",
@@ -75,7 +76,7 @@ def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
     about = number or (pull.number if pull else None)
     if about is None:
         raise UsageError(
-            "this run is about no pull request", rule="no-pull-request", hint="name one with --pull N"
+            "this run is about no pull request", rule=Rule.NO_PULL_REQUEST, hint="name one with --pull N"
         )
     plan = saved_plan(plan_file) if plan_file.exists() else None
     mark = threads.marker("plan", desired.as_posix())
@@ -254,6 +255,6 @@ def _on_this_machine(api: str) -> bool:
     here = is_loopback(host)
     if signed or not host or (root.scheme != "https" and not (here and root.scheme == "http")):
         raise UsageError(
-            "GITHUB_API_URL is no https address", rule="github-variable", hint="leave it to GitHub"
+            "GITHUB_API_URL is no https address", rule=Rule.GITHUB_VARIABLE, hint="leave it to GitHub"
         )
     return here

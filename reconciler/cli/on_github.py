@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.cli import screen
 from reconciler.errors import UsageError
 from reconciler.github.context import pull_of
+from reconciler.rules import Rule
 
 
 def in_workflow() -> bool:
@@ -46,7 +47,7 @@ def event() -> Any:
     except (OSError, ValueError) as error:
         raise UsageError(
             "the file that GITHUB_EVENT_PATH names cannot be read",
-            rule="github-event",
+            rule=Rule.GITHUB_EVENT,
             hint="leave this variable to GitHub",
         ) from error
 
@@ -76,6 +77,6 @@ def _append(variable: str, text: str) -> None:
     except OSError as error:
         raise UsageError(
             f"the file that {variable} names cannot be written: {error.strerror}",
-            rule="github-file",
+            rule=Rule.GITHUB_FILE,
             hint="leave this variable to GitHub",
         ) from error

@@ -17,11 +17,12 @@ from reconciler.graph.observe import open_reader
 from reconciler.model import Desired, ObjectId, Origin, Plan
 from reconciler.plan import Baseline, make_plan
 from reconciler.render import github, markdown, text
+from reconciler.rules import Rule
 
 PLAN_MARKER = "reconciler-plan"
 """Hidden in the first line of the Markdown: by it a comment is found again and updated in place."""
 
-_TOLERATED = frozenset({"on-hold", "protected"})
+_TOLERATED = frozenset({Rule.ON_HOLD, Rule.PROTECTED})
 """Rules that somebody wrote down on purpose: a guest blocked by one is no failure."""
 
 
@@ -82,7 +83,7 @@ def command(
     if base is not None and since is not None:
         raise UsageError(
             "--base and --since ask for two different plans",
-            rule="base-and-since",
+            rule=Rule.BASE_AND_SINCE,
             hint="give --base for the whole plan with whose change each row is, or --since for a quick look",
         )
     declared = load_tree(desired)
@@ -116,7 +117,7 @@ def _changed(baseline: Baseline, desired: Desired, since: str) -> frozenset[Obje
     if baseline.entries is None:
         raise UsageError(
             f"the desired tree at {since!r} is not valid, so what has changed since cannot be told",
-            rule="base-invalid",
+            rule=Rule.BASE_INVALID,
             hint="plan the whole tree, or name a revision at which reconciler validate finds nothing",
         )
     return baseline.changed(desired)

@@ -5,6 +5,7 @@ from reconciler.clock import Clock
 from reconciler.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, LimitExceeded, ReconcilerError
 from reconciler.guard.approval import Approval, Work
 from reconciler.model import Desired, GuestOutcome, Note, ObjectId, Outcome, Plan, Report
+from reconciler.rules import Rule
 
 _NEEDS_NOTHING = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED, Outcome.BLOCKED, Outcome.NOT_APPROVED})
 """Outcomes that leave nothing of this run to be done, unless a guest was approved and is blocked."""
@@ -58,7 +59,7 @@ class RunRecord:
     def interrupted(self) -> None:
         """Record that somebody ended the run; once apply has ended, that changes nothing."""
         if self._outcomes is None:
-            self._notes = (Note(rule="interrupted", message="interrupted before anything was written"),)
+            self._notes = (Note(rule=Rule.INTERRUPTED, message="interrupted before anything was written"),)
 
     def report(self, *, exit_code: int) -> Report:
         """Build the report of what is known now."""

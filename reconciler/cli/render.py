@@ -12,6 +12,7 @@ from reconciler.documents import plan_from_json, report_from_json
 from reconciler.errors import UsageError
 from reconciler.model import Plan, Report
 from reconciler.render import github, html, markdown, text
+from reconciler.rules import Rule
 
 _ELSEWHERE = "the document this was made from"
 
@@ -75,7 +76,7 @@ def _report(report: Report, format_: str) -> str:
         case "github":
             raise UsageError(
                 "a report has no lines to annotate",
-                rule="no-such-form",
+                rule=Rule.NO_SUCH_FORM,
                 hint="give --format markdown, or render the plan",
             )
         case _:

@@ -11,6 +11,7 @@ import click
 from reconciler.errors import InvalidDesired, ReconcilerError, UsageError
 from reconciler.model import Cloud
 from reconciler.render import escape, text, wording
+from reconciler.rules import Rule
 
 _LOG_WIDTH = 100
 
@@ -41,7 +42,7 @@ def result(output: str) -> None:
         if error.errno != errno.EPIPE:
             raise UsageError(
                 f"the result cannot be written to stdout: {error.strerror}",
-                rule="stdout-unusable",
+                rule=Rule.STDOUT_UNUSABLE,
                 hint="send stdout to a place that takes it, and run the command again",
             ) from error
 

@@ -5,7 +5,7 @@ there at some revision.
 """
 
 from reconciler.desired.loading import load
-from reconciler.desired.problems import RULES, format_problem
+from reconciler.desired.problems import format_problem
 from reconciler.desired.tree import Tree, is_declaring, read_tree
 
-__all__ = ["RULES", "Tree", "format_problem", "is_declaring", "load", "read_tree"]
+__all__ = ["Tree", "format_problem", "is_declaring", "load", "read_tree"]

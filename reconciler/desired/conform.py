@@ -11,6 +11,7 @@ from reconciler.desired.problems import problem
 from reconciler.desired.reader import MAX_PROBLEMS, read
 from reconciler.desired.values import Breach
 from reconciler.model import Problem
+from reconciler.rules import Rule
 from reconciler.schemas import Violation, load_schema, violations
 
 _LONGEST_NUMBER = 18
@@ -20,14 +21,14 @@ _LONGEST_TYPO = 40
 """Longest text that is compared with what is known: longer than every key and every value of an enum."""
 
 _RULES = {
-    "additionalProperties": "unknown-key",
-    "required": "missing-key",
-    "anyOf": "missing-key",
-    "enum": "not-allowed",
-    "pattern": "wrong-form",
-    "minimum": "out-of-range",
-    "maximum": "out-of-range",
-    "maxItems": "too-many-items",
+    "additionalProperties": Rule.UNKNOWN_KEY,
+    "required": Rule.MISSING_KEY,
+    "anyOf": Rule.MISSING_KEY,
+    "enum": Rule.NOT_ALLOWED,
+    "pattern": Rule.WRONG_FORM,
+    "minimum": Rule.OUT_OF_RANGE,
+    "maximum": Rule.OUT_OF_RANGE,
+    "maxItems": Rule.TOO_MANY_ITEMS,
 }
 """JSON Schema keyword to rule; every other keyword is `wrong-type`."""
 
@@ -49,7 +50,7 @@ class Checked:
         """What the file holds, as far as it was read; None when reading had to stop."""
         return self.document.value if self.document.whole else None
 
-    def problem(self, path: Path, rule: str, message: str) -> Problem:
+    def problem(self, path: Path, rule: Rule, message: str) -> Problem:
         """Make a problem of the value at `path`."""
         return problem(self.file, self.document.position(path), rule, message)
 
@@ -85,7 +86,7 @@ def bounded(problems: Iterable[Problem]) -> Iterator[Problem]:
     for number, item in enumerate(problems):
         if number == MAX_PROBLEMS:
             message = f"there are more than {MAX_PROBLEMS} problems of this kind"
-            yield problem(item.file, (item.line, item.column), "too-many-problems", message)
+            yield problem(item.file, (item.line, item.column), Rule.TOO_MANY_PROBLEMS, message)
             return
         yield item
 
@@ -95,7 +96,7 @@ def _told_by_schema(file: str, document: Document, schema: str) -> Iterator[Prob
         yield problem(
             file,
             document.position(violation.path, on_key=violation.on_key),
-            _RULES.get(violation.keyword, "wrong-type"),
+            _RULES.get(violation.keyword, Rule.WRONG_TYPE),
             violation.message,
             hint=_did_you_mean(violation, document.value),
         )

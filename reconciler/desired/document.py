@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.rules import Rule
+
 Position = tuple[int, int]
 """Line and column, both from 1, the column in characters."""
 
@@ -25,7 +27,7 @@ class Digits(str):
 class Flaw:
     """A problem of one file, before it is known which file that is."""
 
-    rule: str
+    rule: Rule
     message: str
     position: Position
 

@@ -25,6 +25,7 @@ from reconciler.model import (
     Source,
     parse_instant,
 )
+from reconciler.rules import Rule
 from reconciler.schemas import load_schema, quoted
 
 _SCHEMA = "guests"
@@ -112,7 +113,7 @@ def _email_among_alternates(entry: Mapping[str, Any]) -> Iterator[Breach]:
     email = text_at(entry, ("email",))
     for text, path in addresses(entry):
         if path != ("email",) and email is not None and text.lower() == email.lower():
-            yield path, "email-in-alternates", f"{quoted(text)} is this guest's email"
+            yield path, Rule.EMAIL_IN_ALTERNATES, f"{quoted(text)} is this guest's email"
 
 
 def _alternates(entry: Mapping[str, Any]) -> tuple[EmailAddress, ...] | None:

@@ -11,6 +11,7 @@ from reconciler.desired.tenant import build_tenant, check_tenant
 from reconciler.desired.tree import ROOT, TENANT_FILE, Tree, is_declaring
 from reconciler.errors import InvalidDesired
 from reconciler.model import Desired, DesiredGuest, Problem
+from reconciler.rules import Rule
 from reconciler.schemas import quoted
 
 _Place = tuple[Checked, Path]
@@ -74,7 +75,7 @@ def _problems(tree: Tree, names: Sequence[str], now: datetime) -> Iterator[Probl
     if TENANT_FILE in names:
         yield from check_tenant(TENANT_FILE, tree.files[TENANT_FILE]).problems
     elif {ROOT, TENANT_FILE}.isdisjoint(known.file for known in tree.problems):
-        yield problem(TENANT_FILE, (1, 1), "missing-tenant", "the tree has no tenant.yaml")
+        yield problem(TENANT_FILE, (1, 1), Rule.MISSING_TENANT, "the tree has no tenant.yaml")
     checked = [check_guests(name, tree.files[name], now=now) for name in names if name != TENANT_FILE]
     for file in checked:
         yield from file.problems
@@ -85,7 +86,7 @@ def _bad_names(names: Sequence[str]) -> Iterator[Problem]:
     for name in names:
         if not name.isprintable() or ":" in name:
             message = "the name of the file holds a colon or a character that cannot be shown"
-            yield problem(name, (1, 1), "file-name", message)
+            yield problem(name, (1, 1), Rule.FILE_NAME, message)
 
 
 def _duplicates(checked: Sequence[Checked]) -> Iterator[Problem]:
@@ -98,16 +99,16 @@ def _duplicates(checked: Sequence[Checked]) -> Iterator[Problem]:
             if isinstance(guest_id, str):
                 here: _Place = (file, ("guests", index, "id"))
                 if (first := ids.setdefault(guest_id.lower(), here)) is not here:
-                    yield _duplicate(here, first, "duplicate-id", guest_id)
+                    yield _duplicate(here, first, Rule.DUPLICATE_ID, guest_id)
             for text, path in addresses(entry):
                 here = (file, ("guests", index, *path))
                 first = claimed.setdefault(text.lower(), here)
                 # An email among the guest's own alternate addresses has a rule of its own.
                 if first is not here and first != (file, ("guests", index, "email")):
-                    yield _duplicate(here, first, "duplicate-address", text)
+                    yield _duplicate(here, first, Rule.DUPLICATE_ADDRESS, text)
 
 
-def _duplicate(here: _Place, first: _Place, rule: str, text: str) -> Problem:
+def _duplicate(here: _Place, first: _Place, rule: Rule, text: str) -> Problem:
     file, path = here
     known, known_path = first
     line, column = known.document.position(known_path)

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 import yaml
 
 from reconciler.desired.document import Digits, Document, Flaw, Mark, Position, position_of
+from reconciler.rules import Rule
 from reconciler.schemas import quoted
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_PROBLEMS", "Position", "read"]
@@ -110,7 +111,7 @@ class _Builder:
     def build(self, data: bytes) -> None:
         """Go through the events of a file. Raises `_StopReading`."""
         if len(data) > MAX_BYTES:
-            self._stop("too-large", f"the file has more than {MAX_BYTES} bytes", (1, 1))
+            self._stop(Rule.TOO_LARGE, f"the file has more than {MAX_BYTES} bytes", (1, 1))
         handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
             yaml.ScalarEvent: self._scalar,
             yaml.MappingStartEvent: self._open_mapping,
@@ -128,14 +129,14 @@ class _Builder:
                 if handle is not None:
                     handle(event)
         except UnicodeDecodeError as error:
-            self._stop("encoding", "the file is not UTF-8", _position_of_byte(data, error.start))
+            self._stop(Rule.ENCODING, "the file is not UTF-8", _position_of_byte(data, error.start))
         except yaml.reader.ReaderError as error:
             place = _position_of_byte(data, error.position)
-            self._stop("encoding", "here stands a control character", place)
+            self._stop(Rule.ENCODING, "here stands a control character", place)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             why = ": ".join(part for part in (error.context, error.problem) if part)
-            self._stop("syntax", why, position_of(mark) if mark else (1, 1))
+            self._stop(Rule.SYNTAX, why, position_of(mark) if mark else (1, 1))
 
     def finish(self, *, whole: bool) -> Document:
         """Hand over what was built."""
@@ -146,18 +147,18 @@ class _Builder:
         for mapping, key, mark in self._repeated:
             line, column = document.key_position(mapping, key)
             message = f"{quoted(key)} was given before, at {line}:{column}"
-            self._flaws.append(Flaw(rule="duplicate-key", message=message, position=position_of(mark)))
+            self._flaws.append(Flaw(rule=Rule.DUPLICATE_KEY, message=message, position=position_of(mark)))
         return document
 
-    def _flaw(self, rule: str, message: str, position: Position) -> None:
+    def _flaw(self, rule: Rule, message: str, position: Position) -> None:
         self._flaws.append(Flaw(rule=rule, message=message, position=position))
         self._stop_at_limit(position)
 
     def _stop_at_limit(self, position: Position) -> None:
         if len(self._flaws) + len(self._repeated) >= MAX_PROBLEMS:
-            self._stop("too-many-problems", f"the file has {MAX_PROBLEMS} problems or more", position)
+            self._stop(Rule.TOO_MANY_PROBLEMS, f"the file has {MAX_PROBLEMS} problems or more", position)
 
-    def _stop(self, rule: str, message: str, position: Position, *, whole: bool = False) -> NoReturn:
+    def _stop(self, rule: Rule, message: str, position: Position, *, whole: bool = False) -> NoReturn:
         self._flaws.append(Flaw(rule=rule, message=message, position=position))
         raise _StopReading(whole=whole)
 
@@ -165,7 +166,7 @@ class _Builder:
         self._documents += 1
         if self._documents > 1:
             message = "a second document begins here"
-            self._stop("second-document", message, position_of(event.start_mark), whole=True)
+            self._stop(Rule.SECOND_DOCUMENT, message, position_of(event.start_mark), whole=True)
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         if event.anchor is not None or event.tag is not None:
@@ -216,10 +217,10 @@ class _Builder:
         if event.anchor is not None or event.tag is not None:
             self._refuse_decoration(event)
         if len(self._outer) >= MAX_DEPTH:
-            self._stop("too-deep", f"values are nested deeper than {MAX_DEPTH} levels", position_of(mark))
+            self._stop(Rule.TOO_DEEP, f"values are nested deeper than {MAX_DEPTH} levels", position_of(mark))
         if self._due is _KEY:
             self._flaw(
-                "key-not-text", "a list or a mapping stands where a key is expected", position_of(mark)
+                Rule.KEY_NOT_TEXT, "a list or a mapping stands where a key is expected", position_of(mark)
             )
             self._due = _NOTHING
         else:
@@ -232,7 +233,7 @@ class _Builder:
         self._container, self._due, self._note = self._outer.pop()
 
     def _alias(self, event: yaml.AliasEvent) -> None:
-        self._flaw("alias", "an alias stands here", position_of(event.start_mark))
+        self._flaw(Rule.ALIAS, "an alias stands here", position_of(event.start_mark))
         if self._due is _KEY:
             self._due = _NOTHING
         else:
@@ -243,6 +244,6 @@ class _Builder:
     ) -> None:
         place = position_of(event.start_mark)
         if event.anchor is not None:
-            self._flaw("alias", "an anchor stands here", place)
+            self._flaw(Rule.ALIAS, "an anchor stands here", place)
         if event.tag is not None:
-            self._flaw("tag", "a tag stands here", place)
+            self._flaw(Rule.TAG, "a tag stands here", place)

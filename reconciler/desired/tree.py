@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from reconciler.desired.problems import problem
 from reconciler.desired.reader import MAX_BYTES
 from reconciler.model import Problem
+from reconciler.rules import Rule
 from reconciler.schemas import quoted
 
 TENANT_FILE = "tenant.yaml"
@@ -67,7 +68,7 @@ def read_tree(root: Path) -> Tree:
             with os.scandir(root / folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
-            rule = "unreadable" if folder else "no-tree"
+            rule = Rule.UNREADABLE if folder else Rule.NO_TREE
             message = f"the folder {quoted(str(root / folder))} cannot be read: {error.strerror}"
             reading.problem(folder.removesuffix("/") or ROOT, rule, message)
             continue
@@ -84,7 +85,7 @@ class _Reading:
         self.full = False
         self._bytes = 0
 
-    def problem(self, file: str, rule: str, message: str) -> None:
+    def problem(self, file: str, rule: Rule, message: str) -> None:
         self.problems.append(problem(file, (1, 1), rule, message))
 
     def take(self, folder: str, entries: Sequence[os.DirEntry[str]]) -> list[str]:
@@ -95,13 +96,13 @@ class _Reading:
             if entry.name.startswith(".") or self.full:
                 continue
             if entry.is_symlink():
-                self.problem(file, "symbolic-link", "this is a symbolic link")
+                self.problem(file, Rule.SYMBOLIC_LINK, "this is a symbolic link")
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(f"{file}/")
             elif not is_declaring(file):
                 continue
             elif not entry.is_file(follow_symlinks=False):
-                self.problem(file, "not-a-file", "this is neither a regular file nor a folder")
+                self.problem(file, Rule.NOT_A_FILE, "this is neither a regular file nor a folder")
             else:
                 self._read(file, entry.path)
         return folders
@@ -112,7 +113,7 @@ class _Reading:
                 # One byte too many shows the reader that the file is too large.
                 data = opened.read(MAX_BYTES + 1)
         except OSError as error:
-            self.problem(file, "unreadable", f"the file cannot be read: {error.strerror}")
+            self.problem(file, Rule.UNREADABLE, f"the file cannot be read: {error.strerror}")
             return
         self.files[file] = data
         self._bytes += len(data)
@@ -121,4 +122,4 @@ class _Reading:
             message = (
                 f"the tree has more than {MAX_FILES} files or {MAX_TREE_BYTES} bytes; the rest was not read"
             )
-            self.problem(file, "too-large", message)
+            self.problem(file, Rule.TOO_LARGE, message)

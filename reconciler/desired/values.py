@@ -7,9 +7,10 @@ from typing import Any
 
 from reconciler.desired.document import Path
 from reconciler.model import EmailAddress, Invitation, address_flaw, parse_instant, parse_marker
+from reconciler.rules import Rule
 from reconciler.schemas import quoted
 
-Breach = tuple[Path, str, str]
+Breach = tuple[Path, Rule, str]
 """Where in a document which rule is broken, and a message."""
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -35,15 +36,15 @@ def address_breaches(text: str | None, path: Path) -> Iterator[Breach]:
     if text is None:
         return
     if (flaw := address_flaw(text)) is not None:
-        yield path, "address", f"{quoted(text)} cannot be used: {flaw}"
+        yield path, Rule.ADDRESS, f"{quoted(text)} cannot be used: {flaw}"
     if _spells_marker(text):
-        yield path, "marker-address", f"{quoted(text)} reads as the marker of an unfinished change"
+        yield path, Rule.MARKER_ADDRESS, f"{quoted(text)} reads as the marker of an unfinished change"
 
 
 def day_breaches(text: str | None, path: Path) -> Iterator[Breach]:
     """Check that the text is a day, and no more than a day; `None` passes."""
     if text is not None and not _is_day(text):
-        yield path, "date", f"{quoted(text)} is not a day"
+        yield path, Rule.DATE, f"{quoted(text)} is not a day"
 
 
 def reset_breaches(text: str | None, path: Path, now: datetime) -> Iterator[Breach]:
@@ -52,9 +53,9 @@ def reset_breaches(text: str | None, path: Path, now: datetime) -> Iterator[Brea
         return
     moment = _instant(text)
     if moment is None:
-        yield path, "instant", f"{quoted(text)} is not an instant with a time zone"
+        yield path, Rule.INSTANT, f"{quoted(text)} is not an instant with a time zone"
     elif moment > now:
-        yield path, "future-reset", f"{quoted(text)} is in the future"
+        yield path, Rule.FUTURE_RESET, f"{quoted(text)} is in the future"
 
 
 def _spells_marker(text: str) -> bool:

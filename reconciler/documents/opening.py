@@ -1,9 +1,10 @@
 """The first look at a document from outside: it is JSON, of a version we read, of the published form."""
 
 import json
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from reconciler.errors import UnusablePlan
+from reconciler.rules import Rule
 from reconciler.schemas import violations
 
 FORMAT_VERSION = "1.1"
@@ -11,6 +12,9 @@ FORMAT_VERSION = "1.1"
 
 SUPPORTED_MAJOR = "1"
 """Reports of this major version can be read, whatever their minor version adds."""
+
+_UNREADABLE: Final = {"plan": Rule.UNREADABLE_PLAN, "report": Rule.UNREADABLE_REPORT}
+_INVALID: Final = {"plan": Rule.INVALID_PLAN, "report": Rule.INVALID_REPORT}
 
 
 def open_document(data: bytes, kind: str) -> dict[str, Any]:
@@ -23,12 +27,12 @@ def open_document(data: bytes, kind: str) -> dict[str, Any]:
     _check_version(document, kind)
     for violation in violations(kind, document):
         place = "/".join(str(step) for step in violation.path)
-        refuse(kind, f"invalid-{kind}", f"at /{place[:200]}: {violation.message}")
+        refuse(kind, _INVALID[kind], f"at /{place[:200]}: {violation.message}")
     content: dict[str, Any] = document
     return content
 
 
-def refuse(kind: str, rule: str, message: str, hint: str = "") -> NoReturn:
+def refuse(kind: str, rule: Rule, message: str, hint: str = "") -> NoReturn:
     """Refuse a document as a whole."""
     raise UnusablePlan(
         f"the {kind} file cannot be used: {message}",
@@ -41,7 +45,7 @@ def _parse(data: bytes, kind: str) -> Any:
     try:
         return json.loads(data, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
-        refuse(kind, f"unreadable-{kind}", "it is not a JSON document")
+        refuse(kind, _UNREADABLE[kind], "it is not a JSON document")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -57,18 +61,19 @@ def _check_version(document: Any, kind: str) -> None:
     version = document.get("formatVersion") if isinstance(document, dict) else None
     if not isinstance(version, str):
         return
-    if kind == "plan" and version != FORMAT_VERSION:
+    if kind == "plan":
         # What approves changes is never read in a form of which some part is not understood.
+        if version != FORMAT_VERSION:
+            refuse(
+                kind,
+                Rule.UNSUPPORTED_PLAN,
+                f"its format version is {version[:20]}, and this version of reconciler reads "
+                f"{FORMAT_VERSION} alone: plan again",
+            )
+    elif version.partition(".")[0] != SUPPORTED_MAJOR:
         refuse(
             kind,
-            "unsupported-plan",
-            f"its format version is {version[:20]}, and this version of reconciler reads {FORMAT_VERSION} "
-            "alone: plan again",
-        )
-    if version.partition(".")[0] != SUPPORTED_MAJOR:
-        refuse(
-            kind,
-            f"newer-{kind}",
+            Rule.NEWER_REPORT,
             f"its format version is {version[:20]}, and this version of reconciler reads {SUPPORTED_MAJOR}.x",
             f"use the version of reconciler that made the {kind}, or make it again",
         )

@@ -35,6 +35,7 @@ from reconciler.model import (
     parse_marker,
 )
 from reconciler.plan.content import change_digest, plan_digest
+from reconciler.rules import OtherRule, Rule
 
 
 def plan_from_json(data: bytes, *, tenant: TenantId | None) -> Plan:
@@ -49,24 +50,24 @@ def plan_from_json(data: bytes, *, tenant: TenantId | None) -> Plan:
     if tenant not in {None, found}:
         refuse(
             "plan",
-            "foreign-plan",
+            Rule.FOREIGN_PLAN,
             f"it is for tenant {found}, not for {tenant}",
             "use the plan made for this tenant, or correct tenantId in tenant.yaml",
         )
     if tenant is not None and "partial" in document:
         refuse(
             "plan",
-            "partial-plan",
+            Rule.PARTIAL_PLAN,
             f"it is partial: it looked only at entries that changed since {document['since'][:60]}",
             "use a plan of the whole tree, made without --since",
         )
     try:
         plan = _plan(document)
     except ValueError as error:
-        refuse("plan", "invalid-plan", f"it holds a time that is none: {error}")
+        refuse("plan", Rule.INVALID_PLAN, f"it holds a time that is none: {error}")
     _check_digests(plan)
     if (contradicted := contradiction(plan)) is not None:
-        refuse("plan", "invalid-plan", contradicted, _TAMPERED)
+        refuse("plan", Rule.INVALID_PLAN, contradicted, _TAMPERED)
     return plan
 
 
@@ -83,9 +84,11 @@ def _check_digests(plan: Plan) -> None:
             actions=change.actions,
         )
         if change.digest != expected:
-            refuse("plan", "tampered-plan", f"the digest of {change.id} does not fit that change", _TAMPERED)
+            refuse(
+                "plan", Rule.TAMPERED_PLAN, f"the digest of {change.id} does not fit that change", _TAMPERED
+            )
     if plan.digest != plan_digest(change.digest for change in plan.changes):
-        refuse("plan", "tampered-plan", "its digest does not fit its changes", _TAMPERED)
+        refuse("plan", Rule.TAMPERED_PLAN, "its digest does not fit its changes", _TAMPERED)
 
 
 def _plan(document: dict[str, Any]) -> Plan:
@@ -110,7 +113,7 @@ def _plan(document: dict[str, Any]) -> Plan:
             Blocked(
                 id=ObjectId(blocked["id"]),
                 display_name=blocked.get("displayName"),
-                rule=blocked["rule"],
+                rule=OtherRule(blocked["rule"]),
                 message=blocked["message"],
                 source=_source(blocked["source"]),
                 origin=_origin(blocked),
@@ -230,7 +233,7 @@ def _addresses(addresses: Iterable[str]) -> tuple[EmailAddress, ...]:
 
 
 def _notes(notes: Iterable[dict[str, str]]) -> tuple[Note, ...]:
-    return tuple(Note(rule=note["rule"], message=note["message"]) for note in notes)
+    return tuple(Note(rule=OtherRule(note["rule"]), message=note["message"]) for note in notes)
 
 
 def _source(source: dict[str, Any]) -> Source:

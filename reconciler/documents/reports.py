@@ -16,6 +16,7 @@ from reconciler.model import (
     TenantId,
     parse_instant,
 )
+from reconciler.rules import OtherRule, Rule
 
 
 def report_from_json(data: bytes) -> Report:
@@ -28,7 +29,7 @@ def report_from_json(data: bytes) -> Report:
     try:
         started_at, ended_at = parse_instant(document["startedAt"]), parse_instant(document["endedAt"])
     except ValueError as error:
-        refuse("report", "invalid-report", f"it holds a time that is none: {error}")
+        refuse("report", Rule.INVALID_REPORT, f"it holds a time that is none: {error}")
     return Report(
         run=document["run"],
         tenant_id=None if tenant is None else TenantId(tenant),
@@ -46,7 +47,11 @@ def report_from_json(data: bytes) -> Report:
 
 
 def _notes(notes: Iterable[Mapping[str, str]]) -> tuple[Note, ...]:
-    return tuple(Note(rule=note["rule"], message=note["message"]) for note in notes)
+    return tuple(Note(rule=OtherRule(note["rule"]), message=note["message"]) for note in notes)
+
+
+def _rule(rule: str | None) -> OtherRule | None:
+    return None if rule is None else OtherRule(rule)
 
 
 def _outcome(outcome: dict[str, Any]) -> GuestOutcome:
@@ -54,7 +59,7 @@ def _outcome(outcome: dict[str, Any]) -> GuestOutcome:
         id=ObjectId(outcome["id"]),
         display_name=outcome["displayName"],
         outcome=Outcome(outcome["outcome"]),
-        rule=outcome["rule"],
+        rule=_rule(outcome["rule"]),
         message=outcome["message"],
         actions=tuple(
             ActionRecord(

@@ -19,6 +19,7 @@ from reconciler.emulator.continuation import expired_page_token
 from reconciler.emulator.files import read_file
 from reconciler.emulator.graph_errors import GraphError, insufficient_privileges, invalid_token, not_found
 from reconciler.emulator.wire import GraphRequest, GraphResponse, JsonObject
+from reconciler.rules import OtherRule
 from reconciler.schemas import violations
 
 SCHEMA = "emulator-faults"
@@ -37,7 +38,7 @@ def load_faults(path: Path) -> FaultPlan:
 
     Raises `InvalidFile` with every problem of the file, `UsageError` when it cannot be read.
     """
-    checked = read_file(path, what="the fault plan", rule="emulator-faults", schema=SCHEMA)
+    checked = read_file(path, what="the fault plan", rule=OtherRule("emulator-faults"), schema=SCHEMA)
     return FaultPlan(document=checked.document.value)
 
 

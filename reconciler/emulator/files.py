@@ -6,6 +6,7 @@ from pathlib import Path
 from reconciler.desired.conform import Checked, check
 from reconciler.errors import InvalidDesired, UsageError
 from reconciler.model import Problem
+from reconciler.rules import RuleId
 
 
 class InvalidFile(InvalidDesired):
@@ -21,7 +22,7 @@ def read_file(
     path: Path,
     *,
     what: str,
-    rule: str,
+    rule: RuleId,
     schema: str,
     more: Callable[[Checked], Iterable[Problem]] = lambda _: (),
 ) -> Checked:

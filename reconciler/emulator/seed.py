@@ -13,6 +13,7 @@ from reconciler.emulator.planting import PROVIDERS, entry_id, names_of, organiza
 from reconciler.emulator.store import Store
 from reconciler.emulator.switches import turn_for_good
 from reconciler.model import Problem
+from reconciler.rules import OtherRule, Rule, RuleId
 from reconciler.schemas import quoted
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -34,7 +35,7 @@ def load_seed(path: Path) -> Seed:
     checked = read_file(
         path,
         what="the seed",
-        rule="emulator-seed",
+        rule=OtherRule("emulator-seed"),
         schema="emulator",
         more=lambda checked: [*_unknown_names(checked), *_duplicates(checked)],
     )
@@ -69,7 +70,7 @@ def _duplicates(checked: Checked) -> Iterator[Problem]:
                 yield _problem(
                     checked,
                     position,
-                    rule="duplicate-id",
+                    rule=Rule.DUPLICATE_ID,
                     message=f"this is the same object as at {line}:{column}",
                     hint="keep one of the two, or give each an id of its own",
                 )
@@ -103,12 +104,12 @@ def _unknown(checked: Checked, path: tuple[str | int, ...], name: str) -> Proble
     return _problem(
         checked,
         checked.document.position(path),
-        rule="unknown-name",
+        rule=OtherRule("unknown-name"),
         message=f"{quoted(name)} is nothing this file declares",
         hint="name a group, an address or a user principal name of this file, or give an id",
     )
 
 
-def _problem(checked: Checked, position: Position, *, rule: str, message: str, hint: str) -> Problem:
+def _problem(checked: Checked, position: Position, *, rule: RuleId, message: str, hint: str) -> Problem:
     line, column = position
     return Problem(file=checked.file, line=line, column=column, rule=rule, message=message, hint=hint)

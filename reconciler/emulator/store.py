@@ -17,6 +17,7 @@ from typing import Any
 
 from reconciler.emulator.wire import JsonObject, dump
 from reconciler.errors import UsageError
+from reconciler.rules import Rule
 
 SCHEMA = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
 FORMAT = zlib.crc32(SCHEMA.encode()) >> 1
@@ -81,7 +82,7 @@ class Store:
             except sqlite3.Error as error:
                 raise UsageError(
                     f"{file} cannot be used as the emulator's state: {error}",
-                    rule="emulator-state",
+                    rule=Rule.EMULATOR_STATE,
                     hint="name a file that can be written; an unusable one may be deleted",
                 ) from error
             undone.pop_all()
@@ -95,7 +96,7 @@ class Store:
             if found not in {0, FORMAT}:
                 raise UsageError(
                     f"{file} is the state of another version of the emulator",
-                    rule="emulator-state",
+                    rule=Rule.EMULATOR_STATE,
                     hint="delete the file; the emulator starts anew from its seed",
                 )
             if found == 0:

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 import httpx
 
 from reconciler.errors import GitHubError
+from reconciler.rules import Rule
 
 _SECONDS: Final = 30.0
 _ATTEMPTS: Final = 4
@@ -149,7 +150,7 @@ class GitHub:
                 if last or (method not in _REPEATABLE and not isinstance(error, httpx.ConnectError)):
                     raise GitHubError(
                         f"GitHub did not answer ({type(error).__name__})",
-                        rule="github-unreachable",
+                        rule=Rule.GITHUB_UNREACHABLE,
                         hint=_ILL,
                     ) from None
                 self._pause(_growing(attempt))
@@ -172,7 +173,7 @@ class GitHub:
         except httpx.TransportError as error:
             raise GitHubError(
                 f"the file behind {path} could not be fetched ({type(error).__name__})",
-                rule="github-unreachable",
+                rule=Rule.GITHUB_UNREACHABLE,
                 hint=_ILL,
             ) from None
         return bytes(content)
@@ -189,7 +190,7 @@ def shape(what: str) -> Iterator[None]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise GitHubError(
             f"GitHub described {what} in a way that nobody documented ({type(error).__name__})",
-            rule="github-unexpected",
+            rule=Rule.GITHUB_UNEXPECTED,
             hint=_ILL,
         ) from error
 
@@ -219,7 +220,7 @@ def _accepted(answer: httpx.Response, path: str) -> httpx.Response:
     if answer.status_code in {401, 403, 404}:
         raise GitHubError(
             f"GitHub refused {answer.request.method} {path} ({answer.status_code})",
-            rule="github-denied",
+            rule=Rule.GITHUB_DENIED,
             hint=_DENIED,
         )
     raise _odd(path, f"status {answer.status_code}")
@@ -233,4 +234,4 @@ def _json(answer: httpx.Response) -> Any:
 
 
 def _odd(path: str, what: str) -> GitHubError:
-    return GitHubError(f"GitHub answered {path} with {what}", rule="github-unexpected", hint=_ILL)
+    return GitHubError(f"GitHub answered {path} with {what}", rule=Rule.GITHUB_UNEXPECTED, hint=_ILL)

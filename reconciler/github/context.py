@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.errors import UsageError
+from reconciler.rules import Rule
 
 DEFAULT_API = "https://api.github.com"
 
@@ -114,7 +115,7 @@ def pull_of(event: Any) -> EventPull | None:
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
             "the file that GITHUB_EVENT_PATH names is no event of GitHub's",
-            rule="github-event",
+            rule=Rule.GITHUB_EVENT,
             hint="leave this variable to GitHub, or name the pull request with --pull",
         ) from error
 
@@ -122,7 +123,7 @@ def pull_of(event: Any) -> EventPull | None:
 def _fitting(environ: Mapping[str, str], name: str, form: re.Pattern[str]) -> str:
     value = _needed(environ, name)
     if form.fullmatch(value) is None:
-        raise UsageError(f"{name} is not what GitHub puts there", rule="github-variable")
+        raise UsageError(f"{name} is not what GitHub puts there", rule=Rule.GITHUB_VARIABLE)
     return value
 
 
@@ -134,5 +135,5 @@ def _needed(environ: Mapping[str, str], name: str) -> str:
             if name == "GITHUB_TOKEN"
             else "GitHub sets it in a workflow; elsewhere, set it yourself"
         )
-        raise UsageError(f"{name} is not set", rule="github-variable", hint=hint)
+        raise UsageError(f"{name} is not set", rule=Rule.GITHUB_VARIABLE, hint=hint)
     return value

@@ -23,6 +23,7 @@ from msgraph_core.middleware.options import GraphTelemetryHandlerOption  # type:
 
 from reconciler.errors import UnexpectedAnswer
 from reconciler.graph.loopback import is_loopback
+from reconciler.rules import Rule
 
 
 @asynccontextmanager
@@ -115,7 +116,7 @@ def foreign_link() -> UnexpectedAnswer:
     """Make the error for a link that leads away from the directory."""
     return UnexpectedAnswer(
         "the directory gave a link to the next page that leads to another place; nothing was sent there",
-        rule="foreign-link",
+        rule=Rule.FOREIGN_LINK,
         hint="something between here and the directory changes its answers: check proxies",
     )
 

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from reconciler.errors import UnexpectedAnswer
+from reconciler.rules import Rule
 
 Row = Mapping[str, Any]
 """A JSON object as Graph sent it."""
@@ -152,6 +153,6 @@ def unexpected(what: str, flaw: str) -> UnexpectedAnswer:
     """Make the error for an answer of a shape nobody documented."""
     return UnexpectedAnswer(
         f"the directory's answer about {what} {flaw}",
-        rule="unexpected-answer",
+        rule=Rule.UNEXPECTED_ANSWER,
         hint="run the command again; if it stays, the directory or something on the way to it is broken",
     )

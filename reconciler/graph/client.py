@@ -25,6 +25,7 @@ from reconciler.graph.retrying import Patience, Setback, attempt, patiently
 from reconciler.graph.together import together
 from reconciler.graph.unread import Unread
 from reconciler.graph.wire import Build, TokenSource, Wire, open_wire
+from reconciler.rules import Rule
 
 __all__ = ["Link", "ReadSession", "Terms", "TokenSource", "connect"]
 
@@ -206,7 +207,7 @@ class ReadSession:
         if answer.status == 401:
             raise AccessDenied(
                 "the directory refused the token, a fresh one too",
-                rule="token-refused",
+                rule=Rule.TOKEN_REFUSED,
                 hint="check that the application is of this tenant and cloud, and is not disabled",
             )
         return answer

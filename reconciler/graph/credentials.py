@@ -18,6 +18,7 @@ from reconciler.graph.daemon_threads import DaemonThreads
 from reconciler.graph.loopback import is_loopback
 from reconciler.graph.sign_in_errors import refused_sign_in
 from reconciler.model import Cloud, TenantId
+from reconciler.rules import Rule
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
@@ -102,7 +103,7 @@ def token_source(
     if tenant_id is not None and named and named != tenant_id:
         raise WrongTenant(
             f"AZURE_TENANT_ID names tenant {named}, tenant.yaml declares {tenant_id}",
-            rule="wrong-tenant",
+            rule=Rule.WRONG_TENANT,
             hint="set AZURE_TENANT_ID to the declared tenant's id",
         )
     usual_authority, audience = _AUTHORITIES[cloud]
@@ -194,7 +195,7 @@ class CredentialTokens:
         except AzureError as error:
             raise Unreachable(
                 f"Microsoft Entra's token endpoint did not answer ({type(error).__name__})",
-                rule="authority-unreachable",
+                rule=Rule.AUTHORITY_UNREACHABLE,
                 hint="check the network, the proxy and `cloud` in tenant.yaml",
             ) from None
 
@@ -207,7 +208,7 @@ def _from_github(
     if missing:
         raise AccessDenied(
             f"the job may not ask GitHub for a token: {' and '.join(missing)} not set",
-            rule="github-token",
+            rule=Rule.GITHUB_TOKEN,
             hint="give the job `permissions: id-token: write`; a pull request from a fork never gets it",
         )
     client_id = environ.get("AZURE_CLIENT_ID", "").strip().lower()
@@ -219,7 +220,7 @@ def _from_github(
     if unusable:
         raise AccessDenied(
             f"{' and '.join(unusable)} must be set to a GUID",
-            rule="missing-variable",
+            rule=Rule.MISSING_VARIABLE,
             hint="set it in the job's `env` from a repository or environment variable; it is no secret",
         )
     url, request_token = (environ[name] for name in _GITHUB_VARIABLES)
@@ -244,6 +245,6 @@ def _keep_answers_out_of_logs() -> None:
 def _bad_root() -> UsageError:
     return UsageError(
         f"{ROOT_VARIABLE} must be http or https, a loopback host and a port, such as http://127.0.0.1:8080",
-        rule="graph-root",
+        rule=Rule.GRAPH_ROOT,
         hint="leave it unset to talk to the real Microsoft Graph",
     )

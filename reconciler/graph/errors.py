@@ -11,8 +11,9 @@ import httpx
 
 from reconciler.errors import DirectoryError, Unreachable
 from reconciler.graph.answers import Answer, GraphError
-from reconciler.graph.refusals import ADDRESS_IN_USE, REFUSALS, Operation
+from reconciler.graph.refusals import REFUSALS, Operation
 from reconciler.model import Failed, FailureKind, Marker, ObjectId, ResetRedemption, UserUpdate, Write
+from reconciler.rules import Rule
 
 _THROTTLING = "Request_ThrottledTemporarily"
 """A code that comes with statuses which leave open whether a write was carried out."""
@@ -41,17 +42,17 @@ _FOREIGN = (
 _STATUSES = {
     401: (
         FailureKind.RUN_REFUSED,
-        "token-refused",
+        Rule.TOKEN_REFUSED,
         "the directory refused the token, a fresh one too; check that the application is enabled",
     ),
     407: (
         FailureKind.NOT_EXECUTED,
-        "proxy-refused",
+        Rule.PROXY_REFUSED,
         "a proxy wants credentials before it passes anything on; check its settings, then run apply again",
     ),
     429: (
         FailureKind.NOT_EXECUTED,
-        "throttled",
+        Rule.THROTTLED,
         "the directory is throttling requests; run apply again later",
     ),
 }
@@ -86,7 +87,7 @@ def unreadable(answer: Answer) -> Failed:
     """Return what a success means whose body is not documented: read before sending again."""
     return Failed(
         kind=FailureKind.UNKNOWN,
-        rule="unexpected-answer",
+        rule=Rule.UNEXPECTED_ANSWER,
         message=f"the directory answered with status {answer.status} and nothing that can be understood; "
         "run apply again",
         status=answer.status,
@@ -99,7 +100,7 @@ def explain_silence(error: httpx.RequestError | TimeoutError) -> Failed:
     unsent = isinstance(error, _UNSENT)
     return Failed(
         kind=FailureKind.NOT_EXECUTED if unsent else FailureKind.UNKNOWN,
-        rule="unreachable" if unsent else "no-answer",
+        rule=Rule.UNREACHABLE if unsent else Rule.NO_ANSWER,
         message="no connection to the directory could be made; check the network, then run apply again"
         if unsent
         else "the directory did not answer, so whether it did the write is not known; run apply again",
@@ -126,7 +127,7 @@ def not_a_reset(answer: Answer, *, other: str | None) -> Failed:
     told = "says that nobody was reset" if other is None else f"is about another user{_naming(found)}"
     return Failed(
         kind=FailureKind.RUN_REFUSED,
-        rule="not-a-reset",
+        rule=Rule.NOT_A_RESET,
         message=f"the invitation service took the reset, and its answer {told}; the run stops, as the next "
         "reset would go the same way: check what stands between here and the directory, look at the "
         "invitation in the guest's audit log, then run apply again",
@@ -135,23 +136,23 @@ def not_a_reset(answer: Answer, *, other: str | None) -> Failed:
     )
 
 
-def _judge(answer: Answer, guest: ObjectId, write: Write) -> tuple[FailureKind, str, str]:
+def _judge(answer: Answer, guest: ObjectId, write: Write) -> tuple[FailureKind, Rule, str]:
     status, error = answer.status, answer.error
     if (known := _STATUSES.get(status)) is not None:
         return known
     if status >= 500 or status == 408:
         return _unclear(status, error)
     if answer.is_foreign:
-        return FailureKind.UNKNOWN, "foreign-answer", _FOREIGN.format(status=status)
+        return FailureKind.UNKNOWN, Rule.FOREIGN_ANSWER, _FOREIGN.format(status=status)
     operation = _operation(write)
     words = " ".join(error.message.translate(_STRAIGHT).lower().split())
     for refusal in REFUSALS:
         if refusal.fits(operation, status, error, words):
-            if refusal.rule == ADDRESS_IN_USE and _is_own_conflict(error, guest, write):
-                return refusal.kind, "guest-in-conflict", _own_conflict(error, guest)
+            if refusal.rule is Rule.ADDRESS_IN_USE and _is_own_conflict(error, guest, write):
+                return refusal.kind, Rule.GUEST_IN_CONFLICT, _own_conflict(error, guest)
             return refusal.kind, refusal.rule, refusal.message.format(object=_in_the_way(error))
     of_a_value = operation is Operation.UPDATE and status == 400
-    rule = "value-refused" if of_a_value else "refused"
+    rule = Rule.VALUE_REFUSED if of_a_value else Rule.REFUSED
     return FailureKind.GUEST_REFUSED, rule, _unlisted(answer, write)
 
 
@@ -165,12 +166,12 @@ def _operation(write: Write) -> Operation:
             assert_never(unknown)
 
 
-def _unclear(status: int, error: GraphError) -> tuple[FailureKind, str, str]:
+def _unclear(status: int, error: GraphError) -> tuple[FailureKind, Rule, str]:
     """Judge an answer that leaves open whether the write was carried out."""
     if error.code == _THROTTLING:
-        rule, what = "throttled", "is throttling requests"
+        rule, what = Rule.THROTTLED, "is throttling requests"
     else:
-        rule, what = "server-error", f"failed with status {status}"
+        rule, what = Rule.SERVER_ERROR, f"failed with status {status}"
     message = f"the directory {what}; whether it did the write is not known, run apply again later"
     return FailureKind.UNKNOWN, rule, message
 

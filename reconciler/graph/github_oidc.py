@@ -16,6 +16,7 @@ import tenacity
 
 from reconciler.errors import AccessDenied, Unreachable
 from reconciler.graph.loopback import is_loopback
+from reconciler.rules import Rule
 
 _SECONDS = 20.0
 _ATTEMPTS = 3
@@ -57,7 +58,7 @@ class AssertionFetcher:
         if not where.host or (where.scheme != "https" and not is_loopback(where.host)):
             raise AccessDenied(
                 "ACTIONS_ID_TOKEN_REQUEST_URL is no https address",
-                rule="github-token",
+                rule=Rule.GITHUB_TOKEN,
                 hint="leave this variable to GitHub: the job must not set it",
             )
         self._url = where.copy_set_param("audience", audience)
@@ -75,26 +76,26 @@ class AssertionFetcher:
         except httpx.TransportError as error:
             raise Unreachable(
                 f"GitHub's OIDC endpoint did not answer ({type(error).__name__})",
-                rule="github-unreachable",
+                rule=Rule.GITHUB_UNREACHABLE,
                 hint=_GITHUB_IS_ILL,
             ) from None
         if answer.status_code in {401, 403}:
             raise AccessDenied(
                 f"GitHub refused the job a token ({answer.status_code})",
-                rule="github-token",
+                rule=Rule.GITHUB_TOKEN,
                 hint=_PERMISSION_HINT,
             )
         if answer.status_code != 200:
             raise Unreachable(
                 f"GitHub's OIDC endpoint answered with status {answer.status_code}",
-                rule="github-unreachable",
+                rule=Rule.GITHUB_UNREACHABLE,
                 hint=_GITHUB_IS_ILL,
             )
         try:
             assertion = json.loads(answer.content)["value"]
             claims = jwt.decode(assertion, options={"verify_signature": False})
         except (ValueError, KeyError, TypeError, jwt.InvalidTokenError):
-            raise AccessDenied(_NOT_A_TOKEN, rule="github-token", hint=_GITHUB_IS_ILL) from None
+            raise AccessDenied(_NOT_A_TOKEN, rule=Rule.GITHUB_TOKEN, hint=_GITHUB_IS_ILL) from None
         self.statement = Statement(
             issuer=str(claims.get("iss")), subject=str(claims.get("sub")), audience=str(claims.get("aud"))
         )

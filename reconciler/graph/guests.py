@@ -18,6 +18,7 @@ from reconciler.graph.paging import Trail
 from reconciler.graph.rows import carries_marker, guest, is_b2b, object_id, rows
 from reconciler.graph.unread import Check, Unread
 from reconciler.model import AddressOwner, EmailAddress, Guest, NotChecked, ObjectId
+from reconciler.rules import Rule
 
 _LISTINGS = 4
 """How often the listing is begun before its expiring pages are taken for a fault."""
@@ -204,7 +205,7 @@ def _must_be_readable(answer: Answer) -> None:
     if answer.status == 403:
         raise AccessDenied(
             "the application may not read users",
-            rule="users-not-readable",
+            rule=Rule.USERS_NOT_READABLE,
             hint="grant it the application permission User.Read.All, with admin consent",
         )
     if answer.status != 200:

@@ -14,7 +14,7 @@ from reconciler.graph.client import ReadSession, Terms
 from reconciler.graph.errors import explain, explain_no_token, explain_silence, not_a_reset, unreadable
 from reconciler.graph.observe import GraphReader
 from reconciler.graph.pacing import INVITATION, UPDATE
-from reconciler.graph.refusals import NO_RIGHTS, NOT_PERMITTED, PERMISSION_MISSING
+from reconciler.graph.refusals import NO_RIGHTS
 from reconciler.graph.wire import TokenSource, Wire, open_wire
 from reconciler.model import (
     Done,
@@ -30,6 +30,7 @@ from reconciler.model import (
     Write,
     WriteAnswer,
 )
+from reconciler.rules import Rule
 
 _WRITING_ROLES = frozenset({"User.ReadWrite.All", "Directory.ReadWrite.All"})
 """Application permissions each of which lets its holder update users.
@@ -73,9 +74,9 @@ class GraphWriter:
         A guest in a restricted administrative unit is refused so too.
         Source: https://learn.microsoft.com/entra/identity/role-based-access-control/admin-units-restricted-management
         """
-        if isinstance(meaning, Done) or meaning.rule != PERMISSION_MISSING or not self.may_write():
+        if isinstance(meaning, Done) or meaning.rule != Rule.PERMISSION_MISSING or not self.may_write():
             return meaning
-        return replace(meaning, kind=FailureKind.GUEST_REFUSED, rule=NOT_PERMITTED, message=NO_RIGHTS)
+        return replace(meaning, kind=FailureKind.GUEST_REFUSED, rule=Rule.NOT_PERMITTED, message=NO_RIGHTS)
 
     def hurry(self) -> None:
         """Wait for quotas only from now on, and no longer because Graph asks to."""
@@ -170,7 +171,7 @@ def _reset_meaning(answer: Answer, guest: ObjectId) -> WriteAnswer:
             # Not done yet, and maybe never: only the guest can tell.
             return Failed(
                 kind=FailureKind.UNKNOWN,
-                rule="invitation-in-progress",
+                rule=Rule.INVITATION_IN_PROGRESS,
                 message="the invitation service took the invitation and has not finished it; run apply again",
                 status=answer.status,
                 request_id=answer.request_id,
@@ -178,7 +179,7 @@ def _reset_meaning(answer: Answer, guest: ObjectId) -> WriteAnswer:
         case {"status": "Error"}:
             return Failed(
                 kind=FailureKind.GUEST_REFUSED,
-                rule="invitation-error",
+                rule=Rule.INVITATION_ERROR,
                 message="the invitation service took the invitation and reported an error; run apply again",
                 status=answer.status,
                 request_id=answer.request_id,

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from reconciler.graph.answers import GraphError
 from reconciler.model import FailureKind
+from reconciler.rules import Rule
 
 
 class Operation(StrEnum):
@@ -37,7 +38,7 @@ class Refusal:
     """Part of the name that Microsoft gives the cause, in lower case; stands as a code or among the words."""
 
     kind: FailureKind
-    rule: str
+    rule: Rule
     message: str
 
     def fits(self, operation: Operation, status: int, error: GraphError, words: str) -> bool:
@@ -52,11 +53,6 @@ class Refusal:
 
 
 _GUEST, _RUN = FailureKind.GUEST_REFUSED, FailureKind.RUN_REFUSED
-
-PERMISSION_MISSING = "permission-missing"
-NOT_PERMITTED = "not-permitted"
-ADDRESS_IN_USE = "address-in-use"
-"""The rule of every refusal that says that another object holds the address."""
 
 _IN_USE = (
     "another object of the tenant holds this address{object}; take it away there, or declare another address"
@@ -83,14 +79,14 @@ REFUSALS = (
         operation=Operation.INVITATION,
         words="doesn't match any emails on the user object",
         kind=FailureKind.REPLICATION,
-        rule="address-not-replicated",
+        rule=Rule.ADDRESS_NOT_REPLICATED,
         message="the invitation service does not see the new address on the guest yet; run apply again later",
     ),
     Refusal(
         operation=Operation.INVITATION,
         words="guest invitations not allowed for your company",
         kind=_RUN,
-        rule="invitations-disabled",
+        rule=Rule.INVITATIONS_DISABLED,
         message="the tenant does not let this application invite; allow it in the external collaboration "
         "settings (allowInvitesFrom), and grant User.Invite.All beside User.ReadWrite.All",
     ),
@@ -99,63 +95,63 @@ REFUSALS = (
         status=403,
         code="Authorization_RequestDenied",
         kind=_RUN,
-        rule=PERMISSION_MISSING,
+        rule=Rule.PERMISSION_MISSING,
         message=_PERMISSION,
     ),
     Refusal(
         operation=Operation.INVITATION,
         words="verified domain of this directory",
         kind=_GUEST,
-        rule="verified-domain",
+        rule=Rule.VERIFIED_DOMAIN,
         message="the domain of the address is one of the tenant's own; declare an address of another domain",
     ),
     Refusal(
         operation=Operation.INVITATION,
         words="already exists in the directory as object id",
         kind=_GUEST,
-        rule=ADDRESS_IN_USE,
+        rule=Rule.ADDRESS_IN_USE,
         message=_IN_USE,
     ),
     Refusal(
         operation=Operation.INVITATION,
         name="ambiguoususer",
         kind=_GUEST,
-        rule=ADDRESS_IN_USE,
+        rule=Rule.ADDRESS_IN_USE,
         message=_IN_USE,
     ),
     Refusal(
         operation=Operation.INVITATION,
         name="useraccountdisabled",
         kind=_GUEST,
-        rule="guest-disabled",
+        rule=Rule.GUEST_DISABLED,
         message="the guest's account is disabled; enable it, then run apply again",
     ),
     Refusal(
         operation=Operation.INVITATION,
         words="group email address is not supported",
         kind=_GUEST,
-        rule="group-address",
+        rule=Rule.GROUP_ADDRESS,
         message="the address is that of a group or distribution list; declare a person's address",
     ),
     Refusal(
         operation=Operation.INVITATION,
         words="primary smtp address is an invalid value",
         kind=_GUEST,
-        rule="invalid-address",
+        rule=Rule.INVALID_ADDRESS,
         message="the invitation service does not take this address; declare another one",
     ),
     Refusal(
         operation=Operation.INVITATION,
         words="blocked by cross-tenant access settings",
         kind=_GUEST,
-        rule="cross-tenant-access",
+        rule=Rule.CROSS_TENANT_ACCESS,
         message="cross-tenant access settings forbid it; administrators of both organizations must allow it",
     ),
     Refusal(
         operation=Operation.INVITATION,
         words="domain blocked by policy",
         kind=_GUEST,
-        rule="domain-denied",
+        rule=Rule.DOMAIN_DENIED,
         message="the tenant's list of allowed and blocked domains forbids the domain of the address; "
         "change the list or declare an address of another domain",
     ),
@@ -163,32 +159,32 @@ REFUSALS = (
         operation=Operation.INVITATION,
         words="can't be invited to this directory",
         kind=_GUEST,
-        rule="not-invitable",
+        rule=Rule.NOT_INVITABLE,
         message="the directory does not let this user be invited; look at the collaboration restrictions",
     ),
-    Refusal(status=403, kind=_GUEST, rule=NOT_PERMITTED, message=NO_RIGHTS),
+    Refusal(status=403, kind=_GUEST, rule=Rule.NOT_PERMITTED, message=NO_RIGHTS),
     Refusal(
         status=404,
         # One answer proves nothing: a replica that does not know a guest yet answers so too.
         kind=FailureKind.NOT_FOUND,
-        rule="not-found",
+        rule=Rule.NOT_FOUND,
         message="the part of the directory that answered does not know the guest, which may pass; "
         "run apply again, and see whether a plan finds the guest",
     ),
-    Refusal(code="ObjectConflict", kind=_GUEST, rule=ADDRESS_IN_USE, message=_IN_USE),
+    Refusal(code="ObjectConflict", kind=_GUEST, rule=Rule.ADDRESS_IN_USE, message=_IN_USE),
     Refusal(
-        code="Request_MultipleObjectsWithSameKeyValue", kind=_GUEST, rule=ADDRESS_IN_USE, message=_IN_USE
+        code="Request_MultipleObjectsWithSameKeyValue", kind=_GUEST, rule=Rule.ADDRESS_IN_USE, message=_IN_USE
     ),
     Refusal(
         words="another object with the same value for property",
         kind=_GUEST,
-        rule=ADDRESS_IN_USE,
+        rule=Rule.ADDRESS_IN_USE,
         message=_IN_USE,
     ),
     Refusal(
         words="originated within an external service",
         kind=_GUEST,
-        rule="owned-elsewhere",
+        rule=Rule.OWNED_ELSEWHERE,
         message="another service, such as Exchange, owns the address of this user; change it there",
     ),
 )

@@ -14,6 +14,7 @@ from tenacity.wait import wait_exponential, wait_random
 
 from reconciler.errors import Unreachable
 from reconciler.graph.answers import Answer
+from reconciler.rules import Rule
 
 _T = TypeVar("_T")
 
@@ -130,7 +131,7 @@ async def patiently(read: Callable[[], Awaitable[_T]], *, what: str, patience: P
     except Setback as setback:
         raise Unreachable(
             f"the directory could not be asked about {what}: {setback.reason}",
-            rule="unreachable",
+            rule=Rule.UNREACHABLE,
             hint="check the network, proxies and https://status.cloud.microsoft, then run the command again",
         ) from setback
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.errors import AccessDenied
+from reconciler.rules import Rule
 
 if TYPE_CHECKING:
     from reconciler.graph.github_oidc import Statement
@@ -29,107 +30,108 @@ SUBJECT_FORMATS = (
 class Meaning:
     """What an error number of Entra comes down to."""
 
-    rule: str
-    """Stable id of the cause; programs may branch on it."""
-
+    rule: Rule
     message: str
 
     hint: str
     """What to do about it."""
 
 
-_FEDERATION = "federated-identity-mismatch"
 _FEDERATED_CREDENTIAL = (
     "add a federated credential to the application that AZURE_CLIENT_ID names, with exactly"
 )
 
 MEANINGS = {
     "7000215": Meaning(
-        "invalid-secret",
+        Rule.INVALID_SECRET,
         "the client secret is wrong",
         "set AZURE_CLIENT_SECRET to the secret's value, not to its id",
     ),
     "7000222": Meaning(
-        "expired-secret",
+        Rule.EXPIRED_SECRET,
         "the client secret has expired",
         "create a new secret and set AZURE_CLIENT_SECRET; in GitHub Actions no secret is needed",
     ),
     "7000218": Meaning(
-        "no-secret", "the sign-in carried neither secret nor assertion", "set AZURE_CLIENT_SECRET"
+        Rule.NO_SECRET, "the sign-in carried neither secret nor assertion", "set AZURE_CLIENT_SECRET"
     ),
     "700016": Meaning(
-        "unknown-application",
+        Rule.UNKNOWN_APPLICATION,
         "the tenant does not know this application",
         "check that AZURE_CLIENT_ID is the application (client) id and that AZURE_TENANT_ID is its tenant",
     ),
     "7000229": Meaning(
-        "unknown-application",
+        Rule.UNKNOWN_APPLICATION,
         "the application has no service principal in this tenant",
         "grant admin consent in this tenant: that creates it",
     ),
     "7000112": Meaning(
-        "disabled-application", "the application is disabled", "have an administrator enable it again"
+        Rule.DISABLED_APPLICATION, "the application is disabled", "have an administrator enable it again"
     ),
     "90002": Meaning(
-        "unknown-tenant",
+        Rule.UNKNOWN_TENANT,
         "there is no such tenant in this cloud",
         "check AZURE_TENANT_ID, and `tenantId` and `cloud` in tenant.yaml",
     ),
     "700024": Meaning(
-        "expired-assertion",
+        Rule.EXPIRED_ASSERTION,
         "the assertion was outside its time",
         "check the clock of the machine that runs the job",
     ),
     "70021": Meaning(
-        _FEDERATION,
+        Rule.FEDERATED_IDENTITY_MISMATCH,
         "the application does not trust this workflow",
         f"{_FEDERATED_CREDENTIAL} the issuer, subject and audience of the job",
     ),
     "700211": Meaning(
-        _FEDERATION,
+        Rule.FEDERATED_IDENTITY_MISMATCH,
         "the application does not trust this issuer",
         f"{_FEDERATED_CREDENTIAL} the issuer https://token.actions.githubusercontent.com, "
         "without a slash at its end",
     ),
     "700212": Meaning(
-        _FEDERATION,
+        Rule.FEDERATED_IDENTITY_MISMATCH,
         "the application's federated credential has another audience",
         f"{_FEDERATED_CREDENTIAL} the audience of the cloud, such as api://AzureADTokenExchange",
     ),
     "700213": Meaning(
-        _FEDERATION,
+        Rule.FEDERATED_IDENTITY_MISMATCH,
         "the application does not trust this workflow",
         f"{_FEDERATED_CREDENTIAL} the subject of the job",
     ),
     "7002138": Meaning(
-        _FEDERATION,
+        Rule.FEDERATED_IDENTITY_MISMATCH,
         "the subject of the workflow and of the federated credential differ in upper and lower case only",
         "write the federated credential's subject exactly as the job states it, case included",
     ),
     "700027": Meaning(
-        "invalid-assertion",
+        Rule.INVALID_ASSERTION,
         "the signature of the assertion or certificate is not the application's",
         "check the certificate, or the federated credential, of the application",
     ),
     "65001": Meaning(
-        "no-consent",
+        Rule.NO_CONSENT,
         "nobody has consented to the application's permissions",
         "have an administrator grant admin consent",
     ),
     "500011": Meaning(
-        "unknown-resource",
+        Rule.UNKNOWN_RESOURCE,
         "Microsoft Graph of this cloud is not known to the tenant",
         "check `cloud` in tenant.yaml",
     ),
     "1002012": Meaning(
-        "unknown-resource", "the scope asked for does not fit the cloud", "check `cloud` in tenant.yaml"
+        Rule.UNKNOWN_RESOURCE, "the scope asked for does not fit the cloud", "check `cloud` in tenant.yaml"
     ),
-    "50076": Meaning("interaction-needed", "the sign-in needs a second factor", "sign in again: `az login`"),
-    "50079": Meaning("interaction-needed", "the sign-in needs a second factor", "sign in again: `az login`"),
-    "70043": Meaning("interaction-needed", "the sign-in is too old", "sign in again: `az login`"),
-    "700082": Meaning("interaction-needed", "the sign-in is too old", "sign in again: `az login`"),
+    "50076": Meaning(
+        Rule.INTERACTION_NEEDED, "the sign-in needs a second factor", "sign in again: `az login`"
+    ),
+    "50079": Meaning(
+        Rule.INTERACTION_NEEDED, "the sign-in needs a second factor", "sign in again: `az login`"
+    ),
+    "70043": Meaning(Rule.INTERACTION_NEEDED, "the sign-in is too old", "sign in again: `az login`"),
+    "700082": Meaning(Rule.INTERACTION_NEEDED, "the sign-in is too old", "sign in again: `az login`"),
     "53003": Meaning(
-        "conditional-access",
+        Rule.CONDITIONAL_ACCESS,
         "a Conditional Access policy forbids this sign-in",
         "run where the policy allows it, or have an administrator change the policy",
     ),
@@ -147,7 +149,7 @@ def refused_sign_in(text: str, *, statement: "Statement | None") -> AccessDenied
     if code is None:
         return AccessDenied(
             "no credential for Microsoft Entra gave a token",
-            rule="no-credential",
+            rule=Rule.NO_CREDENTIAL,
             hint="sign in with `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; "
             "in GitHub Actions the job signs in by itself",
         )
@@ -155,11 +157,11 @@ def refused_sign_in(text: str, *, statement: "Statement | None") -> AccessDenied
     if meaning is None:
         return AccessDenied(
             f"Microsoft Entra refused the sign-in (AADSTS{code[1]})",
-            rule="sign-in-refused",
+            rule=Rule.SIGN_IN_REFUSED,
             hint=f"see https://login.microsoftonline.com/error?code={code[1]}",
         )
     hint = meaning.hint
-    if meaning.rule == _FEDERATION:
+    if meaning.rule is Rule.FEDERATED_IDENTITY_MISMATCH:
         hint = f"{hint}. {_stated(statement)}A subject has the form {SUBJECT_FORMATS}"
     return AccessDenied(
         f"Microsoft Entra refused the sign-in: {meaning.message} (AADSTS{code[1]})",

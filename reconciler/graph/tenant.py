@@ -10,6 +10,7 @@ from reconciler.graph.client import ReadSession
 from reconciler.graph.rows import rows
 from reconciler.graph.unread import Check, Unread
 from reconciler.model import Caller, InvitesFrom, NotChecked, TenantId
+from reconciler.rules import Rule
 
 _WHAT = "the tenant"
 _POLICY = "the invitation policy"
@@ -103,7 +104,7 @@ def _tenant_of_token(session: ReadSession, declared: TenantId) -> Tenant:
     if not isinstance(tenant, str):
         raise AccessDenied(
             "the application may not read which tenant it is in",
-            rule="tenant-not-readable",
+            rule=Rule.TENANT_NOT_READABLE,
             hint="grant it the application permission Organization.Read.All, with admin consent",
         )
     return Tenant(
@@ -125,7 +126,7 @@ def _same_tenant(live: str, declared: TenantId, name: str | None) -> TenantId:
         raise WrongTenant(
             f"tenant.yaml declares tenant {declared}, but the directory is {live}"
             + (f" ({name})" if name else ""),
-            rule="wrong-tenant",
+            rule=Rule.WRONG_TENANT,
             hint="correct tenantId in tenant.yaml, or sign in to the declared tenant",
         )
     return declared

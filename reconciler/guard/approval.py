@@ -23,6 +23,7 @@ from reconciler.model import (
     SetOtherMails,
     digits_of,
 )
+from reconciler.rules import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class Approval:
     """Those of `outcomes` whose approved change is blocked now, but not by a rule of `ON_PURPOSE`."""
 
 
-ON_PURPOSE: Final = frozenset({"on-hold", "protected"})
+ON_PURPOSE: Final = frozenset({Rule.ON_HOLD, Rule.PROTECTED})
 """Rules by which somebody wrote down that a guest is to be left alone: to be blocked by one is no failure."""
 
 _NOT_AS_APPROVED = "the guest is not as they were then"
@@ -98,6 +99,7 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
                     change,
                     Outcome.NOT_APPROVED,
                     _DRIFT if change.id in drifted else _UNNAMED,
+                    rule=Rule.NOT_APPROVED,
                 )
             )
         elif fitting is None:
@@ -108,6 +110,7 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
                     Outcome.STALE,
                     f"another change was approved for this guest: {differences}; plan again and have that "
                     "plan approved",
+                    rule=Rule.STALE,
                 )
             )
         elif change.waits_for is not None and change.waits_for not in running:
@@ -117,7 +120,7 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
                     Outcome.NOT_ATTEMPTED,
                     f"takes over an address of {change.waits_for}, whose own change does not run: have that "
                     "approved first",
-                    rule="address-in-use",
+                    rule=Rule.ADDRESS_IN_USE,
                 )
             )
         else:
@@ -223,12 +226,12 @@ def _list_written(change: Change) -> frozenset[EmailAddress] | None:
     return frozenset(lists[-1]) if lists else None
 
 
-def _outcome(change: Change, outcome: Outcome, message: str, *, rule: str | None = None) -> GuestOutcome:
+def _outcome(change: Change, outcome: Outcome, message: str, *, rule: Rule) -> GuestOutcome:
     return GuestOutcome(
         id=change.id,
         display_name=change.display_name,
         outcome=outcome,
-        rule=rule or outcome.value,
+        rule=rule,
         message=message,
         actions=(),
     )

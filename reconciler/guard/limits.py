@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from reconciler.model import Note, Policy
+from reconciler.rules import Rule
 
 SMALLEST_SHARE_COUNTED = 100
 """Declared guests from which on the percentage is looked at; below, a single guest is a large share."""
@@ -42,8 +43,8 @@ def check(*, changes: int, declared: int, policy: Policy, now: datetime) -> tupl
     notes: list[Note] = []
     if too_large:
         share = f"{changes} of {declared} declared guests {_COUNTED}, {max_percent} % are allowed"
-        notes.append(Note(rule="max-change-percent", message=f"{share}; {remedy}"))
+        notes.append(Note(rule=Rule.MAX_CHANGE_PERCENT, message=f"{share}; {remedy}"))
     if too_many:
         count = f"{changes} guests {_COUNTED}, {max_changes} are allowed"
-        notes.append(Note(rule="max-changes", message=f"{count}; {remedy}"))
+        notes.append(Note(rule=Rule.MAX_CHANGES, message=f"{count}; {remedy}"))
     return tuple(notes)

@@ -1,7 +1,7 @@
 """Frozen values that cross module borders, and the two protocols of the directory.
 
 Nothing here reads a clock, a file, the network or the environment, and nothing here imports
-another module of the product. Collections are tuples, sorted where they are made.
+another module of the product but the ids of `rules`. Collections are tuples, sorted where they are made.
 """
 
 from reconciler.model.desired import (

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from reconciler.model.identity import EmailAddress, ObjectId, TenantId
 from reconciler.model.marker import DEFAULT_MARKER_DOMAIN
+from reconciler.rules import RuleId
 
 
 class Cloud(StrEnum):
@@ -45,7 +46,7 @@ class Problem:
     column: int
     """Counted from 1, in characters."""
 
-    rule: str
+    rule: RuleId
     """Stable id of the rule, such as `duplicate-id`; programs may branch on it."""
 
     message: str

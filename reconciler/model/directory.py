@@ -15,6 +15,7 @@ from reconciler.model.identity import EmailAddress, ObjectId
 from reconciler.model.live import Guest, Live
 from reconciler.model.marker import Marker
 from reconciler.model.plan import ResetRedemption
+from reconciler.rules import RuleId
 
 
 class RedeemUrl:
@@ -99,7 +100,7 @@ class Failed:
 
     kind: FailureKind
 
-    rule: str
+    rule: RuleId
     """Stable id of the cause, such as `holds-role` or `throttled`."""
 
     message: str

@@ -12,6 +12,7 @@ from reconciler.model.desired import Cloud, Invitation, Source
 from reconciler.model.identity import EmailAddress, ObjectId, TenantId
 from reconciler.model.live import RedemptionState
 from reconciler.model.marker import Marker, digits_of
+from reconciler.rules import RuleId
 
 
 class ChangeKind(StrEnum):
@@ -120,7 +121,7 @@ class FieldChange:
 class Note:
     """A warning or a refusal: a rule id and a sentence."""
 
-    rule: str
+    rule: RuleId
     message: str
 
 
@@ -231,7 +232,7 @@ class Blocked:
 
     id: ObjectId
     display_name: str | None
-    rule: str
+    rule: RuleId
     message: str
     source: Source
 

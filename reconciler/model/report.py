@@ -7,6 +7,7 @@ from enum import StrEnum
 from reconciler.model.desired import Cloud
 from reconciler.model.identity import ObjectId, TenantId
 from reconciler.model.plan import Note
+from reconciler.rules import RuleId
 
 
 class Outcome(StrEnum):
@@ -78,7 +79,7 @@ class GuestOutcome:
 
     outcome: Outcome
 
-    rule: str | None
+    rule: RuleId | None
     """Why, as a rule id; `None` when there is nothing to explain."""
 
     message: str

@@ -1,33 +1,32 @@
 """The rules that stop a declared guest from being changed, as far as one guest shows them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from enum import StrEnum
+from typing import Final
 
 from reconciler.model import DesiredGuest, EmailAddress, InvitesFrom, Live, Note, Policy
 from reconciler.plan.compare import Written, carried_out
 from reconciler.plan.needs import Need
+from reconciler.rules import Rule, RuleId
 
-
-class Rule(StrEnum):
-    """Why a guest is blocked. The order counts: a guest who breaks several shows the first."""
-
-    NOT_FOUND = "not-found"
-    DELETED = "deleted"
-    NOT_B2B = "not-b2b"
-    ON_PREMISES_SYNCED = "on-premises-synced"
-    NO_STATE_TIME = "no-state-time"
-    HOLDS_ROLE = "holds-role"
-    ADDRESS_IN_USE = "address-in-use"
-    VERIFIED_DOMAIN = "verified-domain"
-    DOMAIN_NOT_ALLOWED = "domain-not-allowed"
-    DOMAIN_DENIED = "domain-denied"
-    PROTECTED = "protected"
-    ON_HOLD = "on-hold"
-    ADDRESS_CYCLE = "address-cycle"
-    INVITATIONS_DISABLED = "invitations-disabled"
-    OTHER_MAILS_FULL = "other-mails-full"
-
+GRAVEST_FIRST: Final = (
+    Rule.NOT_FOUND,
+    Rule.DELETED,
+    Rule.NOT_B2B,
+    Rule.ON_PREMISES_SYNCED,
+    Rule.NO_STATE_TIME,
+    Rule.HOLDS_ROLE,
+    Rule.ADDRESS_IN_USE,
+    Rule.VERIFIED_DOMAIN,
+    Rule.DOMAIN_NOT_ALLOWED,
+    Rule.DOMAIN_DENIED,
+    Rule.PROTECTED,
+    Rule.ON_HOLD,
+    Rule.ADDRESS_CYCLE,
+    Rule.INVITATIONS_DISABLED,
+    Rule.OTHER_MAILS_FULL,
+)
+"""Every rule by which a guest is blocked; one who breaks several shows the first."""
 
 ABOUT_THE_ADDRESS = frozenset(
     {
@@ -46,11 +45,11 @@ MOST_OTHER_MAILS = 250
 Source: https://learn.microsoft.com/graph/api/resources/user#properties
 """
 
-_RANK = {rule.value: rank for rank, rule in enumerate(Rule)}
+_RANK: Final[Mapping[RuleId, int]] = {rule: rank for rank, rule in enumerate(GRAVEST_FIRST)}
 
 
 def gravest_first(obstacles: Iterable[Note]) -> tuple[Note, ...]:
-    """Sort obstacles in the order of `Rule`, each once."""
+    """Sort obstacles in the order of `GRAVEST_FIRST`, each once."""
     return tuple(sorted(set(obstacles), key=lambda note: (_RANK[note.rule], note.message)))
 
 

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterable, Mapping
 
 from reconciler.model import Note, ObjectId
-from reconciler.plan.blocking import Rule
+from reconciler.rules import Rule
 
 _MOST_NAMED = 20
 """Members that the message of a ring lists; a longer list helps nobody, and every member repeats it."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from reconciler.model import DesiredGuest, Live, NoLongerDeclared, Note, Whereabouts
 from reconciler.plan.notices import naming
+from reconciler.rules import Rule
 
 
 def departures(entries: Iterable[DesiredGuest], live: Live) -> tuple[NoLongerDeclared, ...]:
@@ -15,7 +16,7 @@ def about_departure(departed: NoLongerDeclared) -> Note:
     """Warn that removing an entry removes nothing else."""
     return naming(
         departed.id,
-        Note(rule="no-longer-declared", message=f"the entry is gone, and {_left(departed)}"),
+        Note(rule=Rule.NO_LONGER_DECLARED, message=f"the entry is gone, and {_left(departed)}"),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from reconciler.model import Live, Note
 from reconciler.plan.needs import Need
+from reconciler.rules import Rule
 
 CONSUMER: Final = frozenset(
     {
@@ -79,16 +80,16 @@ class KnownDomains:
             self._twins[domain] = self._find_twins(domain)
         twins = [twin for twin in self._twins[domain] if twin != own]
         if _decoded(domain) != domain or twins:
-            yield Note(rule="look-alike-domain", message=self._mistaken(domain, twins))
+            yield Note(rule=Rule.LOOK_ALIKE_DOMAIN, message=self._mistaken(domain, twins))
         elif domain in CONSUMER:
             yield Note(
-                rule="consumer-domain",
+                rule=Rule.CONSUMER_DOMAIN,
                 message=f"{domain} gives an address to anybody: make sure that it is this person's, and that "
                 "a private address will do",
             )
         elif self._can_miss and domain not in self._guests:
             yield Note(
-                rule="unseen-domain",
+                rule=Rule.UNSEEN_DOMAIN,
                 message=f"no guest of this tenant has an address in {domain} yet: make sure that it is "
                 "spelled right, and whose it is",
             )

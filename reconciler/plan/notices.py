@@ -18,6 +18,7 @@ from reconciler.model import (
 from reconciler.plan import unfinished
 from reconciler.plan.compare import in_order
 from reconciler.plan.needs import Need
+from reconciler.rules import Rule
 
 _ASK_FOR_A_RESET = "if that is another person, set resetAfter to have the guest redeem anew"
 _REDEEMS_ANEW = "whoever that is has to redeem anew after this reset"
@@ -73,7 +74,7 @@ def about_checks(not_checked: Iterable[NotChecked]) -> tuple[Note, ...]:
     """Say of each check that could not be made what it was, why, and what would open it."""
     return tuple(
         Note(
-            rule="not-checked",
+            rule=Rule.NOT_CHECKED,
             message=f"{missed.check} not checked: {missed.reason}"
             + (f"; grant {missed.permission}" if missed.permission else ""),
         )
@@ -84,7 +85,7 @@ def about_checks(not_checked: Iterable[NotChecked]) -> tuple[Note, ...]:
 def base_invalid() -> Note:
     """Say that nobody's change can be told from drift."""
     return Note(
-        rule="base-invalid",
+        rule=Rule.BASE_INVALID,
         message="the desired tree at the base revision is not valid, so what has changed since cannot be "
         "told: every row counts as drift, and merging approves none of them; once this is merged, apply by "
         "hand",
@@ -112,7 +113,7 @@ def _about_entry(entry: DesiredGuest, guest: Guest, *, now: datetime) -> Iterabl
         return
     if guest.state_changed_at is None or guest.state_changed_at < entry.reset_after:
         yield Note(
-            rule="reset-not-needed",
+            rule=Rule.RESET_NOT_NEEDED,
             message="resetAfter does nothing, because the directory does not say that the guest has "
             "redeemed; redeeming meets it, so it can be removed",
         )
@@ -121,7 +122,7 @@ def _about_entry(entry: DesiredGuest, guest: Guest, *, now: datetime) -> Iterabl
 def _about_hold(entry: DesiredGuest, now: datetime) -> Iterable[Note]:
     if entry.hold and not entry.hold.in_force(now):
         yield Note(
-            rule="hold-expired",
+            rule=Rule.HOLD_EXPIRED,
             message=f"the hold ended on {entry.hold.until} ({entry.hold.reason}): remove it, or set a later "
             "day",
         )
@@ -144,7 +145,7 @@ def _about_identity(
     for address in guest.passcode_addresses:
         if address not in expected:
             yield Note(
-                rule="identity-differs",
+                rule=Rule.IDENTITY_DIFFERS,
                 message=f"redeemed as {address}, declared is {entry.email}: {remedy}",
             )
 
@@ -161,7 +162,7 @@ def _about_removed(need: Need) -> Iterable[Note]:
     if removed:
         named = ", ".join(address.text for address in removed)
         yield Note(
-            rule="may-have-redeemed",
+            rule=Rule.MAY_HAVE_REDEEMED,
             message=f"{named} goes, and who has redeemed cannot be seen: if it was somebody there, they stay "
             "signed in; set resetAfter to have the guest redeem anew",
         )
@@ -174,7 +175,7 @@ def _about_taken_back(entry: DesiredGuest, guest: Guest, before: EmailAddress | 
     if guest.state is not RedemptionState.ACCEPTED or guest.passcode_addresses:
         return
     yield Note(
-        rule="may-have-redeemed",
+        rule=Rule.MAY_HAVE_REDEEMED,
         message=f"{before} was declared before and is still in otherMails, and who has redeemed cannot be "
         "seen: if it was somebody there, they stay signed in; declare alternateEmails to remove it, and set "
         "resetAfter to have the guest redeem anew",
@@ -194,7 +195,7 @@ def _about_open_links(entry: DesiredGuest, guest: Guest) -> Iterable[Note]:
     )
     if kept:
         yield Note(
-            rule="kept-address",
+            rule=Rule.KEPT_ADDRESS,
             message=f"{', '.join(kept)} stays in otherMails of a guest who has not redeemed, and a link "
             f"sent there may still work; {remedy}",
         )
@@ -205,19 +206,19 @@ def _about_traces(need: Need) -> Iterable[Note]:
     old = need.guest.mail
     if need.replaces_mail and old is None:
         yield Note(
-            rule="no-mail",
+            rule=Rule.NO_MAIL,
             message="mail is empty now, and once written it can be changed but never emptied again",
         )
     if need.replaces_mail and old is not None:
         yield Note(
-            rule="old-address-remains",
+            rule=Rule.OLD_ADDRESS_REMAINS,
             message=f"{old} usually stays in proxyAddresses, which Graph lets nobody write; while it does, "
             "whoever reads that mailbox may be able to redeem again by opening an app directly",
         )
     if need.carries_marker and not need.replaces_mail and (left := _left_in_proxies(need)):
         named = ", ".join(address.text for address in left)
         yield Note(
-            rule="old-address-remains",
+            rule=Rule.OLD_ADDRESS_REMAINS,
             message=f"{named} stays in proxyAddresses, which Graph lets nobody write; while it does, whoever "
             "reads that mailbox may be able to redeem again by opening an app directly",
         )
@@ -226,7 +227,7 @@ def _about_traces(need: Need) -> Iterable[Note]:
         if kept:
             named = ", ".join(address.text for address in kept)
             yield Note(
-                rule="kept-address",
+                rule=Rule.KEPT_ADDRESS,
                 message=f"{named} stays in otherMails and can sign in; to remove it, declare alternateEmails",
             )
 
@@ -243,13 +244,13 @@ def _about_reset(need: Need, live: Live, *, redeem_links: bool) -> Iterable[Note
         return
     if not invitation.send_message and not redeem_links:
         yield Note(
-            rule="nobody-told",
+            rule=Rule.NOBODY_TOLD,
             message="no message is sent, and no redeem link is kept: set sendMessage, apply with "
             "--redeem-links, or tell the person to sign in anew",
         )
     if invitation.send_message and invitation.message is not None and live.caller is Caller.APPLICATION:
         yield Note(
-            rule="message-dropped",
+            rule=Rule.MESSAGE_DROPPED,
             message="Microsoft drops the custom message when an application sends the invitation: remove "
             "invitation.message, or apply as a person",
         )
@@ -258,6 +259,6 @@ def _about_reset(need: Need, live: Live, *, redeem_links: bool) -> Iterable[Note
 def _about_account(need: Need) -> Iterable[Note]:
     if not need.guest.account_enabled:
         yield Note(
-            rule="guest-disabled",
+            rule=Rule.GUEST_DISABLED,
             message="the account is disabled, so nobody can sign in: enable it, or put the guest on hold",
         )

@@ -13,8 +13,7 @@ from reconciler.model import (
     OwnerKind,
 )
 from reconciler.plan.needs import Need
-
-RULE = "address-in-use"
+from reconciler.rules import Rule
 
 _PRIMARY = "proxyAddresses (primary)"
 _SECONDARY = "proxyAddresses (secondary)"
@@ -96,7 +95,7 @@ def assess(need: Need, holders: Holders, needs: Mapping[ObjectId, Need]) -> Stan
         named = ", ".join(f"{address} of {holder}" for holder, address in sorted(leaving.items()))
         obstacles.append(
             Note(
-                rule=RULE,
+                rule=Rule.ADDRESS_IN_USE,
                 message=f"takes over addresses of several guests at once ({named}): do it in two steps",
             )
         )
@@ -142,7 +141,7 @@ def _note(address: EmailAddress, holder: Holder, advice: str) -> Note:
     uses = " and ".join(holder.uses)
     name = f" {holder.display_name}" if holder.display_name else ""
     return Note(
-        rule=RULE,
+        rule=Rule.ADDRESS_IN_USE,
         message=f"{address} is in {uses} of the {holder.kind}{name} ({holder.id}): {advice}",
     )
 

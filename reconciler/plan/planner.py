@@ -31,6 +31,7 @@ from reconciler.plan.domains import KnownDomains
 from reconciler.plan.needs import Need, find_need
 from reconciler.plan.origin import Baseline
 from reconciler.plan.ownership import Standing
+from reconciler.rules import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +177,7 @@ def _judge(needs: Mapping[ObjectId, Need], *, desired: Desired, live: Live, now:
 
 def _held_up(first: ObjectId) -> Note:
     return Note(
-        rule=blocking.Rule.ADDRESS_IN_USE,
+        rule=Rule.ADDRESS_IN_USE,
         message=f"takes over an address of {first}, who is blocked and keeps it: solve that first, or "
         "declare another address",
     )
@@ -251,7 +252,7 @@ def _change(
 
 def _may_wait(first: ObjectId) -> Note:
     return Note(
-        rule="chain-may-wait",
+        rule=Rule.CHAIN_MAY_WAIT,
         message=f"takes over an address that {first} is leaving and starts after that guest; while the "
         "address still stands in proxyAddresses there, this change waits for a later run",
     )

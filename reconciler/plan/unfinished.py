@@ -6,9 +6,7 @@ from datetime import datetime
 from reconciler.model import ChangeKind, Desired, Guest, Live, Marker, Note, RedemptionState, format_instant
 from reconciler.plan.blocking import ABOUT_THE_ADDRESS
 from reconciler.plan.needs import Need
-
-MARKER_DOMAIN = "marker-domain"
-"""The refusal of a plan whose markers somebody could redeem with."""
+from reconciler.rules import Rule
 
 _BELONGS_TO_NOBODY = ".invalid"
 """Source: https://www.rfc-editor.org/rfc/rfc6761#section-6.4"""
@@ -23,7 +21,7 @@ def refused_domain(desired: Desired, live: Live) -> Iterable[Note]:
         return
     unread = "" if live.verified_domains is not None else " (which could not be read)"
     yield Note(
-        rule=MARKER_DOMAIN,
+        rule=Rule.MARKER_DOMAIN,
         message=f"markerDomain is {domain}, which neither ends in {_BELONGS_TO_NOBODY} nor is a verified "
         f"domain of this tenant{unread}, so its owner could redeem with a marker: remove markerDomain from "
         "tenant.yaml, or set a verified domain",
@@ -37,7 +35,7 @@ def about_undeclared(desired: Desired, live: Live) -> Iterable[Note]:
     left = sorted({*live.markers_left, *carrying} - declared)
     if left:
         yield Note(
-            rule="marker-left",
+            rule=Rule.MARKER_LEFT,
             message="a change of address was begun and not finished, and no entry declares the guest: "
             f"{', '.join(left)}; declare them again and apply, which finishes the change; {_NEVER_BY_HAND}",
         )
@@ -59,7 +57,7 @@ def about_standstill(need: Need, obstacles: Iterable[Note], now: datetime) -> It
 def _about_earlier_version(need: Need) -> Iterable[Note]:
     if need.looks_half_done:
         yield Note(
-            rule="half-done",
+            rule=Rule.HALF_DONE,
             message="looks like a change that an earlier version cut short; it is done again from the start, "
             "which may send a second message",
         )
@@ -70,7 +68,7 @@ def _about_restoring(need: Need) -> Iterable[Note]:
     if need.fallback is not None and need.replaces_mail:
         cause = "a change was begun" if need.guest.markers else "a backup was restored, or mail was edited"
         yield Note(
-            rule="looks-restored",
+            rule=Rule.LOOKS_RESTORED,
             message=f"the guest is seen to sign in with {need.email} already: {cause}; mail is put right "
             "without a reset, unless the guest is no longer seen to sign in with that address once it is "
             "written: then a reset follows",
@@ -91,7 +89,7 @@ def _about_lockout(need: Need, obstacles: Iterable[Note]) -> Iterable[Note]:
     if old is not None and {note.rule for note in obstacles} <= ABOUT_THE_ADDRESS:
         undo = f"; or undo the change: declare {old} again, with alternateEmails, and apply"
     yield Note(
-        rule="half-done",
+        rule=Rule.HALF_DONE,
         message=f"looks like a change that an earlier version cut short before its last write: {stands}; "
         f"remove what blocks the guest and apply{undo}",
     )
@@ -118,14 +116,14 @@ def _about_marker(need: Need, now: datetime) -> Iterable[Note]:
             "it is finished from the start, and a second message may go out unless the journal of the "
             "earlier run is at hand and shows that the reset was sent"
         )
-    yield Note(rule="half-done", message=f"{_begun(guest, now)}; {deed}; {_NEVER_BY_HAND}")
+    yield Note(rule=Rule.HALF_DONE, message=f"{_begun(guest, now)}; {deed}; {_NEVER_BY_HAND}")
 
 
 def _about_marked_standstill(guest: Guest, now: datetime) -> Iterable[Note]:
     """Say who can sign in until the change is finished."""
     if guest.markers:
         yield Note(
-            rule="half-done",
+            rule=Rule.HALF_DONE,
             message=f"{_begun(guest, now)}: mail is {guest.mail or 'empty'}, {_who_gets_in(guest)}; remove "
             f"what blocks the guest and apply; {_NEVER_BY_HAND}",
         )

@@ -10,8 +10,9 @@ from typing import Final
 from reconciler.model import Blocked, Note, Origin, Plan, Problem, Source
 from reconciler.render import groups, wording
 from reconciler.render.escape import command_data, command_property
+from reconciler.rules import Rule
 
-_INTENDED: Final = frozenset({"on-hold", "protected"})
+_INTENDED: Final = frozenset({Rule.ON_HOLD, Rule.PROTECTED})
 """Blocked because the tree says so: nothing has gone wrong."""
 
 

@@ -8,12 +8,11 @@ from typing import Final
 
 from reconciler.model import Blocked, Change, NoLongerDeclared, Note, Origin, Plan
 from reconciler.render.wording import MANY, ROUTINE, locks_out, of
+from reconciler.rules import Rule
 
 HERE: Final = "Of this change"
 
 GONE: Final = "No longer declared: nothing is done to these guests, and nobody looks after them any more"
-
-_GONE_RULE: Final = "no-longer-declared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +93,7 @@ def left(departed: NoLongerDeclared) -> str:
 
 def warnings(plan: Plan) -> tuple[Note, ...]:
     """Give the warnings that belong to no row and have no section of their own."""
-    return (*(note for note in plan.warnings if note.rule != _GONE_RULE), *shared(plan))
+    return (*(note for note in plan.warnings if note.rule != Rule.NO_LONGER_DECLARED), *shared(plan))
 
 
 def shared(plan: Plan) -> tuple[Note, ...]:

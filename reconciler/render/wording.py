@@ -30,6 +30,7 @@ from reconciler.model import (
     SetOtherMails,
     format_instant,
 )
+from reconciler.rules import Rule
 
 EMULATOR: Final = "EMULATOR: nothing here is about a Microsoft tenant."
 
@@ -72,10 +73,10 @@ OUTCOMES: Final = {
 NO_CARE: Final = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED})
 """Outcomes that ask nothing of anybody."""
 
-ROUTINE: Final = frozenset({"unseen-domain"})
+ROUTINE: Final = frozenset({Rule.UNSEEN_DOMAIN})
 """Warnings that many changes share word by word, when a company gets another name."""
 
-_SAID_BY_EFFECTS: Final = frozenset({"old-address-remains", "nobody-told", "kept-address"})
+_SAID_BY_EFFECTS: Final = frozenset({Rule.OLD_ADDRESS_REMAINS, Rule.NOBODY_TOLD, Rule.KEPT_ADDRESS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ def effects(change: Change) -> tuple[Effect, ...]:
         )
     else:
         found.append(Effect(text="They keep their way to sign in."))
-    if "old-address-remains" in said:
+    if Rule.OLD_ADDRESS_REMAINS in said:
         found.append(_old_address(change))
     kept = _kept(change)
     if kept and change.kind is not ChangeKind.OTHER_MAILS:
@@ -169,7 +170,7 @@ def risk(change: Change) -> int:
         return 0
     if special_warnings(change):
         return 1
-    if any(note.rule == "nobody-told" for note in change.warnings):
+    if any(note.rule == Rule.NOBODY_TOLD for note in change.warnings):
         return 2
     return 3 if change.resets else 4
 

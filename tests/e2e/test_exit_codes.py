@@ -184,7 +184,15 @@ def test_5_unusable_plan(shell: Shell, tenant: ControlClient, content: bytes) ->
     report = json.loads((shell.folder / "report.json").read_text())
     assert (report["exitCode"], report["outcomes"]) == (5, [])
     assert len(report["refusals"]) == 1
-    assert shell.run("apply", "--plan", "missing.json").returncode == 5
+    assert tenant.history() == []
+
+
+def test_5_missing_plan(shell: Shell, tenant: ControlClient) -> None:
+    """A plan file that is not there is the same fault in every command that reads plans."""
+    commands = (("apply", "--plan", "none.json"), ("compare", "none.json", "--plan", "none.json"))
+    runs = [shell.run(*command) for command in commands]
+    assert [done.returncode for done in runs] == [5, 5]
+    assert {done.stderr.split(":")[1] for done in runs} == {" plan-unreadable"}
     assert tenant.history() == []
 
 

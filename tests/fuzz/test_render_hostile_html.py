@@ -4,6 +4,7 @@ from hypothesis import given
 
 from reconciler.model import Note, Origin, Plan, Report
 from reconciler.render import escape, html
+from reconciler.rules import OtherRule
 from tests.samples import hostile
 from tests.samples.elements import Element, elements_of
 from tests.samples.plans import (
@@ -52,8 +53,10 @@ def test_a_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None:
 def test_a_report_page_has_the_elements_of_a_tame_one(report: Report) -> None:
     """Whatever strangers wrote adds no element and no attribute, and names read as they are."""
     wild = elements_of(html.report(report))
-    outcomes = [outcome_of(n, one.outcome, rule="r", message="m") for n, one in enumerate(report.outcomes)]
-    odd = Note(rule="r", message="m")
+    outcomes = [
+        outcome_of(n, one.outcome, rule=OtherRule("r"), message="m") for n, one in enumerate(report.outcomes)
+    ]
+    odd = Note(rule=OtherRule("r"), message="m")
     tame = replace(report_of(*outcomes, refusals=[odd], exit_code=7), warnings=(odd,), commit="c0ffee")
     assert outline(wild) == outline(elements_of(html.report(tame)))
     assert names(wild) == [escape.visible(one.display_name or "") for one in report.outcomes]

@@ -46,6 +46,7 @@ from reconciler.model import (
     ResetRedemption,
 )
 from reconciler.plan import make_plan
+from reconciler.rules import OtherRule, Rule
 from tests.model.fingerprint import Fingerprints
 from tests.model.runs import SETTINGS
 from tests.model.world import MINUTE, instant
@@ -64,7 +65,7 @@ class Mood(StrEnum):
     SHUTTING_DOWN = "shutting-down"
 
 
-_WHY = Note(rule="sample", message="the run was ended")
+_WHY = Note(rule=OtherRule("sample"), message="the run was ended")
 
 
 class Situation(NamedTuple):
@@ -209,7 +210,10 @@ def _of_kind(kind: type[Event], situation: Situation) -> Iterable[Event]:
         return [GuestRead(seen) for seen in dict.fromkeys([None, *_reads(situation.state)])]
     if kind is ReadFailed:
         denials = (True, False) if situation.troubles > 1 else ()
-        return [ReadFailed(rule="sample", message="it was not read", denied=denied) for denied in denials]
+        return [
+            ReadFailed(rule=OtherRule("sample"), message="it was not read", denied=denied)
+            for denied in denials
+        ]
     if kind is GraceOver:
         return [GraceOver(in_flight=each) for each in (_send_of(situation), None)]
     if kind is Interrupted:
@@ -241,13 +245,23 @@ _WITHOUT_CHOICE: Mapping[type[Event], tuple[Event, ...]] = {
 
 _FAILURES = (
     *(
-        Failed(kind=kind, rule="sample", message="it failed", status=400, request_id=None)
+        Failed(kind=kind, rule=OtherRule("sample"), message="it failed", status=400, request_id=None)
         for kind in FailureKind
     ),
     Failed(
-        kind=FailureKind.GUEST_REFUSED, rule="value-refused", message="refused", status=400, request_id=None
+        kind=FailureKind.GUEST_REFUSED,
+        rule=Rule.VALUE_REFUSED,
+        message="refused",
+        status=400,
+        request_id=None,
     ),
-    Failed(kind=FailureKind.GUEST_REFUSED, rule="denied", message="denied", status=403, request_id=None),
+    Failed(
+        kind=FailureKind.GUEST_REFUSED,
+        rule=OtherRule("denied"),
+        message="denied",
+        status=403,
+        request_id=None,
+    ),
 )
 
 

@@ -37,6 +37,7 @@ from reconciler.model import (
     ResetRedemption,
     UserUpdate,
 )
+from reconciler.rules import OtherRule, Rule
 from tests.model.fingerprint import NOT_KNOWN, Fingerprints
 from tests.model.people import invited, patched, stamps, takes_invitation
 from tests.model.planner import Planner
@@ -62,7 +63,7 @@ SETTINGS: Final = Settings(
 """A minute is longer than anybody waits."""
 
 _DOMAINS = ("reconciler.invalid", "contoso.onmicrosoft.example")
-_INTERRUPTED = Note(rule="interrupted", message="the run was interrupted")
+_INTERRUPTED = Note(rule=Rule.INTERRUPTED, message="the run was interrupted")
 
 
 class Happening(NamedTuple):
@@ -360,4 +361,6 @@ def _moment(world: World, run: Run) -> Moment:
 
 
 def _failed(kind: FailureKind, status: int | None) -> Failed:
-    return Failed(kind=kind, rule="sample", message="it was refused", status=status, request_id=None)
+    return Failed(
+        kind=kind, rule=OtherRule("sample"), message="it was refused", status=status, request_id=None
+    )

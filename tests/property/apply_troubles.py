@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import Unreachable
 from reconciler.model import FailureKind, ObjectId
+from reconciler.rules import Rule
 from tests.samples.directory import guest_id
 from tests.samples.tenant_calls import Call, Fault, Kind, failed
 
@@ -30,7 +31,7 @@ FAULTS = {
     "killed after": Fault(kills=True, committed=True),
 }
 READ_FAULTS = {
-    "unreadable": Fault(answer=Unreachable("no answer", rule="unreachable")),
+    "unreadable": Fault(answer=Unreachable("no answer", rule=Rule.UNREACHABLE)),
     "slow": Fault(committed=True, takes=75.0),
     "killed before": Fault(kills=True),
 }

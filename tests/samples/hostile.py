@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from reconciler.model import Blocked, GuestOutcome, Note, Origin, Outcome, Plan, Report, Source
+from reconciler.rules import OtherRule
 from tests.samples.plans import (
     LINGERS,
     change_of,
@@ -104,7 +105,7 @@ text = st.one_of(
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     """Make a plan in which every text that can come from outside does."""
-    odd = Note(rule=draw(text), message=draw(text))
+    odd = Note(rule=OtherRule(draw(text)), message=draw(text))
     changes = [
         change_of(
             1,
@@ -122,7 +123,7 @@ def plans(draw: st.DrawFn) -> Plan:
     blocked = Blocked(
         id=guest_id(9),
         display_name=draw(text),
-        rule=draw(text),
+        rule=OtherRule(draw(text)),
         message=draw(text),
         source=Source(file=draw(text), line=1),
     )
@@ -147,8 +148,8 @@ def compared_plans(draw: st.DrawFn) -> Plan:
 def reports(draw: st.DrawFn) -> Report:
     """Make a report in which every text that can come from outside does."""
     outcomes: list[GuestOutcome] = [
-        outcome_of(number, outcome, name=draw(text), rule=draw(text), message=draw(text))
+        outcome_of(number, outcome, name=draw(text), rule=OtherRule(draw(text)), message=draw(text))
         for number, outcome in enumerate([Outcome.FAILED, Outcome.APPLIED])
     ]
-    odd = Note(rule=draw(text), message=draw(text))
+    odd = Note(rule=OtherRule(draw(text)), message=draw(text))
     return replace(report_of(*outcomes, refusals=[odd], exit_code=7), warnings=(odd,), commit=draw(text))

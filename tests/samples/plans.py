@@ -35,11 +35,12 @@ from reconciler.model import (
     TenantId,
     Whereabouts,
 )
+from reconciler.rules import OtherRule, Rule, RuleId
 
 NOW = datetime(2026, 10, 1, 8, 0, tzinfo=UTC)
 TENANT = TenantId("7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10")
 LINGERS = Note(
-    rule="old-address-remains",
+    rule=Rule.OLD_ADDRESS_REMAINS,
     message="the old address usually stays in proxyAddresses, and whoever reads its mail can redeem",
 )
 
@@ -126,7 +127,7 @@ def restored_of(
         ),
         reason="mail differs, and the guest signs in with the declared address",
         warnings=(
-            Note(rule="looks-restored", message="a backup was restored, or mail was edited"),
+            Note(rule=Rule.LOOKS_RESTORED, message="a backup was restored, or mail was edited"),
             LINGERS,
         ),
         precondition=Precondition(
@@ -148,7 +149,7 @@ def rest_of(number: int = 5, *, email: str = "lea@newco.example", digits: str = 
         change,
         fields=(),
         reason="mail is as declared, but the change that wrote it is not finished",
-        warnings=(Note(rule="half-done", message="a change of address was begun and not finished"),),
+        warnings=(Note(rule=Rule.HALF_DONE, message="a change of address was begun and not finished"),),
         precondition=replace(
             change.precondition,
             mail=EmailAddress(email),
@@ -174,7 +175,7 @@ def again_of(number: int = 2, *, email: str = "bo@fabrikam.example", others: Seq
         fields=(),
         actions=(reset_of(email, send_message=False),),
         reason="resetAfter is later than the last redemption",
-        warnings=(Note(rule="nobody-told", message="no message is sent and no links are written"),),
+        warnings=(Note(rule=Rule.NOBODY_TOLD, message="no message is sent and no links are written"),),
         precondition=Precondition(
             mail=EmailAddress(email), other_mails=held, state=RedemptionState.ACCEPTED, state_changed_at=NOW
         ),
@@ -212,7 +213,7 @@ def others_of(
     )
 
 
-def blocked_of(number: int = 9, *, name: str | None = "Max Admin", rule: str = "holds-role") -> Blocked:
+def blocked_of(number: int = 9, *, name: str | None = "Max Admin", rule: RuleId = Rule.HOLDS_ROLE) -> Blocked:
     return Blocked(
         id=guest_id(number),
         display_name=name,
@@ -244,7 +245,7 @@ def compared_plan() -> Plan:
     """Make a plan held against a base: rows of both origins, and guests who were let go."""
     here, elsewhere = Origin.THIS_CHANGE, Origin.ELSEWHERE
     gone = (gone_of(20), gone_of(21, name=None, mail=None, found=Whereabouts.DELETED))
-    note = Note(rule="no-longer-declared", message=f"{guest_id(20)}: the entry is gone")
+    note = Note(rule=Rule.NO_LONGER_DECLARED, message=f"{guest_id(20)}: the entry is gone")
     plan = plan_of(
         replace(change_of(1, name="Ana Souza"), origin=here),
         replace(change_of(2, name="Di Drift"), origin=elsewhere),
@@ -292,7 +293,8 @@ def plan_of(
 def small_plan(*, cloud: Cloud = Cloud.GLOBAL) -> Plan:
     """Make a plan with one change of each kind, a blocked guest and a warning."""
     look_alike = Note(
-        rule="domain-look-alike", message="newc0.example looks like newco.example, which 40 guests use"
+        rule=OtherRule("domain-look-alike"),
+        message="newc0.example looks like newco.example, which 40 guests use",
     )
     return plan_of(
         change_of(1, others=["ana.k@private.example"], warnings=[LINGERS, look_alike]),
@@ -301,7 +303,8 @@ def small_plan(*, cloud: Cloud = Cloud.GLOBAL) -> Plan:
         blocked=[blocked_of()],
         warnings=[
             Note(
-                rule="not-checked", message="PIM eligibility was not looked at: grant RoleManagement.Read.All"
+                rule=Rule.NOT_CHECKED,
+                message="PIM eligibility was not looked at: grant RoleManagement.Read.All",
             )
         ],
         cloud=cloud,
@@ -310,7 +313,7 @@ def small_plan(*, cloud: Cloud = Cloud.GLOBAL) -> Plan:
 
 def large_plan(count: int) -> Plan:
     """Make a plan of so many changes, every hundredth of which is odd, with a tenth as many blocked."""
-    odd = Note(rule="guest-disabled", message="the account is disabled: redeeming will not let them in")
+    odd = Note(rule=Rule.GUEST_DISABLED, message="the account is disabled: redeeming will not let them in")
     changes = [
         change_of(
             number,
@@ -330,7 +333,7 @@ def outcome_of(
     outcome: Outcome,
     *,
     name: str | None = "Ana Souza",
-    rule: str | None = None,
+    rule: RuleId | None = None,
     message: str = "",
     actions: Sequence[ActionRecord] = (),
 ) -> GuestOutcome:
@@ -374,7 +377,7 @@ def mixed_report(*, cloud: Cloud = Cloud.GLOBAL) -> Report:
         outcome_of(
             number,
             outcome,
-            rule="holds-role" if outcome is Outcome.FAILED else None,
+            rule=Rule.HOLDS_ROLE if outcome is Outcome.FAILED else None,
             message="Graph refused the reset; see who holds a role" if outcome is Outcome.FAILED else "",
             actions=failed if outcome is Outcome.FAILED else (),
         )

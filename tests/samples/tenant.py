@@ -33,6 +33,7 @@ from reconciler.model import (
     Write,
     WriteAnswer,
 )
+from reconciler.rules import OtherRule
 from tests.samples.imagined_time import ImaginedClock
 from tests.samples.tenant_calls import Call, Fault, Kind, Script, done, failed
 
@@ -252,7 +253,7 @@ class Tenant:
         if reset.email not in (known.mail, *known.other_mails):
             return Failed(
                 kind=FailureKind.REPLICATION,
-                rule="address-unknown",
+                rule=OtherRule("address-unknown"),
                 message="the invitation service does not know the address",
                 status=400,
                 request_id="r",

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from reconciler.errors import DirectoryError, Unreachable
 from reconciler.model import Done, EmailAddress, Failed, FailureKind, ObjectId, RedeemUrl
+from reconciler.rules import OtherRule, Rule
 
 
 class Kind(StrEnum):
@@ -86,7 +87,7 @@ def failed(
     """Make a failure of a kind, with a sentence that names the rule."""
     return Failed(
         kind=kind,
-        rule=rule or kind.value,
+        rule=OtherRule(rule or kind.value),
         message=f"the directory says {rule or kind.value}",
         status=status,
         request_id=None if status is None else "r",
@@ -100,6 +101,6 @@ LOST_BEFORE = Fault(answer=failed(FailureKind.UNKNOWN, status=503))
 LOST_AFTER = Fault(answer=failed(FailureKind.UNKNOWN), committed=True)
 MISMATCH = Fault(answer=failed(FailureKind.REPLICATION, status=400))
 REFUSED = Fault(answer=refused("holds-role"))
-UNREADABLE = Fault(answer=Unreachable("no answer", rule="unreachable"))
+UNREADABLE = Fault(answer=Unreachable("no answer", rule=Rule.UNREACHABLE))
 KILLED_BEFORE = Fault(kills=True)
 KILLED_AFTER = Fault(committed=True, kills=True)

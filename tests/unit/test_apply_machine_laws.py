@@ -30,6 +30,7 @@ from reconciler.apply.steps import (
 )
 from reconciler.apply.transitions import after, begin, next_step, permits
 from reconciler.model import Failed, FailureKind, Outcome, ResetRedemption
+from reconciler.rules import OtherRule
 from tests.model.machine import Mood, Situation, Visited, beginnings, events, every_work, samples, visit
 from tests.model.world import instant
 from tests.samples.directory import guest
@@ -134,7 +135,7 @@ def test_rules_change_nothing_in_place() -> None:
 def test_everybody_finishes_when_everything_fails(name: str, kind: FailureKind, *, readable: bool) -> None:
     """Whatever fails, and for good, every guest comes to an end that the report has a word for."""
     state = begin(every_work()[name], settings=Settings(), proofs={})
-    failed = Failed(kind=kind, rule="sample", message="it failed", status=400, request_id=None)
+    failed = Failed(kind=kind, rule=OtherRule("sample"), message="it failed", status=400, request_id=None)
     now = 0.0
     for count in range(IMPATIENT):
         moment = Moment(
@@ -165,7 +166,7 @@ def test_everybody_finishes_when_everything_fails(name: str, kind: FailureKind, 
                 )
                 state = after(state, GuestRead(seen), moment)
             case ReadGuest():
-                state = after(state, ReadFailed(rule="sample", message="no", denied=False), moment)
+                state = after(state, ReadFailed(rule=OtherRule("sample"), message="no", denied=False), moment)
             case Send() as send:
                 now += 0.1
                 state = after(state, Answered(sent=send, answer=failed, queued=0.0), moment)

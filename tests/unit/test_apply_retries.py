@@ -11,6 +11,7 @@ from reconciler.model import (
     FailureKind,
     Outcome,
 )
+from reconciler.rules import OtherRule
 from tests.samples.applying import (
     Heard,
     apply,
@@ -216,7 +217,7 @@ def test_a_read_permission_lost_on_the_way_closes_the_run() -> None:
     work = work_for(
         tenant, desired(*(declared(number, f"g{number}@newco.example") for number in range(1, 9)))
     )
-    denied = Fault(answer=AccessDenied("grant User.Read.All", rule="access-denied"))
+    denied = Fault(answer=AccessDenied("grant User.Read.All", rule=OtherRule("access-denied")))
     tenant.answers(Kind.READ, denied)
     finished = apply(tenant, work)
     assert {each.rule for each in outcomes(finished).values()} == {"access-denied"}

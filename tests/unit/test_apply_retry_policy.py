@@ -11,7 +11,7 @@ from reconciler.apply.retry_policy import (
     FaultDomain,
     GiveUp,
     Resend,
-    Rule,
+    RetryRule,
     Stage,
     Verify,
     delay_before_retry,
@@ -20,7 +20,7 @@ from reconciler.apply.retry_policy import (
 from reconciler.model import FailureKind
 
 
-def rule_of(stage: Stage, kind: FailureKind, *, patched: bool = True, status: int | None = None) -> Rule:
+def rule_of(stage: Stage, kind: FailureKind, *, patched: bool = True, status: int | None = None) -> RetryRule:
     return retry_rule(stage, kind, patched=patched, status=status)
 
 

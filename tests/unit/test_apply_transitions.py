@@ -46,11 +46,12 @@ from reconciler.model import (
     UserUpdate,
 )
 from reconciler.plan import make_plan
+from reconciler.rules import OtherRule, Rule
 from tests.samples.directory import NEW, NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
 from tests.samples.tenant_calls import done, failed
 
 PENDING = RedemptionState.PENDING
-DRAINING = Note(rule="interrupted", message="the run was interrupted")
+DRAINING = Note(rule=Rule.INTERRUPTED, message="the run was interrupted")
 LATER = NOW + timedelta(seconds=3)
 
 
@@ -128,7 +129,7 @@ def test_an_event_that_the_last_step_cannot_bring_is_refused(phase: Phase) -> No
         Admitted(),
         Released(None),
         GuestRead(guest()),
-        ReadFailed(rule="r", message="m", denied=False),
+        ReadFailed(rule=OtherRule("r"), message="m", denied=False),
         Answered(sent=sent, answer=done(), queued=0.0),
     )
     strange = [event for event in events if type(event) not in AWAITED[phase]]
@@ -417,7 +418,7 @@ def test_reads_that_fail_before_the_reset(denied: bool) -> None:  # noqa: FBT001
     """A denied read ends the guest and the run; any other is tried for a minute."""
     state = after(after(state_of(), Admitted(), moment()), GuestRead(guest()), moment())
     state = answer_to(state, done(at=NOW), moment())
-    event = ReadFailed(rule="access-denied", message="grant User.Read.All", denied=denied)
+    event = ReadFailed(rule=OtherRule("access-denied"), message="grant User.Read.All", denied=denied)
     ended = after(state, event, moment(1.0))
     assert (ended.result is not None, ended.stops_run is not None) == (denied, denied)
     assert after(state, event, moment(61.0)).result is not None
@@ -426,7 +427,7 @@ def test_reads_that_fail_before_the_reset(denied: bool) -> None:  # noqa: FBT001
 @pytest.mark.parametrize("denied", [True, False])
 def test_reads_that_fail_after_a_lost_answer(denied: bool) -> None:  # noqa: FBT001 - pytest names it
     """Whether the reset happened is read for on, for ten minutes, even if reading is denied."""
-    event = ReadFailed(rule="access-denied", message="grant User.Read.All", denied=denied)
+    event = ReadFailed(rule=OtherRule("access-denied"), message="grant User.Read.All", denied=denied)
     state = after(forced_and_lost(), event, moment(61.0))
     assert (state.result, state.stops_run is not None) == (None, denied)
     state = after(state, Slept(), moment(61.0))

@@ -22,6 +22,7 @@ from reconciler.model import (
     WriteAnswer,
 )
 from reconciler.redeem_links import open_redeem_links
+from reconciler.rules import Rule
 from reconciler.settling import LastWrite, read_hint
 from tests.samples.applying import apply, new_tenant, outcome_of, outcomes, work_for
 from tests.samples.directory import NEW, OLD, declared, desired, guest, guest_id
@@ -174,5 +175,5 @@ async def test_what_fails_while_it_is_given_up_is_nobodys_failure() -> None:
 
     waiting = asyncio.ensure_future(control.first(fails_when_cancelled(), gives_up=lambda: control.drains))
     await asyncio.sleep(0)
-    control.stop_admission(Note(rule="interrupted", message="the run was interrupted"))
+    control.stop_admission(Note(rule=Rule.INTERRUPTED, message="the run was interrupted"))
     assert await waiting is None

@@ -6,9 +6,10 @@ from reconciler.clock import SystemClock
 from reconciler.errors import Refused, Unreachable
 from reconciler.guard.approval import approve_all
 from reconciler.model import Note, Outcome
+from reconciler.rules import OtherRule, Rule
 from tests.samples.plans import mixed_report, small_plan
 
-WHY = Note(rule="too-many-failures", message="five of the last twenty guests failed")
+WHY = Note(rule=OtherRule("too-many-failures"), message="five of the last twenty guests failed")
 
 
 def planned() -> RunRecord:
@@ -51,7 +52,7 @@ def test_an_error_after_apply_stands_beside_what_is_known() -> None:
     """Why the run closed, and what became of the guests, is told along with a later error."""
     record = finished()
     before = record.report(exit_code=7)
-    record.broke_off(Refused("the state cannot be kept", rule="state-unusable"))
+    record.broke_off(Refused("the state cannot be kept", rule=Rule.STATE_UNUSABLE))
     after = record.report(exit_code=5)
     assert [note.rule for note in after.refusals] == ["too-many-failures", "state-unusable"]
     assert after.outcomes == before.outcomes
@@ -60,6 +61,6 @@ def test_an_error_after_apply_stands_beside_what_is_known() -> None:
 def test_an_error_before_apply_is_the_reason_for_every_guest() -> None:
     """Who was not attempted is told why."""
     record = planned()
-    record.broke_off(Unreachable("no answer", rule="unreachable"))
+    record.broke_off(Unreachable("no answer", rule=Rule.UNREACHABLE))
     rules = {one.rule for one in record.report(exit_code=6).outcomes if one.outcome is Outcome.NOT_ATTEMPTED}
     assert rules == {"unreachable"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.desired import RULES, Tree, format_problem, load, read_tree
+from reconciler.desired import Tree, format_problem, load, read_tree
 from reconciler.desired.problems import problem
 from reconciler.desired.reader import MAX_BYTES, MAX_PROBLEMS
 from reconciler.errors import InvalidDesired
@@ -20,6 +20,8 @@ from reconciler.model import (
     Problem,
     address_flaw,
 )
+from reconciler.rules import Rule
+from reconciler.rules.tree import PROBLEMS
 
 REPOSITORY = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -229,7 +231,7 @@ def test_every_rule_is_tested() -> None:
     cases = REPOSITORY / "tests" / "cases" / "desired"
     lines = [line for file in cases.glob("*/errors.txt") for line in file.read_text().splitlines()]
     in_cases = {line.split(": ")[1] for line in lines}
-    assert in_cases | WITHOUT_A_CASE.keys() | IN_OTHER_TESTS == set(RULES)
+    assert in_cases | WITHOUT_A_CASE.keys() | IN_OTHER_TESTS == set(PROBLEMS)
 
 
 def test_problems_of_each_kind_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,8 +246,8 @@ def test_problems_of_each_kind_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_problem_is_one_line() -> None:
     """Nothing that stands in a file or in its name can end a problem's line or begin another."""
     hostile = "\n::error::\r\x1b[31m\u202e\u2028\ud800##[error]"
-    line = format_problem(problem(f"::{hostile}", (1, 2), "syntax", hostile))
+    line = format_problem(problem(f"::{hostile}", (1, 2), Rule.SYNTAX, hostile))
     assert line.isprintable()
     assert not line.startswith("::")
     assert "##[" not in line
-    assert line.endswith(RULES["syntax"])
+    assert line.endswith(PROBLEMS[Rule.SYNTAX].remedy)

@@ -31,6 +31,7 @@ from reconciler.model import (
 )
 from reconciler.plan import Baseline, make_plan
 from reconciler.plan.content import plan_digest
+from reconciler.rules import OtherRule, Rule
 from tests.samples.directory import NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
 from tests.samples.plans import TENANT, marker_of
 
@@ -151,7 +152,7 @@ def undescribed(value: Any, schema: Any, root: Any, path: str = "") -> Any:
 def test_strangers_text_is_inert_in_the_file() -> None:
     """Control characters and commands of a GitHub runner are escaped, and mean the same when read."""
     hostile = "\x1b[31m\u202e##[error]boom\u2028::error::x\ud800"
-    note = Note(rule="not-checked", message=hostile)
+    note = Note(rule=Rule.NOT_CHECKED, message=hostile)
     text = dump(plan_to_json(replace(every_kind(), warnings=(note,))))
     assert text.isascii()
     assert "##[" not in text
@@ -448,20 +449,20 @@ def a_report() -> Report:
         ended_at=NOW + timedelta(seconds=1.5),
         digest=None,
         exit_code=7,
-        refusals=(Note(rule="failure-budget", message="too many"),),
+        refusals=(Note(rule=Rule.FAILURE_BUDGET, message="too many"),),
         outcomes=tuple(
             GuestOutcome(
                 id=guest_id(number),
                 display_name=None,
                 outcome=outcome,
-                rule=None if outcome is Outcome.APPLIED else "some-rule",
+                rule=None if outcome is Outcome.APPLIED else OtherRule("some-rule"),
                 message=OLD,
                 actions=(record,) if outcome is Outcome.APPLIED else (),
             )
             for number, outcome in enumerate([Outcome.APPLIED, Outcome.APPLIED, Outcome.STALE])
         ),
         complete=False,
-        warnings=(Note(rule="not-checked", message="role assignments not checked"),),
+        warnings=(Note(rule=Rule.NOT_CHECKED, message="role assignments not checked"),),
         commit="0" * 40,
     )
 

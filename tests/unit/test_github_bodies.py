@@ -11,6 +11,7 @@ from reconciler.github.threads import marker, opening
 from reconciler.guard.approval import approve_all
 from reconciler.model import Note, Outcome
 from reconciler.render.page import LIMIT
+from reconciler.rules import Rule
 from tests.samples.plans import NOW, large_plan, outcome_of, report_of, small_plan
 
 MARK = marker("plan", "desired")
@@ -66,7 +67,7 @@ def test_a_reason_cannot_write_markdown() -> None:
 
 def test_a_run_that_did_nothing_tells_what_its_plan_could_not_see() -> None:
     """Nobody was written to, and what was missing from the plan is missing from what is said of it."""
-    plan = replace(large_plan(2), complete=False, warnings=(Note(rule="not-checked", message="roles"),))
+    plan = replace(large_plan(2), complete=False, warnings=(Note(rule=Rule.NOT_CHECKED, message="roles"),))
     report = unapplied(plan, approve_all(plan), run=RUN, at=NOW)
     assert [one.outcome for one in report.outcomes] == [Outcome.NOT_ATTEMPTED] * 2
     assert (report.complete, report.warnings, report.commit) == (False, plan.warnings, RUN.commit)

@@ -22,6 +22,7 @@ from reconciler.model import (
     UserUpdate,
     Write,
 )
+from reconciler.rules import OtherRule, Rule
 
 GUEST = ObjectId("11111111-2222-4333-8444-555555555555")
 HOLDER = "1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01"
@@ -481,10 +482,10 @@ def test_silence_is_unknown_unless_no_connection_was_made(
 
 def test_no_token_means_that_nothing_was_sent() -> None:
     """A token that is denied stops the run; an authority that does not answer is waited for."""
-    denied = explain_no_token(AccessDenied("no token", rule="no-token", hint="do this"))
+    denied = explain_no_token(AccessDenied("no token", rule=OtherRule("no-token"), hint="do this"))
     assert (denied.kind, denied.rule) == (FailureKind.RUN_REFUSED, "no-token")
     assert denied.message == "no token; do this"
-    silent = explain_no_token(Unreachable("no answer", rule="unreachable"))
+    silent = explain_no_token(Unreachable("no answer", rule=Rule.UNREACHABLE))
     assert (silent.kind, silent.message) == (FailureKind.NOT_EXECUTED, "no answer")
 
 

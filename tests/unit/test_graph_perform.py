@@ -27,6 +27,7 @@ from reconciler.model import (
     Write,
     WriteAnswer,
 )
+from reconciler.rules import OtherRule
 from tests.stand_in import Reply, Request, StandIn, Tokens, granted, stand_in
 from tests.stand_in.clock import Clock
 
@@ -340,7 +341,7 @@ async def test_missing_token_stops_the_run_before_anything_is_sent() -> None:
 
     class NoTokens:
         async def token(self, *, claims: str | None = None) -> str:
-            raise AccessDenied("there is no token", rule="no-token")
+            raise AccessDenied("there is no token", rule=OtherRule("no-token"))
 
     async with (
         stand_in(lambda _: Reply()) as directory,

@@ -14,6 +14,7 @@ from reconciler.graph.client import ReadSession, Terms, connect
 from reconciler.graph.paging import all_rows
 from reconciler.graph.retrying import Patience
 from reconciler.graph.unread import Unread
+from reconciler.rules import Rule
 from tests.stand_in import Reply, Request, StandIn, Tokens, refusal, stand_in
 from tests.stand_in.clock import Clock
 
@@ -470,7 +471,7 @@ class NoTokens:
 
     async def token(self, *, claims: str | None = None) -> str:
         """Give none."""
-        raise Unreachable("no authority", rule="unreachable")
+        raise Unreachable("no authority", rule=Rule.UNREACHABLE)
 
 
 async def test_missing_token_is_told_of_what_can_be_done_without() -> None:

@@ -1,14 +1,15 @@
 from reconciler.model import Note, Problem
 from reconciler.render import github
+from reconciler.rules import OtherRule, Rule
 from tests.samples.plans import LINGERS, blocked_of, change_of, plan_of
 
-ODD = Note(rule="guest-disabled", message="the account is disabled")
+ODD = Note(rule=Rule.GUEST_DISABLED, message="the account is disabled")
 
 
 def test_a_problem_is_an_error_on_its_line() -> None:
     """A problem is annotated at its file, line and column, with what is wrong and what to do."""
     problem = Problem(
-        file="guests/a.yaml", line=3, column=9, rule="address", message="it is none", hint="correct it"
+        file="guests/a.yaml", line=3, column=9, rule=Rule.ADDRESS, message="it is none", hint="correct it"
     )
     assert github.problems([problem], folder="desired/") == (
         "::error file=desired/guests/a.yaml,line=3,col=9,title=address::it is none%0Acorrect it\n"
@@ -17,7 +18,7 @@ def test_a_problem_is_an_error_on_its_line() -> None:
 
 def test_a_tree_at_the_root_of_the_repository_adds_no_folder() -> None:
     """Paths are left as they are when the tree is the repository itself."""
-    problem = Problem(file="a.yaml", line=1, column=1, rule="r", message="m", hint="h")
+    problem = Problem(file="a.yaml", line=1, column=1, rule=OtherRule("r"), message="m", hint="h")
     assert github.problems([problem], folder=".").startswith("::error file=a.yaml,line=1")
 
 
@@ -26,9 +27,9 @@ def test_a_plan_annotates_the_gravest_first() -> None:
     plan = plan_of(
         change_of(1, warnings=[LINGERS, ODD]),
         change_of(2, name=None, warnings=[ODD]),
-        blocked=[blocked_of(7, rule="on-hold"), blocked_of(8, name=None)],
-        warnings=[Note(rule="not-checked", message="roles")],
-        refusals=[Note(rule="max-changes", message="21 resets")],
+        blocked=[blocked_of(7, rule=Rule.ON_HOLD), blocked_of(8, name=None)],
+        warnings=[Note(rule=Rule.NOT_CHECKED, message="roles")],
+        refusals=[Note(rule=Rule.MAX_CHANGES, message="21 resets")],
     )
     lines = github.plan(plan, folder="desired").splitlines()
     assert lines[0] == "::error title=max-changes::21 resets"

@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.model import Note, Plan
 from reconciler.render import github, html, markdown, text
+from reconciler.rules import Rule
 from tests.samples.elements import elements_of
 from tests.samples.plans import blocked_of, change_of, compared_plan, gone_of, plan_of, small_plan
 
@@ -113,8 +114,8 @@ def test_annotations_leave_drift_alone_but_for_a_notice_of_who_is_blocked() -> N
 @RENDERINGS
 def test_what_a_whole_company_shares_is_told_once(render: Callable[[Plan], str]) -> None:
     """When a partner changes its name, the odd rows still stand out; a single guest is told in the row."""
-    unseen = Note(rule="unseen-domain", message="no guest has an address in newco.example")
-    odd = Note(rule="guest-disabled", message="the account is disabled")
+    unseen = Note(rule=Rule.UNSEEN_DOMAIN, message="no guest has an address in newco.example")
+    odd = Note(rule=Rule.GUEST_DISABLED, message="the account is disabled")
     rows = [change_of(n, name=f"Guest {n}", warnings=[unseen]) for n in range(40)]
     rows[30] = change_of(30, name="Oda Odd", warnings=[unseen, odd])
     shown = render(plan_of(*rows))
@@ -125,8 +126,8 @@ def test_what_a_whole_company_shares_is_told_once(render: Callable[[Plan], str])
 
 def test_rows_with_a_warning_of_their_own_come_before_those_with_a_shared_one() -> None:
     """Among changes of address: odd ones, those to an unseen domain, the others."""
-    unseen = Note(rule="unseen-domain", message="nobody has it")
-    odd = Note(rule="guest-disabled", message="it is disabled")
+    unseen = Note(rule=Rule.UNSEEN_DOMAIN, message="nobody has it")
+    odd = Note(rule=Rule.GUEST_DISABLED, message="it is disabled")
     plan = plan_of(
         change_of(1, name="Pia Plain"),
         change_of(2, name="Una Unseen", warnings=[unseen]),
@@ -138,6 +139,6 @@ def test_rows_with_a_warning_of_their_own_come_before_those_with_a_shared_one() 
 
 def test_annotations_tell_once_what_a_whole_company_shares() -> None:
     """GitHub shows ten warnings, which must not all be the same one."""
-    unseen = Note(rule="unseen-domain", message="no guest has an address in newco.example")
+    unseen = Note(rule=Rule.UNSEEN_DOMAIN, message="no guest has an address in newco.example")
     shown = github.plan(plan_of(*(change_of(n, warnings=[unseen]) for n in range(40))), folder="desired")
     assert shown.count("unseen-domain") == 1

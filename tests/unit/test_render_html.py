@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from reconciler.model import Cloud, Note, Outcome
 from reconciler.render import html
+from reconciler.rules import Rule
 from tests.samples.elements import Element, elements_of
 from tests.samples.plans import (
     again_of,
@@ -95,7 +96,7 @@ def test_an_empty_plan_has_no_tables() -> None:
 
 def test_rows_are_ordered_by_risk() -> None:
     """Odd changes come first, then those nobody tells, then other resets, then those that reset nobody."""
-    odd = change_of(4, name="Odd", warnings=[Note(rule="guest-disabled", message="disabled")])
+    odd = change_of(4, name="Odd", warnings=[Note(rule=Rule.GUEST_DISABLED, message="disabled")])
     page = html.plan(plan_of(others_of(1), change_of(2), again_of(3), odd))
     assert [one.text for one in of_class(page, "name")] == ["Odd", "Bo Hansen", "Ana Souza", "Eve Moneypenny"]
 
@@ -109,7 +110,7 @@ def test_a_long_plan_says_the_usual_once() -> None:
 
 def test_refusals_warnings_and_incompleteness_stand_above_the_rows() -> None:
     """What speaks against applying a plan is read before its rows."""
-    note = Note(rule="max-changes", message="too many")
+    note = Note(rule=Rule.MAX_CHANGES, message="too many")
     page = html.plan(
         plan_of(
             change_of(name=None), blocked=[blocked_of()], refusals=[note], warnings=[note], complete=False
@@ -133,7 +134,7 @@ def test_a_report_page_leads_with_those_who_need_somebody() -> None:
 def test_a_run_that_touched_nobody_still_has_a_page() -> None:
     """A refused run shows why; there is no table and no digest."""
     page = html.report(
-        report_of(refusals=[Note(rule="wrong-tenant", message="another")], exit_code=5, digest=None)
+        report_of(refusals=[Note(rule=Rule.WRONG_TENANT, message="another")], exit_code=5, digest=None)
     )
     assert "wrong-tenant" in page
     assert "<table" not in page
@@ -148,7 +149,7 @@ def test_a_message_without_rule_stands_alone() -> None:
 
 def test_a_report_page_says_what_its_run_could_not_see() -> None:
     """A missing check, the warnings of the run, and its commit stand on the page."""
-    warnings = (Note(rule="not-checked", message="roles not checked"),)
+    warnings = (Note(rule=Rule.NOT_CHECKED, message="roles not checked"),)
     page = html.report(replace(mixed_report(), complete=False, warnings=warnings, commit="c0ffee"))
     assert any(one.text.startswith("INCOMPLETE") for one in of_class(page, "notice"))
     assert "roles not checked" in page

@@ -6,6 +6,7 @@ import pytest
 from reconciler.model import Cloud, Note, Outcome
 from reconciler.render import markdown
 from reconciler.render.page import LIMIT
+from reconciler.rules import Rule
 from tests.samples.plans import (
     again_of,
     blocked_of,
@@ -48,7 +49,7 @@ def test_a_row_says_who_from_to_and_what_will_happen() -> None:
 
 def test_rows_are_ordered_by_risk() -> None:
     """Odd changes come first, then those nobody tells, then other resets, then those that reset nobody."""
-    odd = change_of(4, name="Odd", warnings=[Note(rule="guest-disabled", message="disabled")])
+    odd = change_of(4, name="Odd", warnings=[Note(rule=Rule.GUEST_DISABLED, message="disabled")])
     shown = markdown.plan(plan_of(others_of(1), change_of(2), again_of(3), odd), marker="m", elsewhere="x")
     rows = [shown.index(f"| `{name}`") for name in ("Odd", "Bo Hansen", "Ana Souza", "Eve Moneypenny")]
     assert rows == sorted(rows)
@@ -63,7 +64,7 @@ def test_blocked_guests_come_with_the_rule_and_the_fix() -> None:
 
 def test_a_plan_that_changes_nothing_is_quiet() -> None:
     """A converged tenant is one sentence and the digest; its warnings are folded."""
-    note = Note(rule="identity-differs", message="who redeemed is not known")
+    note = Note(rule=Rule.IDENTITY_DIFFERS, message="who redeemed is not known")
     shown = markdown.plan(plan_of(warnings=[note]), marker="m", elsewhere="x")
     assert paragraphs(shown)[1] == "**Nothing to change: 97 declared guests and the tenant agree.**"
     assert "<details><summary>Warnings</summary>" in shown
@@ -99,7 +100,7 @@ def test_the_usual_is_said_once_where_there_are_many() -> None:
 
 def test_many_blocked_guests_leave_room_for_changes() -> None:
     """However many are blocked or warned about, each table shows some of its rows."""
-    note = Note(rule="not-checked", message="x " * 3_000)
+    note = Note(rule=Rule.NOT_CHECKED, message="x " * 3_000)
     big = large_plan(3_000)
     shown = markdown.plan(
         plan_of(*big.changes, blocked=big.blocked * 10, warnings=[note] * 50), marker="m", elsewhere="x"
@@ -112,7 +113,7 @@ def test_many_blocked_guests_leave_room_for_changes() -> None:
 def test_refusals_and_incompleteness_are_said() -> None:
     """A reviewer learns on the pull request that apply would refuse, or that a check is missing."""
     shown = markdown.plan(
-        plan_of(change_of(), refusals=[Note(rule="max-changes", message="too many")], complete=False),
+        plan_of(change_of(), refusals=[Note(rule=Rule.MAX_CHANGES, message="too many")], complete=False),
         marker="m",
         elsewhere="x",
     )
@@ -140,7 +141,7 @@ def test_a_report_leads_with_those_who_need_somebody_and_folds_the_rest() -> Non
 
 def test_a_refused_run_without_a_plan_still_reports() -> None:
     """A run that ended before there was a plan shows the refusal and no digest."""
-    refusals = [Note(rule="wrong-tenant", message="the tenant is another")]
+    refusals = [Note(rule=Rule.WRONG_TENANT, message="the tenant is another")]
     shown = markdown.report(report_of(refusals=refusals, exit_code=5, digest=None), marker="m", elsewhere="x")
     assert "| `wrong-tenant` | the tenant is another |" in shown
     assert "sha256" not in shown
@@ -159,7 +160,7 @@ def test_a_report_says_what_its_run_could_not_see() -> None:
     found = replace(
         report_of(),
         complete=False,
-        warnings=(Note(rule="not-checked", message="roles not checked"),),
+        warnings=(Note(rule=Rule.NOT_CHECKED, message="roles not checked"),),
         commit="c0ffee",
     )
     parts = paragraphs(markdown.report(found, marker="m", elsewhere="the artifact"))

@@ -3,21 +3,32 @@ from typing import Any
 
 from reconciler.model import Problem
 from reconciler.render import sarif
+from reconciler.rules import Rule
 
 PROBLEMS = [
     Problem(
         file="guests/a b.yaml",
         line=3,
         column=9,
-        rule="address",
+        rule=Rule.ADDRESS,
         message="'[x]{0}' is none",
         hint="correct it",
     ),
     Problem(
-        file="tenant.yaml", line=1, column=1, rule="missing-key", message="tenantId is missing", hint="add it"
+        file="tenant.yaml",
+        line=1,
+        column=1,
+        rule=Rule.MISSING_KEY,
+        message="tenantId is missing",
+        hint="add it",
     ),
     Problem(
-        file="tenant.yaml", line=7, column=1, rule="missing-key", message="tenantId is missing", hint="add it"
+        file="tenant.yaml",
+        line=7,
+        column=1,
+        rule=Rule.MISSING_KEY,
+        message="tenantId is missing",
+        hint="add it",
     ),
 ]
 

@@ -17,6 +17,7 @@ from reconciler.model import (
     RedemptionState,
 )
 from reconciler.render import markdown, text, wording
+from reconciler.rules import OtherRule, Rule
 from tests.samples.plans import (
     LINGERS,
     NOW,
@@ -128,7 +129,7 @@ def test_refusals_and_incompleteness_are_said() -> None:
     shown = text.plan(
         plan_of(
             change_of(),
-            refusals=[Note(rule="max-changes", message="21 resets, 20 are allowed")],
+            refusals=[Note(rule=Rule.MAX_CHANGES, message="21 resets, 20 are allowed")],
             complete=False,
             listed_all=False,
         ),
@@ -194,7 +195,7 @@ def test_a_refused_run_says_why() -> None:
     """A run that touched nobody shows the refusal and the exit code."""
     shown = text.report(
         report_of(
-            refusals=[Note(rule="wrong-tenant", message="the tenant is another")], exit_code=5, digest=None
+            refusals=[Note(rule=Rule.WRONG_TENANT, message="the tenant is another")], exit_code=5, digest=None
         ),
         width=80,
         colour=False,
@@ -241,7 +242,7 @@ def test_problems_are_one_line_each() -> None:
         file="guests/a.yaml",
         line=3,
         column=9,
-        rule="bad-email",
+        rule=OtherRule("bad-email"),
         message="'a\n::error::x' is none",
         hint="correct it",
     )
@@ -293,7 +294,7 @@ def test_a_report_says_what_its_run_could_not_see() -> None:
         replace(
             report_of(),
             complete=False,
-            warnings=(Note(rule="not-checked", message="roles not checked"),),
+            warnings=(Note(rule=Rule.NOT_CHECKED, message="roles not checked"),),
             commit="c0ffee",
         ),
         width=80,

@@ -9,6 +9,7 @@ import pytest
 from reconciler.documents import dump, plan_from_json, plan_to_json, report_from_json, report_to_json
 from reconciler.errors import UnusablePlan
 from reconciler.model import Cloud, Note, Report
+from reconciler.rules import Rule
 from tests.samples.plans import mixed_report, small_plan
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -27,7 +28,7 @@ def bytes_of(report: Report) -> bytes:
             mixed_report(),
             digest=DIGEST,
             complete=False,
-            warnings=(Note(rule="not-checked", message="roles not checked"),),
+            warnings=(Note(rule=Rule.NOT_CHECKED, message="roles not checked"),),
             commit="0" * 40,
         ),
         replace(mixed_report(), tenant_id=None, cloud=None, digest=None, outcomes=()),

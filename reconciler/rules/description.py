@@ -1,0 +1,87 @@
+"""The form in which a rule is described."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from reconciler.rules.ids import Rule
+
+
+class Severity(StrEnum):
+    """What a rule does where it appears."""
+
+    PROBLEM = "problem"
+    """The desired tree is invalid, so nothing is planned: exit code 3."""
+
+    REFUSAL = "refusal"
+    """The command is refused as a whole: exit code 5."""
+
+    ERROR = "error"
+    """The command cannot go on: exit code 2 or 6, or 3 for an invalid tree."""
+
+    BLOCK = "block"
+    """A declared guest is not changed."""
+
+    STOP = "stop"
+    """An apply starts no other guest, and reports those who are left."""
+
+    OUTCOME = "outcome"
+    """Says why one guest ended as the report says."""
+
+    WARNING = "warning"
+    """Stops nothing; somebody should read it before they approve."""
+
+
+class Where(StrEnum):
+    """The commands in which a rule can appear."""
+
+    VALIDATE = "validate"
+    PLAN = "plan"
+    COMPARE = "compare"
+    APPLY = "apply"
+    RENDER = "render"
+    GITHUB = "github"
+    EMULATOR = "emulator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a reader should know of one rule."""
+
+    severities: tuple[Severity, ...]
+    """What it does, the gravest first; the first one says in which section of `docs/rules.md` it stands."""
+
+    where: tuple[Where, ...]
+    """The commands it can appear in, in the order of `Where`."""
+
+    meaning: str
+    """A sentence."""
+
+    remedy: str
+    """What to do, as the hint of a problem is printed: without a capital, and without a full stop."""
+
+
+class Text(NamedTuple):
+    """The words of a description."""
+
+    meaning: str
+    remedy: str
+
+
+Table = Mapping[Rule, Description]
+
+
+def described(
+    severities: Severity | tuple[Severity, ...],
+    where: Iterable[Where],
+    rules: Mapping[Rule, Text],
+) -> Table:
+    """Build the descriptions of rules that do the same in the same commands, from the words of each."""
+    does = (severities,) if isinstance(severities, Severity) else severities
+    named = frozenset(where)
+    commands = tuple(command for command in Where if command in named)
+    return {
+        rule: Description(severities=does, where=commands, meaning=text.meaning, remedy=text.remedy)
+        for rule, text in rules.items()
+    }
