@@ -34,7 +34,7 @@ from reconciler.model import (
     parse_instant,
     parse_marker,
 )
-from reconciler.plan.content import change_digest, plan_digest
+from reconciler.plan.digests import change_digest, plan_digest
 from reconciler.rules import OtherRule, Rule
 
 

@@ -22,7 +22,7 @@ from reconciler.model import (
     Source,
     format_instant,
 )
-from reconciler.plan.content import action_content, field_content
+from reconciler.plan.digests import action_content, field_content
 
 
 def dump(document: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 Takes values and returns values. Never reads a clock, a file, the network or the environment.
 """
 
-from reconciler.plan.needs import questions
+from reconciler.plan.difference import questions
 from reconciler.plan.origin import Baseline
 from reconciler.plan.planner import make_plan
 

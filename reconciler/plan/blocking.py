@@ -6,7 +6,7 @@ from typing import Final
 
 from reconciler.model import DesiredGuest, EmailAddress, InvitesFrom, Live, Note, Policy
 from reconciler.plan.compare import Written, carried_out
-from reconciler.plan.needs import Need
+from reconciler.plan.difference import Difference
 from reconciler.rules import Rule, RuleId
 
 GRAVEST_FIRST: Final = (
@@ -66,19 +66,19 @@ def absence(entry: DesiredGuest, live: Live) -> Note:
     )
 
 
-def obstacles(need: Need, *, policy: Policy, live: Live, now: datetime) -> tuple[Note, ...]:
+def obstacles(difference: Difference, *, policy: Policy, live: Live, now: datetime) -> tuple[Note, ...]:
     """Collect the rules that one guest breaks, in no particular order; other owners are not looked at."""
     return (
-        *_about_the_object(need, live),
-        *_about_domains(need, policy, live),
-        *_about_consent(need, policy, now),
-        *_about_invitations(need, live),
-        *_about_room(need),
+        *_about_the_object(difference, live),
+        *_about_domains(difference, policy, live),
+        *_about_consent(difference, policy, now),
+        *_about_invitations(difference, live),
+        *_about_room(difference),
     )
 
 
-def _about_the_object(need: Need, live: Live) -> Iterable[Note]:
-    guest = need.guest
+def _about_the_object(difference: Difference, live: Live) -> Iterable[Note]:
+    guest = difference.guest
     if not guest.is_b2b:
         yield Note(
             rule=Rule.NOT_B2B,
@@ -90,7 +90,7 @@ def _about_the_object(need: Need, live: Live) -> Iterable[Note]:
             rule=Rule.ON_PREMISES_SYNCED,
             message="this user is synchronised from an on-premises directory: change the address there",
         )
-    if need.lacks_time:
+    if difference.lacks_time:
         yield Note(
             rule=Rule.NO_STATE_TIME,
             message="the directory does not say when this guest redeemed, so every run would reset again: "
@@ -104,9 +104,9 @@ def _about_the_object(need: Need, live: Live) -> Iterable[Note]:
         )
 
 
-def _about_domains(need: Need, policy: Policy, live: Live) -> Iterable[Note]:
+def _about_domains(difference: Difference, policy: Policy, live: Live) -> Iterable[Note]:
     verified = live.verified_domains or frozenset()
-    for address in need.looked_at:
+    for address in difference.contested_addresses:
         if address.domain in verified:
             yield Note(
                 rule=Rule.VERIFIED_DOMAIN,
@@ -120,7 +120,7 @@ def _about_domains(need: Need, policy: Policy, live: Live) -> Iterable[Note]:
                 f"{address}, or have the policy changed",
             )
     if policy.allowed_domains:
-        for address in _newly_signing_in(need):
+        for address in _newly_signing_in(difference):
             if address.domain not in policy.allowed_domains:
                 yield Note(
                     rule=Rule.DOMAIN_NOT_ALLOWED,
@@ -129,9 +129,9 @@ def _about_domains(need: Need, policy: Policy, live: Live) -> Iterable[Note]:
                 )
 
 
-def _about_consent(need: Need, policy: Policy, now: datetime) -> Iterable[Note]:
-    hold = need.entry.hold
-    if need.entry.id in policy.protected:
+def _about_consent(difference: Difference, policy: Policy, now: datetime) -> Iterable[Note]:
+    hold = difference.entry.hold
+    if difference.entry.id in policy.protected:
         yield Note(
             rule=Rule.PROTECTED,
             message="the id is in policy.protected: have it taken out, or declare what the directory has",
@@ -143,8 +143,8 @@ def _about_consent(need: Need, policy: Policy, now: datetime) -> Iterable[Note]:
         )
 
 
-def _about_invitations(need: Need, live: Live) -> Iterable[Note]:
-    if need.resets and live.invites_from is InvitesFrom.NONE:
+def _about_invitations(difference: Difference, live: Live) -> Iterable[Note]:
+    if difference.resets and live.invites_from is InvitesFrom.NONE:
         yield Note(
             rule=Rule.INVITATIONS_DISABLED,
             message="the tenant lets nobody invite (allowInvitesFrom is none), and a reset is an invitation: "
@@ -152,18 +152,21 @@ def _about_invitations(need: Need, live: Live) -> Iterable[Note]:
         )
 
 
-def _newly_signing_in(need: Need) -> Iterable[EmailAddress]:
+def _newly_signing_in(difference: Difference) -> Iterable[EmailAddress]:
     """Return the addresses gained, but for one that the guest is seen to sign in with already."""
-    return (address for address in need.added if need.fallback is None or address != need.email)
-
-
-def _about_room(need: Need) -> Iterable[Note]:
-    live = Written(mail=need.guest.mail, other_mails=need.guest.other_mails)
-    longest = max(
-        len(carried_out(need.actions[:done], live).other_mails) for done in range(1, len(need.actions) + 1)
+    return (
+        address for address in difference.added if difference.fallback is None or address != difference.email
     )
-    beside = " and the marker of the change" if need.carries_marker else ""
-    if longest + need.carries_marker > MOST_OTHER_MAILS:
+
+
+def _about_room(difference: Difference) -> Iterable[Note]:
+    live = Written(mail=difference.guest.mail, other_mails=difference.guest.other_mails)
+    longest = max(
+        len(carried_out(difference.actions[:done], live).other_mails)
+        for done in range(1, len(difference.actions) + 1)
+    )
+    beside = " and the marker of the change" if difference.carries_marker else ""
+    if longest + difference.carries_marker > MOST_OTHER_MAILS:
         yield Note(
             rule=Rule.OTHER_MAILS_FULL,
             message=f"otherMails would hold {longest} addresses{beside}, and Microsoft Graph takes "

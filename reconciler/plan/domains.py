@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final
 
 from reconciler.model import Live, Note
-from reconciler.plan.needs import Need
+from reconciler.plan.difference import Difference
 from reconciler.rules import Rule
 
 CONSUMER: Final = frozenset(
@@ -67,12 +67,12 @@ class KnownDomains:
                 found[shorter].append(domain)
         return dict(found)
 
-    def about(self, need: Need) -> Iterable[Note]:
+    def about(self, difference: Difference) -> Iterable[Note]:
         """Warn about the domains of the addresses that a guest gains."""
-        mail = need.guest.mail
+        mail = difference.guest.mail
         # A typing error in the guest's own domain is what is being corrected.
         own = mail.domain if mail is not None and self._guests.get(mail.domain, 0) < 2 else None
-        for domain in sorted({address.domain for address in need.added}):
+        for domain in sorted({address.domain for address in difference.added}):
             yield from self._about(domain, own)
 
     def _about(self, domain: str, own: str | None) -> Iterable[Note]:

@@ -17,7 +17,7 @@ from reconciler.model import (
 )
 from reconciler.plan import unfinished
 from reconciler.plan.compare import in_order
-from reconciler.plan.needs import Need
+from reconciler.plan.difference import Difference
 from reconciler.rules import Rule
 
 _ASK_FOR_A_RESET = "if that is another person, set resetAfter to have the guest redeem anew"
@@ -25,18 +25,22 @@ _REDEEMS_ANEW = "whoever that is has to redeem anew after this reset"
 _STAYS_WHILE_BLOCKED = "if that is another person, they stay signed in for as long as this guest is blocked"
 
 
-def about_change(need: Need, *, live: Live, now: datetime, redeem_links: bool) -> tuple[Note, ...]:
+def about_change(
+    difference: Difference, *, live: Live, now: datetime, redeem_links: bool
+) -> tuple[Note, ...]:
     """Collect the warnings of one change, sorted; those about other owners and chains are not here."""
     return tuple(
         sorted(
             {
-                *_about_entry(need.entry, need.guest, now=now),
-                *_about_traces(need),
-                *unfinished.about_change(need, now),
-                *_about_reset(need, live, redeem_links=redeem_links),
-                *_about_account(need),
-                *_about_identity(need.entry, need.guest, need=need, of_reset=_REDEEMS_ANEW),
-                *_about_removed(need),
+                *_about_entry(difference.entry, difference.guest, now=now),
+                *_about_traces(difference),
+                *unfinished.about_change(difference, now),
+                *_about_reset(difference, live, redeem_links=redeem_links),
+                *_about_account(difference),
+                *_about_identity(
+                    difference.entry, difference.guest, difference=difference, of_reset=_REDEEMS_ANEW
+                ),
+                *_about_removed(difference),
             }
         )
     )
@@ -59,14 +63,14 @@ def about_unchanged(
 
 
 def about_blocked(
-    entry: DesiredGuest, need: Need | None, obstacles: Iterable[Note], *, now: datetime
+    entry: DesiredGuest, difference: Difference | None, obstacles: Iterable[Note], *, now: datetime
 ) -> tuple[Note, ...]:
     """Collect the warnings of a blocked guest that stand whether or not the change is made.
 
-    Each names the guest. `need` is `None` for an id that is not among the users; `obstacles` is all that
-    blocks them.
+    Each names the guest. `difference` is `None` for an id that is not among the users; `obstacles` are all
+    that block them.
     """
-    notes = _about_hold(entry, now) if need is None else _about_standstill(need, obstacles, now)
+    notes = _about_hold(entry, now) if difference is None else _about_standstill(difference, obstacles, now)
     return tuple(naming(entry.id, note) for note in notes)
 
 
@@ -97,12 +101,12 @@ def naming(guest: ObjectId, note: Note) -> Note:
     return Note(rule=note.rule, message=f"{guest}: {note.message}")
 
 
-def _about_standstill(need: Need, obstacles: Iterable[Note], now: datetime) -> Iterable[Note]:
-    entry, guest = need.entry, need.guest
+def _about_standstill(difference: Difference, obstacles: Iterable[Note], now: datetime) -> Iterable[Note]:
+    entry, guest = difference.entry, difference.guest
     yield from _about_entry(entry, guest, now=now)
-    yield from _about_identity(entry, guest, need=need, of_reset=_STAYS_WHILE_BLOCKED)
+    yield from _about_identity(entry, guest, difference=difference, of_reset=_STAYS_WHILE_BLOCKED)
     yield from _about_open_links(entry, guest)
-    yield from unfinished.about_standstill(need, obstacles, now)
+    yield from unfinished.about_standstill(difference, obstacles, now)
 
 
 def _about_entry(entry: DesiredGuest, guest: Guest, *, now: datetime) -> Iterable[Note]:
@@ -129,19 +133,19 @@ def _about_hold(entry: DesiredGuest, now: datetime) -> Iterable[Note]:
 
 
 def _about_identity(
-    entry: DesiredGuest, guest: Guest, *, need: Need | None = None, of_reset: str = ""
+    entry: DesiredGuest, guest: Guest, *, difference: Difference | None = None, of_reset: str = ""
 ) -> Iterable[Note]:
     """Compare who redeemed with who should, where that can be seen.
 
     That a guest whose address is to change redeemed with the old one is no news. `of_reset` says
-    what a reset in `need` means for them.
+    what a reset in `difference` means for them.
     """
     if guest.state is not RedemptionState.ACCEPTED:
         return
     expected = {entry.email}
-    if need is not None and need.kind is ChangeKind.CHANGE_EMAIL and guest.mail is not None:
+    if difference is not None and difference.kind is ChangeKind.CHANGE_EMAIL and guest.mail is not None:
         expected.add(guest.mail)
-    remedy = of_reset if need is not None and need.resets else _ASK_FOR_A_RESET
+    remedy = of_reset if difference is not None and difference.resets else _ASK_FOR_A_RESET
     for address in guest.passcode_addresses:
         if address not in expected:
             yield Note(
@@ -150,15 +154,17 @@ def _about_identity(
             )
 
 
-def _about_removed(need: Need) -> Iterable[Note]:
+def _about_removed(difference: Difference) -> Iterable[Note]:
     """Name the addresses that somebody may have redeemed with, and that go without a reset.
 
     A change taken back after the wrong person redeemed looks like this too.
     """
-    guest = need.guest
-    if need.resets or guest.state is not RedemptionState.ACCEPTED or guest.passcode_addresses:
+    guest = difference.guest
+    if difference.resets or guest.state is not RedemptionState.ACCEPTED or guest.passcode_addresses:
         return
-    removed = [address for address in in_order(guest.other_mails) if address not in need.after.other_mails]
+    removed = [
+        address for address in in_order(guest.other_mails) if address not in difference.after.other_mails
+    ]
     if removed:
         named = ", ".join(address.text for address in removed)
         yield Note(
@@ -201,29 +207,29 @@ def _about_open_links(entry: DesiredGuest, guest: Guest) -> Iterable[Note]:
         )
 
 
-def _about_traces(need: Need) -> Iterable[Note]:
+def _about_traces(difference: Difference) -> Iterable[Note]:
     """Name the addresses that let somebody in although nobody declared them."""
-    old = need.guest.mail
-    if need.replaces_mail and old is None:
+    old = difference.guest.mail
+    if difference.replaces_mail and old is None:
         yield Note(
             rule=Rule.NO_MAIL,
             message="mail is empty now, and once written it can be changed but never emptied again",
         )
-    if need.replaces_mail and old is not None:
+    if difference.replaces_mail and old is not None:
         yield Note(
             rule=Rule.OLD_ADDRESS_REMAINS,
             message=f"{old} usually stays in proxyAddresses, which Graph lets nobody write; while it does, "
             "whoever reads that mailbox may be able to redeem again by opening an app directly",
         )
-    if need.carries_marker and not need.replaces_mail and (left := _left_in_proxies(need)):
+    if difference.carries_marker and not difference.replaces_mail and (left := _left_in_proxies(difference)):
         named = ", ".join(address.text for address in left)
         yield Note(
             rule=Rule.OLD_ADDRESS_REMAINS,
             message=f"{named} stays in proxyAddresses, which Graph lets nobody write; while it does, whoever "
             "reads that mailbox may be able to redeem again by opening an app directly",
         )
-    if need.entry.alternate_emails is None:
-        kept = [address for address in need.after.other_mails if address != need.email]
+    if difference.entry.alternate_emails is None:
+        kept = [address for address in difference.after.other_mails if address != difference.email]
         if kept:
             named = ", ".join(address.text for address in kept)
             yield Note(
@@ -232,15 +238,15 @@ def _about_traces(need: Need) -> Iterable[Note]:
             )
 
 
-def _left_in_proxies(need: Need) -> tuple[EmailAddress, ...]:
+def _left_in_proxies(difference: Difference) -> tuple[EmailAddress, ...]:
     """Return what an earlier write of `mail` may have left behind: nothing says which address it replaced."""
-    declared = {need.after.mail, *need.after.other_mails}
-    return in_order({proxy.address for proxy in need.guest.proxy_addresses} - declared)
+    declared = {difference.after.mail, *difference.after.other_mails}
+    return in_order({proxy.address for proxy in difference.guest.proxy_addresses} - declared)
 
 
-def _about_reset(need: Need, live: Live, *, redeem_links: bool) -> Iterable[Note]:
-    invitation = need.entry.invitation
-    if not need.resets:
+def _about_reset(difference: Difference, live: Live, *, redeem_links: bool) -> Iterable[Note]:
+    invitation = difference.entry.invitation
+    if not difference.resets:
         return
     if not invitation.send_message and not redeem_links:
         yield Note(
@@ -256,8 +262,8 @@ def _about_reset(need: Need, live: Live, *, redeem_links: bool) -> Iterable[Note
         )
 
 
-def _about_account(need: Need) -> Iterable[Note]:
-    if not need.guest.account_enabled:
+def _about_account(difference: Difference) -> Iterable[Note]:
+    if not difference.guest.account_enabled:
         yield Note(
             rule=Rule.GUEST_DISABLED,
             message="the account is disabled, so nobody can sign in: enable it, or put the guest on hold",

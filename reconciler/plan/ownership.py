@@ -12,7 +12,7 @@ from reconciler.model import (
     ObjectId,
     OwnerKind,
 )
-from reconciler.plan.needs import Need
+from reconciler.plan.difference import Difference
 from reconciler.rules import Rule
 
 _PRIMARY = "proxyAddresses (primary)"
@@ -34,7 +34,7 @@ Holders = Mapping[EmailAddress, tuple[Holder, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class AddressConflicts:
     """How the addresses one guest wants stand with those who hold them now."""
 
     obstacles: tuple[Note, ...]
@@ -68,26 +68,28 @@ def find_holders(live: Live, wanted: Iterable[EmailAddress]) -> Holders:
     }
 
 
-def assess(need: Need, holders: Holders, needs: Mapping[ObjectId, Need]) -> Standing:
+def address_conflicts(
+    difference: Difference, holders: Holders, differences: Mapping[ObjectId, Difference]
+) -> AddressConflicts:
     """Look at every other holder of every address that matters to one guest.
 
-    `needs` are the differences of all declared guests: a holder who is leaving the address is waited
+    `differences` are the differences of all declared guests: a holder who is leaving the address is waited
     for. An address that the guest has already and is only reset with gives a warning at most.
     """
     obstacles: list[Note] = []
     warnings: list[Note] = []
     leaving: dict[ObjectId, EmailAddress] = {}
-    for address in need.looked_at:
+    for address in difference.contested_addresses:
         for holder in holders.get(address, ()):
-            if holder.id == need.entry.id:
+            if holder.id == difference.entry.id:
                 continue
-            if address not in need.added:
+            if address not in difference.added:
                 warnings.append(
                     _note(address, holder, "the reset may be refused; make sure that this guest is meant")
                 )
             elif holder.kind is not OwnerKind.GUEST and holder.uses == (AddressUse.OTHER_MAILS,):
                 warnings.append(_note(address, holder, "make sure that both are the same person"))
-            elif holder.id in needs and _is_left(address, holder, needs[holder.id]):
+            elif holder.id in differences and _is_left(address, holder, differences[holder.id]):
                 leaving[holder.id] = address
             else:
                 obstacles.append(_note(address, holder, _remedy(holder)))
@@ -99,7 +101,7 @@ def assess(need: Need, holders: Holders, needs: Mapping[ObjectId, Need]) -> Stan
                 message=f"takes over addresses of several guests at once ({named}): do it in two steps",
             )
         )
-    return Standing(
+    return AddressConflicts(
         obstacles=tuple(obstacles),
         warnings=tuple(warnings),
         waits_for=min(leaving, default=None),
@@ -123,7 +125,7 @@ def _use(use: AddressUse, *, primary: bool) -> str:
     return _PRIMARY if primary else _SECONDARY
 
 
-def _is_left(address: EmailAddress, holder: Holder, need: Need) -> bool:
+def _is_left(address: EmailAddress, holder: Holder, difference: Difference) -> bool:
     """Tell whether a holder's own change frees the address, as far as Graph lets it.
 
     What stands in `proxyAddresses` as a secondary stays there: Graph lets nobody write that list
@@ -134,7 +136,7 @@ def _is_left(address: EmailAddress, holder: Holder, need: Need) -> bool:
         return False
     if _PRIMARY in holder.uses and AddressUse.MAIL not in holder.uses:
         return False
-    return address != need.after.mail and address not in need.after.other_mails
+    return address != difference.after.mail and address not in difference.after.other_mails
 
 
 def _note(address: EmailAddress, holder: Holder, advice: str) -> Note:

@@ -23,22 +23,22 @@ from reconciler.model import (
     TenantId,
     format_instant,
 )
-from reconciler.plan import blocking, chains, notices, ownership, unfinished
+from reconciler.plan import blocking, dependencies, notices, ownership, unfinished
 from reconciler.plan.compare import Written, changed_fields, in_order
-from reconciler.plan.content import change_digest, plan_digest
 from reconciler.plan.departures import about_departure, departures
+from reconciler.plan.difference import Difference, find_difference
+from reconciler.plan.digests import change_digest, plan_digest
 from reconciler.plan.domains import KnownDomains
-from reconciler.plan.needs import Need, find_need
 from reconciler.plan.origin import Baseline
-from reconciler.plan.ownership import Standing
+from reconciler.plan.ownership import AddressConflicts
 from reconciler.rules import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Judgement:
+class _Obstacles:
     """What the rules say about the guests who differ."""
 
-    standings: Mapping[ObjectId, Standing]
+    conflicts: Mapping[ObjectId, AddressConflicts]
 
     obstacles: Mapping[ObjectId, tuple[Note, ...]]
     """By guest, gravest first; guests without obstacles are missing."""
@@ -70,7 +70,7 @@ def make_plan(
     entries = {entry.id: entry for entry in sorted(desired.guests, key=lambda entry: entry.id)}
     shown = entries.keys() if base is None or since is None else base.changed(desired)
     origins = {} if base is None else {entry.id: base.origin(entry) for entry in entries.values()}
-    needs: dict[ObjectId, Need] = {}
+    differences: dict[ObjectId, Difference] = {}
     blocked: dict[ObjectId, Blocked] = {}
     warnings = list(notices.about_checks(live.not_checked))
     for entry in entries.values():
@@ -81,34 +81,34 @@ def make_plan(
                 blocked[entry.id] = _blocked(entry, None, absence, origins)
                 warnings += notices.about_blocked(entry, None, absence, now=now)
             continue
-        need = find_need(entry, guest)
-        if need is not None:
-            needs[entry.id] = need
+        difference = find_difference(entry, guest)
+        if difference is not None:
+            differences[entry.id] = difference
         elif entry.id in shown:
             before = None if base is None else base.email_before(entry)
             warnings += notices.about_unchanged(entry, guest, before=before, now=now)
 
-    judgement = _judge(needs, desired=desired, live=live, now=now)
+    judgement = _judge(differences, desired=desired, live=live, now=now)
     known = KnownDomains(live)
     for guest_id, obstacles in judgement.obstacles.items():
         if guest_id in shown:
             entry = entries[guest_id]
-            blocked[guest_id] = _blocked(entry, needs[guest_id], obstacles, origins)
-            warnings += notices.about_blocked(entry, needs[guest_id], obstacles, now=now)
-    planned = [needs[guest_id] for guest_id in judgement.order if guest_id in shown]
+            blocked[guest_id] = _blocked(entry, differences[guest_id], obstacles, origins)
+            warnings += notices.about_blocked(entry, differences[guest_id], obstacles, now=now)
+    planned = [differences[guest_id] for guest_id in judgement.order if guest_id in shown]
     changes = tuple(
         _change(
-            need,
+            difference,
             fields=fields,
-            standing=judgement.standings[need.guest.id],
+            conflict=judgement.conflicts[difference.guest.id],
             tenant=desired.tenant_id,
             warnings=(
-                *notices.about_change(need, live=live, now=now, redeem_links=redeem_links),
-                *known.about(need),
+                *notices.about_change(difference, live=live, now=now, redeem_links=redeem_links),
+                *known.about(difference),
             ),
-            origin=origins.get(need.guest.id),
+            origin=origins.get(difference.guest.id),
         )
-        for need, fields in zip(planned, _changed_fields(planned), strict=True)
+        for difference, fields in zip(planned, _changed_fields(planned), strict=True)
     )
     departed = () if base is None else departures(base.disappeared(entries.keys()), live)
     warnings += [about_departure(one) for one in departed]
@@ -146,30 +146,35 @@ def make_plan(
     )
 
 
-def _judge(needs: Mapping[ObjectId, Need], *, desired: Desired, live: Live, now: datetime) -> _Judgement:
+def _judge(
+    differences: Mapping[ObjectId, Difference], *, desired: Desired, live: Live, now: datetime
+) -> _Obstacles:
     """Find every obstacle of every guest who differs, those that come from other guests among them."""
-    wanted = {address for need in needs.values() for address in need.looked_at}
+    wanted = {address for difference in differences.values() for address in difference.contested_addresses}
     holders = ownership.find_holders(live, wanted) if wanted else {}
-    standings = {guest: ownership.assess(need, holders, needs) for guest, need in needs.items()}
+    conflicts = {
+        guest: ownership.address_conflicts(difference, holders, differences)
+        for guest, difference in differences.items()
+    }
     waits_for = {
-        guest: standing.waits_for for guest, standing in standings.items() if standing.waits_for is not None
+        guest: conflict.waits_for for guest, conflict in conflicts.items() if conflict.waits_for is not None
     }
     obstacles: dict[ObjectId, list[Note]] = {}
-    for guest, need in needs.items():
-        own = blocking.obstacles(need, policy=desired.policy, live=live, now=now)
-        if own or standings[guest].obstacles:
-            obstacles[guest] = [*own, *standings[guest].obstacles]
-    rings = chains.cycle_obstacles(waits_for)
+    for guest, difference in differences.items():
+        own = blocking.obstacles(difference, policy=desired.policy, live=live, now=now)
+        if own or conflicts[guest].obstacles:
+            obstacles[guest] = [*own, *conflicts[guest].obstacles]
+    rings = dependencies.cycle_obstacles(waits_for)
     for guest, note in rings.items():
         obstacles.setdefault(guest, []).append(note)
-    for guest, first in chains.fallen(waits_for, obstacles).items():
+    for guest, first in dependencies.transitively_blocked(waits_for, obstacles).items():
         if guest not in rings:
             obstacles.setdefault(guest, []).append(_held_up(first))
-    return _Judgement(
-        standings=standings,
+    return _Obstacles(
+        conflicts=conflicts,
         obstacles={guest: blocking.gravest_first(notes) for guest, notes in obstacles.items()},
-        order=chains.in_working_order(
-            (guest for guest in needs if guest not in obstacles),
+        order=dependencies.in_working_order(
+            (guest for guest in differences if guest not in obstacles),
             {guest: first for guest, first in waits_for.items() if guest not in obstacles},
         ),
     )
@@ -185,7 +190,7 @@ def _held_up(first: ObjectId) -> Note:
 
 def _blocked(
     entry: DesiredGuest,
-    need: Need | None,
+    difference: Difference | None,
     obstacles: tuple[Note, ...],
     origins: Mapping[ObjectId, Origin],
 ) -> Blocked:
@@ -195,7 +200,7 @@ def _blocked(
     also = f" (also: {', '.join(others)})" if others else ""
     return Blocked(
         id=entry.id,
-        display_name=need.guest.display_name if need else entry.name,
+        display_name=difference.guest.display_name if difference else entry.name,
         rule=gravest.rule,
         message=gravest.message + also,
         source=entry.source,
@@ -203,38 +208,41 @@ def _blocked(
     )
 
 
-def _changed_fields(needs: Iterable[Need]) -> list[tuple[FieldChange, ...]]:
+def _changed_fields(differences: Iterable[Difference]) -> list[tuple[FieldChange, ...]]:
     return changed_fields(
-        [(Written(mail=need.guest.mail, other_mails=need.guest.other_mails), need.after) for need in needs]
+        [
+            (Written(mail=difference.guest.mail, other_mails=difference.guest.other_mails), difference.after)
+            for difference in differences
+        ]
     )
 
 
 def _change(
-    need: Need,
+    difference: Difference,
     *,
     fields: tuple[FieldChange, ...],
-    standing: Standing,
+    conflict: AddressConflicts,
     tenant: TenantId,
     warnings: tuple[Note, ...],
     origin: Origin | None,
 ) -> Change:
-    guest = need.guest
-    chain = () if standing.waits_for is None else (_may_wait(standing.waits_for),)
+    guest = difference.guest
+    chain = () if conflict.waits_for is None else (_may_wait(conflict.waits_for),)
     return Change(
         id=guest.id,
         display_name=guest.display_name,
-        kind=need.kind,
+        kind=difference.kind,
         digest=change_digest(
             tenant=tenant,
             guest=guest.id,
-            kind=need.kind,
+            kind=difference.kind,
             fields=fields,
-            actions=need.actions,
+            actions=difference.actions,
         ),
         fields=fields,
-        actions=need.actions,
-        reason=_reason(need),
-        warnings=tuple(sorted({*warnings, *standing.warnings, *chain})),
+        actions=difference.actions,
+        reason=_reason(difference),
+        warnings=tuple(sorted({*warnings, *conflict.warnings, *chain})),
         precondition=Precondition(
             mail=guest.mail,
             other_mails=in_order(guest.other_mails),
@@ -242,11 +250,11 @@ def _change(
             state_changed_at=guest.state_changed_at,
             markers=guest.markers,
         ),
-        source=need.entry.source,
-        waits_for=standing.waits_for,
+        source=difference.entry.source,
+        waits_for=conflict.waits_for,
         origin=origin,
-        resumes=need.resumes,
-        fallback=need.fallback,
+        resumes=difference.resumes,
+        fallback=difference.fallback,
     )
 
 
@@ -258,18 +266,18 @@ def _may_wait(first: ObjectId) -> Note:
     )
 
 
-def _reason(need: Need) -> str:
-    guest, entry = need.guest, need.entry
-    match need.kind:
+def _reason(difference: Difference) -> str:
+    guest, entry = difference.guest, difference.entry
+    match difference.kind:
         case ChangeKind.CHANGE_EMAIL:
-            return _mail_stands(need)
+            return _mail_stands(difference)
         case ChangeKind.RESTORE_MAIL:
-            return f"{_mail_stands(need)}; the guest is seen to sign in with {need.email} already"
+            return f"{_mail_stands(difference)}; the guest is seen to sign in with {difference.email} already"
         case ChangeKind.RESET:
             since = guest.state_changed_at and format_instant(guest.state_changed_at)
             wanted = entry.reset_after and format_instant(entry.reset_after)
             return f"redeemed {since}, and resetAfter asks for a redemption since {wanted}"
-        case ChangeKind.OTHER_MAILS if need.resets:
+        case ChangeKind.OTHER_MAILS if difference.resets:
             return (
                 "otherMails is not as declared; reset because a lost address may hold a link that still works"
             )
@@ -279,8 +287,8 @@ def _reason(need: Need) -> str:
             assert_never(unknown)
 
 
-def _mail_stands(need: Need) -> str:
-    if not need.replaces_mail:
-        return f"mail is {need.email} as declared, but the change that wrote it is not finished"
-    now = "empty" if need.guest.mail is None else need.guest.mail
-    return f"mail is {now}, declared is {need.email}"
+def _mail_stands(difference: Difference) -> str:
+    if not difference.replaces_mail:
+        return f"mail is {difference.email} as declared, but the change that wrote it is not finished"
+    now = "empty" if difference.guest.mail is None else difference.guest.mail
+    return f"mail is {now}, declared is {difference.email}"

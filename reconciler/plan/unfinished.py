@@ -5,7 +5,7 @@ from datetime import datetime
 
 from reconciler.model import ChangeKind, Desired, Guest, Live, Marker, Note, RedemptionState, format_instant
 from reconciler.plan.blocking import ABOUT_THE_ADDRESS
-from reconciler.plan.needs import Need
+from reconciler.plan.difference import Difference
 from reconciler.rules import Rule
 
 _BELONGS_TO_NOBODY = ".invalid"
@@ -41,21 +41,21 @@ def about_undeclared(desired: Desired, live: Live) -> Iterable[Note]:
         )
 
 
-def about_change(need: Need, now: datetime) -> Iterable[Note]:
+def about_change(difference: Difference, now: datetime) -> Iterable[Note]:
     """Say of a guest who is changed what was begun and not finished, and why nobody is reset for it."""
-    yield from _about_earlier_version(need)
-    yield from _about_marker(need, now)
-    yield from _about_restoring(need)
+    yield from _about_earlier_version(difference)
+    yield from _about_marker(difference, now)
+    yield from _about_restoring(difference)
 
 
-def about_standstill(need: Need, obstacles: Iterable[Note], now: datetime) -> Iterable[Note]:
+def about_standstill(difference: Difference, obstacles: Iterable[Note], now: datetime) -> Iterable[Note]:
     """Say of a guest who is blocked that a change was begun and not finished, and what that leaves."""
-    yield from _about_lockout(need, obstacles)
-    yield from _about_marked_standstill(need.guest, now)
+    yield from _about_lockout(difference, obstacles)
+    yield from _about_marked_standstill(difference.guest, now)
 
 
-def _about_earlier_version(need: Need) -> Iterable[Note]:
-    if need.looks_half_done:
+def _about_earlier_version(difference: Difference) -> Iterable[Note]:
+    if difference.looks_half_done:
         yield Note(
             rule=Rule.HALF_DONE,
             message="looks like a change that an earlier version cut short; it is done again from the start, "
@@ -63,23 +63,25 @@ def _about_earlier_version(need: Need) -> Iterable[Note]:
         )
 
 
-def _about_restoring(need: Need) -> Iterable[Note]:
+def _about_restoring(difference: Difference) -> Iterable[Note]:
     """Say why nobody is reset, and when somebody is after all."""
-    if need.fallback is not None and need.replaces_mail:
-        cause = "a change was begun" if need.guest.markers else "a backup was restored, or mail was edited"
+    if difference.fallback is not None and difference.replaces_mail:
+        cause = (
+            "a change was begun" if difference.guest.markers else "a backup was restored, or mail was edited"
+        )
         yield Note(
             rule=Rule.LOOKS_RESTORED,
-            message=f"the guest is seen to sign in with {need.email} already: {cause}; mail is put right "
-            "without a reset, unless the guest is no longer seen to sign in with that address once it is "
+            message=f"the guest is seen to sign in with {difference.email} already: {cause}; mail is put "
+            "right without a reset, unless the guest is no longer seen to sign in with that address once it is "
             "written: then a reset follows",
         )
 
 
-def _about_lockout(need: Need, obstacles: Iterable[Note]) -> Iterable[Note]:
+def _about_lockout(difference: Difference, obstacles: Iterable[Note]) -> Iterable[Note]:
     """Say that a blocked guest stands between an earlier version's reset and its last write: of `mail`."""
-    if not need.looks_half_done:
+    if not difference.looks_half_done:
         return
-    old = need.guest.mail
+    old = difference.guest.mail
     stands = (
         "the guest is locked out, and mail is still empty"
         if old is None
@@ -95,21 +97,21 @@ def _about_lockout(need: Need, obstacles: Iterable[Note]) -> Iterable[Note]:
     )
 
 
-def _about_marker(need: Need, now: datetime) -> Iterable[Note]:
-    guest = need.guest
+def _about_marker(difference: Difference, now: datetime) -> Iterable[Note]:
+    guest = difference.guest
     if not guest.markers:
         return
-    if need.replaces_mail:
+    if difference.replaces_mail:
         deed = "this one replaces it and is carried out from the start"
-    elif need.resumes is None:
+    elif difference.resumes is None:
         deed = (
             "several markers leave open what it was, so this one is carried out from the start, and a second "
             "message may go out"
         )
-    elif need.kind is ChangeKind.RESTORE_MAIL:
+    elif difference.kind is ChangeKind.RESTORE_MAIL:
         deed = (
-            f"the guest is seen to sign in with {need.email}, so it is finished without a reset, unless that "
-            "is no longer seen once mail is written: then a reset follows"
+            f"the guest is seen to sign in with {difference.email}, so it is finished without a reset, unless "
+            "that is no longer seen once mail is written: then a reset follows"
         )
     else:
         deed = (

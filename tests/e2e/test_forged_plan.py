@@ -19,7 +19,7 @@ from reconciler.model import (
     TenantId,
 )
 from reconciler.plan.compare import Written, carried_out, changed_fields
-from reconciler.plan.content import change_digest, plan_digest
+from reconciler.plan.digests import change_digest, plan_digest
 from tests.e2e.shell import Shell
 
 ANA = "1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reconciler.documents import dump, plan_from_json, plan_to_json
 from reconciler.model import ChangeKind, Desired, EmailAddress, Live, ObjectId, Plan, ResetRedemption, Source
 from reconciler.plan import make_plan, questions
-from reconciler.plan.needs import find_need
+from reconciler.plan.difference import find_difference
 from tests.samples.plans import NOW, TENANT
 from tests.samples.worlds import LAW, after, directories, in_other_letters, trees, with_guests
 
@@ -293,9 +293,9 @@ def test_a_change_gains_what_its_guest_lacks(tree: Desired, found: Live) -> None
     """Apply asks about the same addresses as the planner did, and finds them in the plan itself."""
     entries = {entry.id: entry for entry in tree.guests}
     for change in make_plan(tree, found, NOW).changes:
-        need = find_need(entries[change.id], found.guests[change.id])
-        assert need is not None
-        assert [each.text for each in change.gains] == [each.text for each in need.added]
+        difference = find_difference(entries[change.id], found.guests[change.id])
+        assert difference is not None
+        assert [each.text for each in change.gains] == [each.text for each in difference.added]
 
 
 @LAW

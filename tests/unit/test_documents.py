@@ -30,7 +30,7 @@ from reconciler.model import (
     TenantId,
 )
 from reconciler.plan import Baseline, make_plan
-from reconciler.plan.content import plan_digest
+from reconciler.plan.digests import plan_digest
 from reconciler.rules import OtherRule, Rule
 from tests.samples.directory import NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
 from tests.samples.plans import TENANT, marker_of

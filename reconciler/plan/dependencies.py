@@ -42,7 +42,9 @@ def cycle_obstacles(waits_for: Mapping[ObjectId, ObjectId]) -> dict[ObjectId, No
     return found
 
 
-def fallen(waits_for: Mapping[ObjectId, ObjectId], blocked: Iterable[ObjectId]) -> dict[ObjectId, ObjectId]:
+def transitively_blocked(
+    waits_for: Mapping[ObjectId, ObjectId], blocked: Iterable[ObjectId]
+) -> dict[ObjectId, ObjectId]:
     """Map each guest who waits, however indirectly, for a blocked one to the guest it waits for itself.
 
     Guests who are blocked already are in it too when what they wait for is blocked.

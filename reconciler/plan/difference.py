@@ -29,7 +29,7 @@ _MAIL_KINDS = frozenset({ChangeKind.CHANGE_EMAIL, ChangeKind.RESTORE_MAIL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Difference:
     """The difference between one declared guest and the directory, and what would remove it."""
 
     entry: DesiredGuest
@@ -75,7 +75,7 @@ class Need:
         return self.kind in _MAIL_KINDS
 
     @property
-    def looked_at(self) -> tuple[EmailAddress, ...]:
+    def contested_addresses(self) -> tuple[EmailAddress, ...]:
         """The addresses whose other owners matter, sorted: those gained, and the one that may be invited."""
         return in_order({*self.added, self.email}) if self.may_reset else self.added
 
@@ -98,7 +98,7 @@ class Need:
         return self.kind is ChangeKind.RESET and self.guest.state_changed_at is None
 
 
-def find_need(entry: DesiredGuest, guest: Guest) -> Need | None:
+def find_difference(entry: DesiredGuest, guest: Guest) -> Difference | None:
     """Compare one declared guest with the directory; `None` when they are equal.
 
     A guest with a marker is never equal: a change of `mail` was begun, and nothing on the object says
@@ -112,7 +112,7 @@ def find_need(entry: DesiredGuest, guest: Guest) -> Need | None:
     invite = ResetRedemption(email=email, invitation=entry.invitation)
     actions = _actions(kind, entry, guest, spelling)
     after = carried_out(actions, Written(mail=guest.mail, other_mails=guest.other_mails))
-    return Need(
+    return Difference(
         entry=entry,
         guest=guest,
         kind=kind,
@@ -133,9 +133,9 @@ def questions(desired: Desired, guests: Mapping[ObjectId, Guest]) -> tuple[Email
     asked: set[EmailAddress] = set()
     for entry in desired.guests:
         guest = guests.get(entry.id)
-        need = find_need(entry, guest) if guest else None
-        if need:
-            asked.update(need.looked_at)
+        difference = find_difference(entry, guest) if guest else None
+        if difference:
+            asked.update(difference.contested_addresses)
     return in_order(asked)
 
 
