@@ -71,8 +71,8 @@ def _about_restoring(difference: Difference) -> Iterable[Note]:
         )
         yield Note(
             rule=Rule.LOOKS_RESTORED,
-            message=f"the guest is seen to sign in with {difference.email} already: {cause}; mail is put "
-            "right without a reset, unless the guest is no longer seen to sign in with that address once it is "
+            message=f"the guest is seen to sign in with {difference.email} already: {cause}; mail is "
+            "put right without a reset, unless the guest is no longer seen to sign in with that address once it is "
             "written: then a reset follows",
         )
 
@@ -110,8 +110,8 @@ def _about_marker(difference: Difference, now: datetime) -> Iterable[Note]:
         )
     elif difference.kind is ChangeKind.RESTORE_MAIL:
         deed = (
-            f"the guest is seen to sign in with {difference.email}, so it is finished without a reset, unless "
-            "that is no longer seen once mail is written: then a reset follows"
+            f"the guest is seen to sign in with {difference.email}, so it is finished without a reset, "
+            "unless that is no longer seen once mail is written: then a reset follows"
         )
     else:
         deed = (
