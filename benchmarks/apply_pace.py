@@ -27,9 +27,9 @@ from tempfile import TemporaryDirectory
 from benchmarks.served import emulator
 from reconciler.apply import RunResult, Services, Settings, Terms, WaitReason, apply_plan
 from reconciler.emulator.control import ControlClient, RecordedRequest
-from reconciler.graph.client import Terms as SessionTerms
-from reconciler.graph.pacing import Pace, Quota
-from reconciler.graph.perform import open_directory
+from reconciler.graph.rate_limits import Quota, RateLimiter
+from reconciler.graph.sessions import SessionOptions
+from reconciler.graph.writer import open_directory
 from reconciler.guard.approval import approve_all
 from reconciler.journal import open_journal
 from reconciler.model import (
@@ -256,19 +256,22 @@ async def measure(root: str, conditions: Conditions) -> Measured:
     """Plan without trouble, then apply with latency, lag and quotas."""
     clock = FastClock(conditions.speed)
     entries = desired(conditions.changes)
-    pace = Pace(share=conditions.share, clock=clock)
+    limiter = RateLimiter(share=conditions.share, clock=clock)
     with (
         ControlClient(root) as control,
         TemporaryDirectory() as folder,
         open_journal(Path(folder) / "journal.jsonl", run="measured") as journal,
     ):
-        async with open_directory(root, Tokens(), terms=SessionTerms(pace=pace)) as (reader, writer):
+        async with open_directory(root, Tokens(), options=SessionOptions(limiter=limiter)) as (
+            reader,
+            writer,
+        ):
             plan = make_plan(entries, await reader.observe(entries), datetime.now(UTC))
             await asyncio.to_thread(_trouble, control, conditions)
             if not conditions.full:
                 emptied = conditions.at_once()
-                await pace.admit(emptied)
-                pace.ended(emptied)
+                await limiter.acquire(emptied)
+                limiter.commit(emptied)
             started, worked = clock.monotonic(), time.process_time()
             services = Services(reader=reader, writer=writer, clock=clock, observer=Silent(), journal=journal)
             terms = Terms(settings=Settings(max_in_flight=conditions.max_in_flight))

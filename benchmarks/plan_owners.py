@@ -25,7 +25,7 @@ import httpx
 from benchmarks.served import emulator
 from reconciler.cli.tree import load_tree
 from reconciler.emulator.control import ControlClient, RecordedRequest
-from reconciler.graph.observe import open_reader
+from reconciler.graph.reader import open_reader
 from reconciler.model import Desired
 from reconciler.plan import make_plan
 

@@ -18,7 +18,7 @@ import httpx
 from reconciler.emulator.control import ControlClient
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
-from reconciler.graph.observe import open_reader
+from reconciler.graph.reader import open_reader
 from reconciler.graph.requests import USER_FIELDS
 from reconciler.model import (
     Cloud,

@@ -33,10 +33,10 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.git import commit_of
-from reconciler.graph.client import Terms as SessionTerms
 from reconciler.graph.daemon_threads import DaemonThreads
-from reconciler.graph.pacing import Pace
-from reconciler.graph.perform import open_directory
+from reconciler.graph.rate_limits import RateLimiter
+from reconciler.graph.sessions import SessionOptions
+from reconciler.graph.writer import open_directory
 from reconciler.guard.approval import Work, approve, approve_all
 from reconciler.guard.limits import check
 from reconciler.journal import Journal, open_journal
@@ -277,8 +277,8 @@ async def _apply(
     clock = SystemClock()
     stop = asyncio.Event()
     with signals.cancelling() as from_now_on_only_set, endpoint(desired, options.tree) as found:
-        pace = Pace(share=options.quota_share / 100)
-        async with open_directory(found.root, found.tokens, terms=SessionTerms(pace=pace)) as (
+        limiter = RateLimiter(share=options.quota_share / 100)
+        async with open_directory(found.root, found.tokens, options=SessionOptions(limiter=limiter)) as (
             reader,
             writer,
         ):
@@ -291,7 +291,7 @@ async def _apply(
             if options.asks and approval.work:
                 _ask(approval.work, signals)
             from_now_on_only_set(stop)
-            async with progress_on(approval.work, clock=clock, quotas=pace.waiting) as progress:
+            async with progress_on(approval.work, clock=clock, quotas=limiter.waiting) as progress:
                 services = Services(
                     reader=reader,
                     writer=writer,

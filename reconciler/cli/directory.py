@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.errors import Refused, UsageError
 from reconciler.graph.credentials import graph_root_from, token_source
-from reconciler.graph.wire import TokenSource
+from reconciler.graph.transport import TokenSource
 from reconciler.model import Desired
 from reconciler.rules import Rule
 

@@ -13,7 +13,7 @@ from reconciler.cli.signals import run_until_signal
 from reconciler.cli.tree import load_tree
 from reconciler.documents import dump, plan_to_json
 from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE, UsageError
-from reconciler.graph.observe import open_reader
+from reconciler.graph.reader import open_reader
 from reconciler.model import Desired, ObjectId, Origin, Plan
 from reconciler.plan import Baseline, make_plan
 from reconciler.render import github, markdown, text

@@ -13,7 +13,7 @@ from rich.progress import Progress as Bar
 from reconciler.apply import RunObserver, WaitReason
 from reconciler.cli import screen
 from reconciler.clock import Clock
-from reconciler.graph.pacing import Waiting
+from reconciler.graph.rate_limits import Waiting
 from reconciler.guard.approval import Work
 from reconciler.model import ActionRecord, Change, GuestOutcome, ObjectId
 

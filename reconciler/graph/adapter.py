@@ -71,7 +71,7 @@ def same_origin(url: httpx.URL, root: httpx.URL) -> bool:
 
 
 class _Adapter(GraphRequestAdapter):
-    """The SDK's adapter without its own answer to a refused token: `Wire.send` has one for all kinds."""
+    """The SDK's adapter without its own answer to a refused token: `Transport.send` has one for all kinds."""
 
     async def retry_cae_response_if_required(
         self, resp: httpx.Response, request_info: RequestInformation, claims: str

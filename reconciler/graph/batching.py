@@ -12,10 +12,10 @@ import httpx
 from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 
-from reconciler.graph.answers import Answer, unexpected
-from reconciler.graph.retrying import Setback, Trouble
-from reconciler.graph.unread import Unread
-from reconciler.graph.wire import Build
+from reconciler.graph.read_retries import ReadFailure, TransientError
+from reconciler.graph.responses import Answer, unexpected
+from reconciler.graph.transport import BuildRequest
+from reconciler.graph.unavailable import Unavailable
 
 BATCH_SIZE = 20
 """Most requests in a batch."""
@@ -37,14 +37,14 @@ class Batch:
         urls: Sequence[str],
         *,
         what: str,
-        heed: Callable[[Answer], None],
+        observe: Callable[[Answer], None],
         best_effort: bool = False,
     ) -> None:
-        """Ask these URLs; `heed` gets each item's answer, for what it tells about quotas.
+        """Ask these URLs; `observe` gets each item's answer, for what it tells about quotas.
 
         With `best_effort` any refusal of the whole batch is each item's answer, else only that of access.
         """
-        self._heed = heed
+        self._observe = observe
         self._what = what
         self._best_effort = best_effort
         self._waiting = {str(number): url for number, url in enumerate(urls)}
@@ -56,10 +56,10 @@ class Batch:
         """The URLs that still wait for an answer."""
         return tuple(self._waiting.values())
 
-    async def attempt(self, send: Callable[[Build], Awaitable[Answer]]) -> tuple[Answer, ...]:
+    async def attempt(self, send: Callable[[BuildRequest], Awaitable[Answer]]) -> tuple[Answer, ...]:
         """Send what still waits for an answer; give all answers in the order of the URLs.
 
-        Raises `Setback` with the longest wait any item was given while some have to be sent again,
+        Raises `TransientError` with the longest wait any item was given while some have to be sent again,
         `UnexpectedAnswer` when the answers do not fit the questions.
         """
         answer = await send(lambda: request(self._waiting))
@@ -70,7 +70,7 @@ class Batch:
         else:
             raise unexpected(self._what, f"came with status {answer.status} for a whole batch")
         for key, item in fresh.items():
-            self._heed(item)
+            self._observe(item)
             if item.status in _FAILING | _THROTTLED or item.is_foreign:
                 self._troubles[key] = item
             else:
@@ -80,22 +80,22 @@ class Batch:
             again = [fresh[key] for key in self._waiting]
             waits = [item.retry_after for item in again if item.retry_after is not None]
             statuses = sorted({item.status for item in again})
-            raise Setback(
+            raise TransientError(
                 f"it answered parts of a batch with status {', '.join(map(str, statuses))}",
-                trouble=Trouble.THROTTLED if _THROTTLED.issuperset(statuses) else Trouble.FAILED,
+                failure=ReadFailure.THROTTLED if _THROTTLED.issuperset(statuses) else ReadFailure.FAILED,
                 retry_after=max(waits, default=None),
             )
         return tuple(self._answers[key] for key in sorted(self._answers, key=int))
 
-    def so_far(self, otherwise: Unread) -> tuple[Answer | Unread, ...]:
-        """Give what there is when patience has ended, in the order of the URLs.
+    def so_far(self, otherwise: Unavailable) -> tuple[Answer | Unavailable, ...]:
+        """Give what there is when the retry policy has ended, in the order of the URLs.
 
-        What was asked in vain is told by the last trouble with it, or `otherwise` when there was no answer.
+        What was asked in vain is told by the last failure of it, or `otherwise` when there was no answer.
         """
-        told: dict[str, Answer | Unread] = dict(self._answers)
+        told: dict[str, Answer | Unavailable] = dict(self._answers)
         for key in self._waiting:
-            trouble = self._troubles.get(key)
-            told[key] = otherwise if trouble is None else Unread.of(trouble)
+            failure = self._troubles.get(key)
+            told[key] = otherwise if failure is None else Unavailable.of(failure)
         return tuple(told[key] for key in sorted(told, key=int))
 
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from reconciler.graph.answers import Answer
 from reconciler.graph.batching import BATCH_SIZE
-from reconciler.graph.wire import Build
+from reconciler.graph.responses import Answer
+from reconciler.graph.transport import BuildRequest
 
 _WINDOW = 0.005
 """Seconds for which a question waits for others while requests are in flight."""
@@ -24,7 +24,7 @@ _AT_ONCE = 8
 class Question:
     """One GET, in its two forms."""
 
-    build: Build
+    build: BuildRequest
     """Makes the request for sending it alone."""
 
     url: str

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
 
     from reconciler.graph.github_oidc import AssertionFetcher
-    from reconciler.graph.wire import TokenSource
+    from reconciler.graph.transport import TokenSource
 
 ROOT_VARIABLE = "RECONCILER_GRAPH_URL"
 """Replaces the Graph root; must be loopback."""

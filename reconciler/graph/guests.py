@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 from reconciler.errors import AccessDenied
 from reconciler.graph import requests
-from reconciler.graph.answers import Answer, Row, unexpected
 from reconciler.graph.batching import BATCH_SIZE
-from reconciler.graph.client import ReadSession
 from reconciler.graph.holdings import Wanted
-from reconciler.graph.paging import Trail
+from reconciler.graph.paging import PageCursor
+from reconciler.graph.responses import Answer, Row, unexpected
 from reconciler.graph.rows import carries_marker, guest, is_b2b, object_id, rows
-from reconciler.graph.unread import Check, Unread
+from reconciler.graph.sessions import ReadSession
+from reconciler.graph.unavailable import Check, Unavailable
 from reconciler.model import AddressOwner, EmailAddress, Guest, NotChecked, ObjectId
 from reconciler.rules import Rule
 
@@ -145,7 +145,7 @@ async def _list(
     found = FoundGuests()
     listed: dict[ObjectId, str] = {}
     marked: set[ObjectId] = set()
-    trail = Trail(session, what=_USERS)
+    trail = PageCursor(session, what=_USERS)
     answer = await session.get(requests.guest_listing, what=_USERS)
     while True:
         if answer.error.code == "Directory_ExpiredPageToken":
@@ -163,7 +163,7 @@ async def _list(
                 listed[key] = _domain(row)
                 if carries_marker(row):
                     marked.add(key)
-        link = trail.onward(page)
+        link = trail.next(page)
         if link is None or len(trail) >= batches:
             found.listed_all = link is None
             found.unmanaged = len(listed.keys() - declared)
@@ -190,15 +190,15 @@ async def _find_deleted(
         [f"/directory/deletedItems/{quote(key)}?$select=id" for key in keys], what=_DELETED.name
     )
     deleted: set[ObjectId] = set()
-    unread: set[Unread] = set()
+    unavailable: set[Unavailable] = set()
     for key, answer in zip(keys, answers, strict=True):
         if isinstance(answer, Answer):
             if object_id(answer.document(_DELETED.name).get("id"), what=_DELETED.name) != key:
                 raise unexpected(_DELETED.name, "is about another one")
             deleted.add(key)
         elif answer.status != 404:
-            unread.add(answer)
-    return frozenset(deleted), _DELETED.all_not_made(unread)
+            unavailable.add(answer)
+    return frozenset(deleted), _DELETED.all_not_made(unavailable)
 
 
 def _must_be_readable(answer: Answer) -> None:

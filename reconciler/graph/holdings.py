@@ -5,8 +5,8 @@ Graph is never trusted to compare: what a filter or a listing returns is compare
 
 from collections.abc import Iterable, Iterator
 
-from reconciler.graph.answers import Row, unexpected
 from reconciler.graph.places import CONTACTS, GROUPS, USERS, Place
+from reconciler.graph.responses import Row, unexpected
 from reconciler.graph.rows import addresses_in, is_b2b, object_id, proxy_addresses
 from reconciler.model import AddressOwner, AddressUse, EmailAddress, OwnerKind
 

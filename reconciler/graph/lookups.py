@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from urllib.parse import quote
 
-from reconciler.graph.answers import Row
 from reconciler.graph.batching import BATCH_SIZE
-from reconciler.graph.client import ReadSession
+from reconciler.graph.concurrency import gather_or_raise
 from reconciler.graph.holdings import WHAT
 from reconciler.graph.paging import all_rows
 from reconciler.graph.places import Place
-from reconciler.graph.together import together
-from reconciler.graph.unread import Unread
+from reconciler.graph.responses import Row
+from reconciler.graph.sessions import ReadSession
+from reconciler.graph.unavailable import Unavailable
 from reconciler.model import EmailAddress
 
 MOST_OPERANDS = 15
@@ -54,7 +54,7 @@ class Lookup:
         return (Lookup(self.place, (operand,)) for operand in self.operands)
 
 
-Reply = tuple[Lookup, list[Row] | Unread]
+Reply = tuple[Lookup, list[Row] | Unavailable]
 """A look-up with the rows it found, or why it found out nothing."""
 
 
@@ -93,7 +93,7 @@ async def look_up(
     refused = {
         lookup
         for lookup, found in replies.items()
-        if isinstance(found, Unread) and found.status == 400 and len(lookup.operands) > 1
+        if isinstance(found, Unavailable) and found.status == 400 and len(lookup.operands) > 1
     }
     places = {lookup.place.path for lookup in refused}
     unasked = {lookup for lookup in lookups if lookup not in replies and lookup.place.path in places}
@@ -107,7 +107,7 @@ async def look_up(
 async def _until_silent(session: ReadSession, lookups: Sequence[Lookup], *, best_effort: bool) -> list[Reply]:
     first, rest = lookups[:BATCH_SIZE], lookups[BATCH_SIZE:]
     replies = await _send(session, first, best_effort=best_effort)
-    answering = {lookup.place.path for lookup, found in replies if not isinstance(found, Unread)}
+    answering = {lookup.place.path for lookup, found in replies if not isinstance(found, Unavailable)}
     silent = {lookup.place.path for lookup in first} - answering
     rest = [lookup for lookup in rest if lookup.place.path not in silent]
     return replies + await _send(session, rest, best_effort=best_effort)
@@ -116,7 +116,7 @@ async def _until_silent(session: ReadSession, lookups: Sequence[Lookup], *, best
 async def _send(session: ReadSession, lookups: Sequence[Lookup], *, best_effort: bool) -> list[Reply]:
     send = session.try_batch if best_effort else session.batch_get
     answers = await send([lookup.url for lookup in lookups], what=WHAT)
-    found = await together(
+    found = await gather_or_raise(
         all_rows(session, answer, what=WHAT, best_effort=best_effort) for answer in answers
     )
     return list(zip(lookups, found, strict=True))

@@ -11,16 +11,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.graph import requests
-from reconciler.graph.answers import Answer
 from reconciler.graph.batching import BATCH_SIZE
-from reconciler.graph.client import ReadSession
+from reconciler.graph.concurrency import gather_or_raise
 from reconciler.graph.holdings import WHAT, Wanted, complete
 from reconciler.graph.lookups import Lookup, look_up, pack, requests_for
-from reconciler.graph.paging import Trail
+from reconciler.graph.paging import PageCursor
 from reconciler.graph.places import CONTACTS, GROUPS, USERS, Place
+from reconciler.graph.responses import Answer
 from reconciler.graph.rows import addresses_in, rows
-from reconciler.graph.together import together
-from reconciler.graph.unread import Unread
+from reconciler.graph.sessions import ReadSession
+from reconciler.graph.unavailable import Unavailable
 from reconciler.model import AddressOwner, EmailAddress, NotChecked
 
 _Held = set[tuple[EmailAddress, AddressOwner]]
@@ -33,7 +33,7 @@ class FoundOwners:
     owners: Mapping[EmailAddress, tuple[AddressOwner, ...]] = field(default_factory=dict)
     """An entry for each address asked about, sorted by address; owners sorted by id and property."""
 
-    users_unread: Unread | None = None
+    users_unread: Unavailable | None = None
     """Why not all users could be looked at; `None` when they could."""
 
     not_checked: tuple[NotChecked, ...] = ()
@@ -52,12 +52,12 @@ class _Found:
     """What a search has found so far."""
 
     held: _Held = field(default_factory=set)
-    unread: dict[str, set[Unread]] = field(default_factory=dict)
+    unavailable: dict[str, set[Unavailable]] = field(default_factory=dict)
     """By the path of the place."""
 
-    def why_not(self, place: Place) -> set[Unread]:
+    def why_not(self, place: Place) -> set[Unavailable]:
         """Give the reasons for which some of a place was not read."""
-        return self.unread.get(place.path, set())
+        return self.unavailable.get(place.path, set())
 
 
 async def find_owners(
@@ -73,7 +73,7 @@ async def find_owners(
     """
     shown = listed or {}
     asked = sorted(set(addresses))
-    of_users, of_others = await together(
+    of_users, of_others = await gather_or_raise(
         (
             _search(session, asked, (USERS,), at_least=users),
             _search(session, asked, (GROUPS, CONTACTS), at_least=0),
@@ -102,7 +102,7 @@ async def _search(
     """Search places that are all essential, or all not."""
     wanted = Wanted(addresses)
     packs = [pack(place, addresses) for place in places]
-    listings = await together(
+    listings = await gather_or_raise(
         _listed(session, place, wanted, instead_of=lookups, at_least=at_least)
         for place, lookups in zip(places, packs, strict=True)
     )
@@ -112,8 +112,8 @@ async def _search(
     left = [lookups for lookups, listing in zip(packs, listings, strict=True) if listing is None]
     best_effort = not all(place.check.essential for place in places)
     for lookup, reply in await look_up(session, left, best_effort=best_effort):
-        if isinstance(reply, Unread):
-            found.unread.setdefault(lookup.place.path, set()).add(reply)
+        if isinstance(reply, Unavailable):
+            found.unavailable.setdefault(lookup.place.path, set()).add(reply)
             continue
         for row in reply:
             addresses_in(complete(row, lookup.place), what=WHAT)
@@ -136,13 +136,13 @@ async def _listed(
     essential = place.check.essential
     get, follow = (session.get, session.get_url) if essential else (session.try_get, session.try_url)
     held: _Held = set()
-    trail = Trail(session, what=WHAT)
+    trail = PageCursor(session, what=WHAT)
     answer = await get(lambda: requests.listing(place.path, place.fields), what=WHAT)
     while isinstance(answer, Answer) and answer.status == 200:
         page = answer.document(WHAT)
         for row in rows(page, what=WHAT):
             held.update(wanted.held_in(complete(row, place), place))
-        link = trail.onward(page)
+        link = trail.next(page)
         if link is None:
             return held
         if len(trail) >= most:

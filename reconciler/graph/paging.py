@@ -3,13 +3,13 @@
 Source: https://learn.microsoft.com/graph/paging
 """
 
-from reconciler.graph.answers import Answer, Row, unexpected
-from reconciler.graph.client import Link, ReadSession
+from reconciler.graph.responses import Answer, Row, unexpected
 from reconciler.graph.rows import rows
-from reconciler.graph.unread import Unread
+from reconciler.graph.sessions import Link, ReadSession
+from reconciler.graph.unavailable import Unavailable
 
 
-class Trail:
+class PageCursor:
     """The links from page to page of one listing."""
 
     def __init__(self, session: ReadSession, *, what: str) -> None:
@@ -20,7 +20,7 @@ class Trail:
     def __len__(self) -> int:
         return len(self._links)
 
-    def onward(self, page: Row) -> Link | None:
+    def next(self, page: Row) -> Link | None:
         """Give the link to the next page; `None` at the end.
 
         Raises `UnexpectedAnswer` for a link that is none, leads away from the directory, or to a page
@@ -35,24 +35,24 @@ class Trail:
 
 
 async def all_rows(
-    session: ReadSession, first: Answer | Unread, *, what: str, best_effort: bool = False
-) -> list[Row] | Unread:
+    session: ReadSession, first: Answer | Unavailable, *, what: str, best_effort: bool = False
+) -> list[Row] | Unavailable:
     """Give the rows of a first page and of all that follow; a page may be empty and have a next one.
 
-    A page that is refused makes the whole listing unread. So does one that does not come, if the listing
+    A page that is refused makes the whole listing unavailable. So does one that does not come, if the listing
     can be done without: `best_effort`; else that raises `Unreachable`.
     """
     collected: list[Row] = []
-    trail = Trail(session, what=what)
+    trail = PageCursor(session, what=what)
     answer = first
     while True:
-        if isinstance(answer, Unread):
+        if isinstance(answer, Unavailable):
             return answer
         if answer.status != 200:
-            return Unread.of(answer)
+            return Unavailable.of(answer)
         page = answer.document(what)
         collected += rows(page, what=what)
-        link = trail.onward(page)
+        link = trail.next(page)
         if link is None:
             return collected
         follow = session.try_url if best_effort else session.get_url

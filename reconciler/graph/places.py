@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reconciler.graph.unread import Check
+from reconciler.graph.unavailable import Check
 
 _UNMADE = "an address in use would be found out by apply"
 _MAIL = "mail eq '{}'"

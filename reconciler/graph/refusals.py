@@ -8,7 +8,7 @@ Only what Graph's own envelope says is compared with the table; a bare status fi
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.graph.answers import GraphError
+from reconciler.graph.responses import GraphError
 from reconciler.model import FailureKind
 from reconciler.rules import Rule
 

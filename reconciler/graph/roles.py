@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.graph import requests
-from reconciler.graph.answers import Answer, Row
-from reconciler.graph.client import ReadSession
+from reconciler.graph.concurrency import gather_or_raise
 from reconciler.graph.paging import all_rows
+from reconciler.graph.responses import Answer, Row
 from reconciler.graph.rows import object_id
-from reconciler.graph.together import together
-from reconciler.graph.unread import Check, Unread
+from reconciler.graph.sessions import ReadSession
+from reconciler.graph.unavailable import Check, Unavailable
 from reconciler.model import NotChecked, ObjectId
 
 _ASSIGNED = Check(
@@ -64,7 +64,7 @@ class _Principal:
 
 async def find_role_holders(session: ReadSession, declared: Collection[ObjectId]) -> FoundRoles:
     """Tell which of the declared ids hold a role, and how."""
-    assigned, eligible = await together((_assigned(session), _eligible(session)))
+    assigned, eligible = await gather_or_raise((_assigned(session), _eligible(session)))
     direct, direct_not_checked = assigned
     could, could_not_checked = eligible
     members, groups_not_checked = await _members(session, could | direct, declared, essential=direct.keys())
@@ -89,7 +89,7 @@ async def _assigned(
 ) -> tuple[dict[ObjectId, _Principal], tuple[NotChecked, ...]]:
     answer = await session.get(requests.role_assignments, what=_ASSIGNED.name)
     listing = await all_rows(session, answer, what=_ASSIGNED.name)
-    if isinstance(listing, Unread):
+    if isinstance(listing, Unavailable):
         return {}, (_ASSIGNED.not_made(listing),)
     return _principals(listing, what=_ASSIGNED.name), ()
 
@@ -99,10 +99,10 @@ async def _eligible(
 ) -> tuple[dict[ObjectId, _Principal], tuple[NotChecked, ...]]:
     answer = await session.try_get(requests.role_eligibilities, what=_ELIGIBLE.name)
     listing = await all_rows(session, answer, what=_ELIGIBLE.name, best_effort=True)
-    if not isinstance(listing, Unread):
+    if not isinstance(listing, Unavailable):
         return _principals(listing, what=_ELIGIBLE.name), ()
     if "licen" in listing.code.lower():
-        listing = Unread(reason="the tenant has no licence for them")
+        listing = Unavailable(reason="the tenant has no licence for them")
     return {}, (_ELIGIBLE.not_made(listing),)
 
 
@@ -141,7 +141,7 @@ async def _members(
     )
     held = [key for key in groups if key in essential]
     possible = [key for key in groups if key not in essential]
-    of_held, of_possible = await together(
+    of_held, of_possible = await gather_or_raise(
         (
             _listings(session, held, best_effort=False),
             _listings(session, possible, best_effort=True),
@@ -151,7 +151,7 @@ async def _members(
     not_checked: set[NotChecked] = set()
     for check, listings in ((_MEMBERS, of_held), (_ELIGIBLE_MEMBERS, of_possible)):
         for key, listing in listings.items():
-            if not isinstance(listing, Unread):
+            if not isinstance(listing, Unavailable):
                 members[key] = [member for member in _ids(listing) if member in declared]
             elif listing.status != 404 or principals[key].is_group:
                 not_checked.add(check.not_made(listing))
@@ -160,14 +160,14 @@ async def _members(
 
 async def _listings(
     session: ReadSession, groups: Sequence[ObjectId], *, best_effort: bool
-) -> dict[ObjectId, list[Row] | Unread]:
+) -> dict[ObjectId, list[Row] | Unavailable]:
     urls = [f"/groups/{key}/transitiveMembers?$select=id&$top=999" for key in groups]
-    first: Sequence[Answer | Unread]
+    first: Sequence[Answer | Unavailable]
     if best_effort:
         first = await session.try_batch(urls, what=_MEMBERS.name)
     else:
         first = await session.batch_get(urls, what=_MEMBERS.name)
-    listings = await together(
+    listings = await gather_or_raise(
         all_rows(session, answer, what=_MEMBERS.name, best_effort=best_effort) for answer in first
     )
     return dict(zip(groups, listings, strict=True))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from reconciler.graph.answers import Row, unexpected
+from reconciler.graph.responses import Row, unexpected
 from reconciler.model import (
     EmailAddress,
     Guest,

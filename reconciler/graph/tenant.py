@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from reconciler.errors import AccessDenied, WrongTenant
 from reconciler.graph import requests
-from reconciler.graph.answers import Row, unexpected
-from reconciler.graph.client import ReadSession
+from reconciler.graph.responses import Row, unexpected
 from reconciler.graph.rows import rows
-from reconciler.graph.unread import Check, Unread
+from reconciler.graph.sessions import ReadSession
+from reconciler.graph.unavailable import Check, Unavailable
 from reconciler.model import Caller, InvitesFrom, NotChecked, TenantId
 from reconciler.rules import Rule
 
@@ -72,14 +72,16 @@ async def read_invites_from(session: ReadSession) -> tuple[InvitesFrom | None, t
     Source: https://learn.microsoft.com/graph/api/authorizationpolicy-get
     """
     answer = await session.try_get(requests.authorization_policy, what=_POLICY)
-    if isinstance(answer, Unread):
+    if isinstance(answer, Unavailable):
         return None, (_INVITES.not_made(answer),)
     said = answer.document(_POLICY).get("allowInvitesFrom")
     try:
         return InvitesFrom(str(said)), ()
     except ValueError:
         # Graph may add to its enumerations, and does so without notice.
-        return None, (_INVITES.not_made(Unread(reason="the directory names nobody known who may invite")),)
+        return None, (
+            _INVITES.not_made(Unavailable(reason="the directory names nobody known who may invite")),
+        )
 
 
 def caller_of(session: ReadSession) -> Caller:

@@ -72,8 +72,8 @@ def _about_restoring(difference: Difference) -> Iterable[Note]:
         yield Note(
             rule=Rule.LOOKS_RESTORED,
             message=f"the guest is seen to sign in with {difference.email} already: {cause}; mail is "
-            "put right without a reset, unless the guest is no longer seen to sign in with that address once it is "
-            "written: then a reset follows",
+            "put right without a reset, unless the guest is no longer seen to sign in with that address once "
+            "it is written: then a reset follows",
         )
 
 

@@ -16,8 +16,8 @@ from reconciler.emulator.graph_errors import GraphError, insufficient_privileges
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
 from reconciler.errors import AccessDenied, WrongTenant
-from reconciler.graph.observe import open_reader
-from reconciler.graph.perform import open_directory
+from reconciler.graph.reader import open_reader
+from reconciler.graph.writer import open_directory
 from reconciler.model import (
     AddressOwner,
     AddressUse,

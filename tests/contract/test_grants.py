@@ -19,8 +19,8 @@ from reconciler.emulator.control import ControlClient
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
 from reconciler.graph.credentials import CredentialTokens
-from reconciler.graph.observe import open_reader
-from reconciler.graph.perform import open_directory
+from reconciler.graph.reader import open_reader
+from reconciler.graph.writer import open_directory
 from reconciler.guard.approval import approve, approve_all
 from reconciler.model import EmailAddress, Failed, FailureKind, Outcome, UserUpdate
 from reconciler.plan import make_plan

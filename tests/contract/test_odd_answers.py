@@ -10,7 +10,7 @@ import pytest
 from reconciler.emulator.control import ControlClient
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
-from reconciler.graph.perform import open_directory
+from reconciler.graph.writer import open_directory
 from reconciler.model import (
     DirectoryReader,
     DirectoryWriter,

@@ -16,8 +16,8 @@ from referencing.jsonschema import DRAFT4
 from reconciler.emulator.control import ControlClient, RecordedRequest
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
-from reconciler.graph.perform import open_directory
 from reconciler.graph.requests import USER_FIELDS
+from reconciler.graph.writer import open_directory
 from reconciler.model import (
     Done,
     EmailAddress,

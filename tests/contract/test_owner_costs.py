@@ -7,7 +7,7 @@ import pytest
 from reconciler.emulator.control import ControlClient
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
-from reconciler.graph.observe import open_reader
+from reconciler.graph.reader import open_reader
 from reconciler.model import AddressUse, ObjectId
 from tests.samples.directory import declared, desired
 from tests.samples.plans import TENANT, guest_id

@@ -11,10 +11,10 @@ import pytest
 from reconciler.emulator.control import ControlClient
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
-from reconciler.graph.client import Terms
-from reconciler.graph.pacing import Pace
-from reconciler.graph.perform import open_directory
-from reconciler.graph.retrying import Patience
+from reconciler.graph.rate_limits import RateLimiter
+from reconciler.graph.read_retries import ReadRetryPolicy
+from reconciler.graph.sessions import SessionOptions
+from reconciler.graph.writer import open_directory
 from reconciler.model import Done, EmailAddress, Failed, FailureKind, UserUpdate
 from tests.samples.directory import declared, desired
 from tests.samples.plans import TENANT, guest_id
@@ -58,15 +58,17 @@ def tenant() -> Iterator[Tenant]:
         yield Tenant(emulator.root, control)
 
 
-def terms() -> Terms:
+def options() -> SessionOptions:
     clock = Fast()
-    return Terms(patience=Patience(sleep=clock.sleep), pace=Pace(share=1, clock=clock))
+    return SessionOptions(
+        retry_policy=ReadRetryPolicy(sleep=clock.sleep), limiter=RateLimiter(share=1, clock=clock)
+    )
 
 
 async def test_throttled_write_was_not_executed_and_the_next_one_waits(tenant: Tenant) -> None:
     """A write beyond the quota is answered as not executed; the next goes out when it may."""
     tenant.control.go_wrong({"speed": SPEED, "quotas": {"writes": {"limit": 3, "per": 30}}})
-    async with open_directory(tenant.root, Tokens("emulator"), terms=terms()) as (_, writer):
+    async with open_directory(tenant.root, Tokens("emulator"), options=options()) as (_, writer):
         answers = [
             await writer.perform(
                 guest_id(n),
@@ -87,7 +89,7 @@ async def test_everything_is_read_although_most_of_it_is_throttled(tenant: Tenan
     """Observing more than the quota allows takes longer and misses nothing."""
     tenant.control.go_wrong({"speed": SPEED, "quotas": {"resourceUnits": {"limit": 4, "per": 15}}})
     tree = desired(*(declared(n, f"guest{n}@new.example") for n in range(1, 6)))
-    async with open_directory(tenant.root, Tokens("emulator"), terms=terms()) as (reader, _):
+    async with open_directory(tenant.root, Tokens("emulator"), options=options()) as (reader, _):
         live = await reader.observe(tree)
     assert len(live.guests) == 5
     assert len(live.owners) == 5

@@ -8,9 +8,9 @@ import pytest
 from reconciler.emulator.control import ControlClient
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import RunningEmulator, serve
-from reconciler.graph.client import Terms
-from reconciler.graph.pacing import Pace, Quota
-from reconciler.graph.perform import open_directory
+from reconciler.graph.rate_limits import Quota, RateLimiter
+from reconciler.graph.sessions import SessionOptions
+from reconciler.graph.writer import open_directory
 from reconciler.model import Done, EmailAddress, NotSent, UserUpdate, Write
 from tests.samples.plans import guest_id, reset_of
 
@@ -58,7 +58,7 @@ async def test_a_write_without_a_permit_sends_nothing(emulator: RunningEmulator,
 
 async def test_the_turn_comes_after_the_wait_for_the_quota(emulator: RunningEmulator) -> None:
     """As long as the quota is used up no permit is asked for; a write that was sent was permitted once."""
-    pace = Pace()
+    limiter = RateLimiter()
     asked: list[str] = []
     used_up = {Quota.INVITATIONS: 150}
 
@@ -66,14 +66,17 @@ async def test_the_turn_comes_after_the_wait_for_the_quota(emulator: RunningEmul
         asked.append("turn")
         return True
 
-    await pace.admit(used_up)
-    async with open_directory(emulator.root, Tokens(), terms=Terms(pace=pace)) as (_, writer):
+    await limiter.acquire(used_up)
+    async with open_directory(emulator.root, Tokens(), options=SessionOptions(limiter=limiter)) as (
+        _,
+        writer,
+    ):
         sending = asyncio.ensure_future(
             writer.perform(guest_id(1), WRITES["reset"], client_request_id="c", permit=permit)
         )
-        while not pace.waiting():  # noqa: ASYNC110 - the pace rings no bell, and each round is one step
+        while not limiter.waiting():  # noqa: ASYNC110 - the pace rings no bell, and each round is one step
             await asyncio.sleep(0)
         assert asked == []
-        pace.ended(used_up)
+        limiter.commit(used_up)
         assert isinstance(await sending, Done)
     assert asked == ["turn"]

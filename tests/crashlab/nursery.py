@@ -27,7 +27,7 @@ _WARM = (
     "reconciler.cli.apply",
     "reconciler.cli.plan",
     "reconciler.graph.guests",
-    "reconciler.graph.perform",
+    "reconciler.graph.writer",
     "msgraph.generated.users.users_request_builder",
     "msgraph.generated.users.item.user_item_request_builder",
     "msgraph.generated.invitations.invitations_request_builder",

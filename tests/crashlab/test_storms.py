@@ -18,10 +18,9 @@ from reconciler.emulator.permissions import TokenAuthorizer
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
 from reconciler.emulator.tokens import TokenService
-from reconciler.graph.client import Terms as SessionTerms
-from reconciler.graph.client import TokenSource
-from reconciler.graph.pacing import Pace
-from reconciler.graph.perform import open_directory
+from reconciler.graph.rate_limits import RateLimiter
+from reconciler.graph.sessions import SessionOptions, TokenSource
+from reconciler.graph.writer import open_directory
 from reconciler.guard.approval import approve_all
 from reconciler.model import ActionResult, Outcome, Plan
 from reconciler.plan import make_plan
@@ -195,8 +194,8 @@ async def weather(
 ) -> tuple[RunResult, Plan]:
     """Plan in calm, apply in a storm, and plan again in calm."""
     clock = FastClock()
-    session = SessionTerms(pace=Pace(clock=clock))
-    async with open_directory(served.root, tokens or Tokens(), terms=session) as (reader, writer):
+    session = SessionOptions(limiter=RateLimiter(clock=clock))
+    async with open_directory(served.root, tokens or Tokens(), options=session) as (reader, writer):
         plan = make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
         await asyncio.to_thread(served.control.go_wrong, {"speed": SPEED, **storm})
         finished = await apply_plan(

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from reconciler.emulator.filters import parse_filter
 from reconciler.emulator.selection import CONTACT, GROUP, USER
-from reconciler.graph.client import connect
 from reconciler.graph.owners import FoundOwners, find_owners
+from reconciler.graph.sessions import connect
 from reconciler.model import AddressUse, EmailAddress, OwnerKind
 from tests.samples.plans import guest_id
 from tests.samples.worlds import LAW
@@ -144,7 +144,7 @@ async def look(world: World) -> FoundOwners:
     graph = served(world)
     async with stand_in(graph) as directory:
         graph.directory = directory
-        async with connect(directory.root, Tokens(), terms=Clock().terms) as session:
+        async with connect(directory.root, Tokens(), options=Clock().options) as session:
             found = await find_owners(session, world.addresses)
         asked = any(request.path == "/$batch" for request in directory.requests)
         listed = any(request.path != "/$batch" for request in directory.requests)

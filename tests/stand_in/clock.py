@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from reconciler.graph.client import Terms
-from reconciler.graph.pacing import Pace
-from reconciler.graph.retrying import Patience
+from reconciler.graph.rate_limits import RateLimiter
+from reconciler.graph.read_retries import ReadRetryPolicy
+from reconciler.graph.sessions import SessionOptions
 
 
 @dataclass(slots=True)
@@ -27,6 +27,8 @@ class Clock:
         self.waits.append(seconds)
 
     @property
-    def terms(self) -> Terms:
+    def options(self) -> SessionOptions:
         """Terms under which retries wait on this clock, and the pace on one of its own."""
-        return Terms(call_seconds=5, patience=Patience(sleep=self.sleep), pace=Pace(clock=Clock()))
+        return SessionOptions(
+            call_seconds=5, retry_policy=ReadRetryPolicy(sleep=self.sleep), limiter=RateLimiter(clock=Clock())
+        )

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.graph.client import connect
-from reconciler.graph.observe import GraphReader, open_reader
 from reconciler.graph.owners import FoundOwners, find_owners
+from reconciler.graph.reader import GraphReader, open_reader
+from reconciler.graph.sessions import connect
 from reconciler.model import EmailAddress, Live
 from tests.samples.directory import declared, desired
 from tests.samples.plans import TENANT, guest_id
@@ -118,7 +118,7 @@ async def reading(
     """Serve the tenant and read it, on a clock that never really waits."""
     async with stand_in(graph) as directory:
         graph.directory = directory
-        async with open_reader(directory.root, Tokens(token), terms=(clock or Clock()).terms) as reader:
+        async with open_reader(directory.root, Tokens(token), options=(clock or Clock()).options) as reader:
             yield reader
 
 
@@ -126,7 +126,7 @@ async def owners_in(graph: Graph, *addresses: str) -> FoundOwners:
     """Look for the owners of addresses, on a clock that never really waits."""
     async with stand_in(graph) as directory:
         graph.directory = directory
-        async with connect(directory.root, Tokens(), terms=Clock().terms) as session:
+        async with connect(directory.root, Tokens(), options=Clock().options) as session:
             return await find_owners(session, [EmailAddress(address) for address in addresses])
 
 

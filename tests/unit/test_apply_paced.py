@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from reconciler.apply import RunResult
-from reconciler.graph.answers import Answer
-from reconciler.graph.pacing import INVITATION, UPDATE, Cost, Pace
+from reconciler.graph.rate_limits import INVITATION, UPDATE, Cost, RateLimiter
+from reconciler.graph.responses import Answer
 from reconciler.model import (
     Failed,
     FailureKind,
@@ -34,27 +34,27 @@ class PacedTenant(Tenant):
     def __init__(self, *, share: float) -> None:
         super().__init__(ImaginedClock())
         self._share = share
-        self._pace: Pace | None = None
+        self._limiter: RateLimiter | None = None
 
     def hurry(self) -> None:
         """Wait for quotas only."""
-        self.pace.hurry()
+        self.limiter.hurry()
 
     @property
-    def pace(self) -> Pace:
+    def limiter(self) -> RateLimiter:
         """The pace of this process; it can be made only where a loop runs."""
-        if self._pace is None:
-            self._pace = Pace(share=self._share, clock=self.clock)
-        return self._pace
+        if self._limiter is None:
+            self._limiter = RateLimiter(share=self._share, clock=self.clock)
+        return self._limiter
 
     async def perform(
         self, guest: ObjectId, write: Write, *, client_request_id: str, permit: Permit
     ) -> WriteAnswer | NotSent:
         """Wait for the quotas, ask for the permit, and note what the directory asked for."""
         cost = INVITATION if isinstance(write, ResetRedemption) else UPDATE
-        await self.pace.admit(cost)
+        await self.limiter.acquire(cost)
         if not await permit():
-            self.pace.give_back(cost)
+            self.limiter.release(cost)
             return NotSent()
 
         async def permitted() -> bool:
@@ -65,14 +65,14 @@ class PacedTenant(Tenant):
                 guest, write, client_request_id=client_request_id, permit=permitted
             )
         finally:
-            self.pace.ended(cost)
+            self.limiter.commit(cost)
         self._heed(cost, answer)
         return answer
 
     def _heed(self, cost: Cost, answer: WriteAnswer | NotSent) -> None:
         if isinstance(answer, Failed) and answer.status is not None:
             headers = httpx.Headers({"retry-after": str(answer.retry_after)})
-            self.pace.heed(cost, Answer(status=answer.status, headers=headers, body=None))
+            self.limiter.observe(cost, Answer(status=answer.status, headers=headers, body=None))
 
 
 def run(tenant: Tenant, count: int, *, stop_after: float | None = None) -> RunResult:

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.apply import RunObserver, WaitReason
 from reconciler.cli.progress import progress_on
-from reconciler.graph.pacing import Quota, Waiting
+from reconciler.graph.rate_limits import Quota, Waiting
 from reconciler.guard.approval import approve_all
 from reconciler.model import GuestOutcome, Outcome
 from tests.samples.directory import guest_id

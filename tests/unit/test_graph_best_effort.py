@@ -57,7 +57,9 @@ async def moving(graph: Graph, *, clock: Clock | None = None) -> Live:
 
 
 def not_checked(live: Live) -> list[tuple[str, str | None, bool]]:
-    return [(unread.check, unread.permission, unread.essential) for unread in live.not_checked]
+    return [
+        (unavailable.check, unavailable.permission, unavailable.essential) for unavailable in live.not_checked
+    ]
 
 
 @pytest.mark.parametrize("answer", HOPELESS)
@@ -73,7 +75,7 @@ async def test_endpoints_nobody_serves_are_remarked(answer: Reply) -> None:
         ("eligible role assignments", None, False),
         ("invitation policy", None, False),
     ]
-    assert all(str(answer.status) in unread.reason for unread in live.not_checked)
+    assert all(str(answer.status) in unavailable.reason for unavailable in live.not_checked)
     assert set(live.owners) == {EmailAddress(NEW)}
     assert sum(clock.waits) < 15
 
@@ -266,9 +268,9 @@ async def test_licence_is_named_where_it_is_missing() -> None:
     """Eligibility that needs a licence says so rather than a status."""
     graph = quiet(_users=rows(user(1)))
     graph.answers[ELIGIBILITIES] = LICENCE
-    (unread,) = (await observe(graph, 1)).not_checked
-    assert "licence" in unread.reason
-    assert "400" not in unread.reason
+    (unavailable,) = (await observe(graph, 1)).not_checked
+    assert "licence" in unavailable.reason
+    assert "400" not in unavailable.reason
 
 
 def holding(key: ObjectId, kind: str | None) -> dict[str, object]:
@@ -304,8 +306,8 @@ async def test_group_described_once_is_known_wherever_it_stands() -> None:
     graph = quiet(_users=rows(user(1)))
     graph.answers[ASSIGNMENTS] = rows(holding(GROUP, "group"))
     graph.answers[ELIGIBILITIES] = rows(holding(GROUP, None))
-    (unread,) = (await observe(graph, 1)).not_checked
-    assert unread.essential
+    (unavailable,) = (await observe(graph, 1)).not_checked
+    assert unavailable.essential
 
 
 async def test_members_of_eligible_groups_that_fail_are_a_remark() -> None:

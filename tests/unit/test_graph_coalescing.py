@@ -8,12 +8,12 @@ import httpx
 import pytest
 
 from reconciler.errors import AccessDenied, UnexpectedAnswer, Unreachable
-from reconciler.graph.answers import Answer
-from reconciler.graph.client import Terms, connect
 from reconciler.graph.coalescing import Coalescer, Question
-from reconciler.graph.observe import GraphReader
-from reconciler.graph.pacing import Pace, Quota
+from reconciler.graph.rate_limits import Quota, RateLimiter
+from reconciler.graph.reader import GraphReader
 from reconciler.graph.requests import organization
+from reconciler.graph.responses import Answer
+from reconciler.graph.sessions import SessionOptions, connect
 from reconciler.model import Guest
 from tests.samples.plans import guest_id
 from tests.stand_in import Reply, Request, Tokens, refusal, stand_in
@@ -132,7 +132,7 @@ async def test_whole_batch_that_may_pass_is_sent_again(reply: Reply) -> None:
 
     async with (
         stand_in(answer) as directory,
-        connect(directory.root, Tokens(), terms=Clock().terms) as session,
+        connect(directory.root, Tokens(), options=Clock().options) as session,
     ):
         assert await read(GraphReader(session), 1, 2) == [guest_id(1), guest_id(2)]
 
@@ -152,7 +152,7 @@ async def test_whole_batch_that_is_refused_is_an_error_of_each(reply: Reply, err
     """A refused batch never means that there is no such user."""
     async with (
         stand_in(lambda _: reply) as directory,
-        connect(directory.root, Tokens(), terms=Clock().terms) as session,
+        connect(directory.root, Tokens(), options=Clock().options) as session,
     ):
         assert await read(GraphReader(session), 1, 2) == [error.__name__] * 2
 
@@ -169,7 +169,7 @@ async def test_item_whose_token_is_refused_is_read_alone() -> None:
 
     async with (
         stand_in(answer) as directory,
-        connect(directory.root, Tokens("stale", "fresh"), terms=Clock().terms) as session,
+        connect(directory.root, Tokens("stale", "fresh"), options=Clock().options) as session,
     ):
         assert await read(GraphReader(session), 1, 2) == [guest_id(1), guest_id(2)]
 
@@ -177,14 +177,14 @@ async def test_item_whose_token_is_refused_is_read_alone() -> None:
 async def test_each_item_costs_what_a_get_costs() -> None:
     """A batch takes as many resource units as its items would alone."""
     clock = Clock()
-    pace = Pace(share=1, clock=clock)
+    limiter = RateLimiter(share=1, clock=clock)
     graph = tenant(*range(1, 41))
     taken: dict[Quota, int] = {Quota.UNITS: 3_325 - 40}
-    await pace.admit(taken)
-    pace.ended(taken)
+    await limiter.acquire(taken)
+    limiter.commit(taken)
     async with (
         stand_in(graph) as directory,
-        connect(directory.root, Tokens(), terms=Terms(pace=pace)) as session,
+        connect(directory.root, Tokens(), options=SessionOptions(limiter=limiter)) as session,
     ):
         await read(GraphReader(session), *range(1, 41))
         assert clock.waits == []

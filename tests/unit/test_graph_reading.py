@@ -9,11 +9,11 @@ import pytest
 
 from reconciler.errors import AccessDenied, UnexpectedAnswer, Unreachable
 from reconciler.graph import requests
-from reconciler.graph.answers import Answer
-from reconciler.graph.client import ReadSession, Terms, connect
 from reconciler.graph.paging import all_rows
-from reconciler.graph.retrying import Patience
-from reconciler.graph.unread import Unread
+from reconciler.graph.read_retries import ReadRetryPolicy
+from reconciler.graph.responses import Answer
+from reconciler.graph.sessions import ReadSession, SessionOptions, connect
+from reconciler.graph.unavailable import Unavailable
 from reconciler.rules import Rule
 from tests.stand_in import Reply, Request, StandIn, Tokens, refusal, stand_in
 from tests.stand_in.clock import Clock
@@ -23,8 +23,8 @@ from tests.stand_in.clock import Clock
 async def reading(
     answer: Callable[[Request], Reply], clock: Clock | None = None
 ) -> AsyncIterator[tuple[StandIn, ReadSession]]:
-    terms = (clock or Clock()).terms
-    async with stand_in(answer) as directory, connect(directory.root, Tokens(), terms=terms) as session:
+    options = (clock or Clock()).options
+    async with stand_in(answer) as directory, connect(directory.root, Tokens(), options=options) as session:
         yield directory, session
 
 
@@ -96,7 +96,7 @@ async def test_endless_throttling_ends_in_an_error() -> None:
     async with reading(lambda _: Reply(status=429, headers={"retry-after": "50"}), clock) as (_, session):
         with pytest.raises(Unreachable, match="about the tenant: it is throttling"):
             await get(session)
-    assert 550 <= sum(clock.waits) <= Patience().throttled_seconds
+    assert 550 <= sum(clock.waits) <= ReadRetryPolicy().throttled_seconds
 
 
 @pytest.mark.parametrize("status", [500, 503])
@@ -107,7 +107,7 @@ async def test_failure_is_counted_although_it_says_when_to_come_again(status: in
     async with reading(lambda _: failing, clock) as (directory, session):
         with pytest.raises(Unreachable, match=str(status)):
             await get(session)
-    assert len(directory.requests) == Patience().tries
+    assert len(directory.requests) == ReadRetryPolicy().tries
     assert all(20 <= waited < 21 for waited in clock.waits)
     clock = Clock()
     failing = Reply(status=status, headers={"retry-after": "500"})
@@ -132,7 +132,7 @@ async def test_pause_of_nothing_is_a_second(status: int) -> None:
 async def test_troubles_are_counted_apart() -> None:
     """Being throttled for long leaves as many tries for failures as there were."""
     throttled, failing = Reply(status=429, headers={"retry-after": "100"}), Reply(status=500)
-    most = Patience().tries - 1
+    most = ReadRetryPolicy().tries - 1
     answers = in_turn(*[throttled] * 4, *[failing] * most, throttled, Reply(body={"a": 1}))
     async with reading(answers) as (_, session):
         assert (await get(session)).body == {"a": 1}
@@ -140,7 +140,7 @@ async def test_troubles_are_counted_apart() -> None:
 
 async def test_throttling_that_tells_no_time_is_waited_out_too() -> None:
     """A 429 without Retry-After is tried again more often than a failure is."""
-    answers = in_turn(*[Reply(status=429)] * (Patience().tries + 2), Reply(body={"a": 1}))
+    answers = in_turn(*[Reply(status=429)] * (ReadRetryPolicy().tries + 2), Reply(body={"a": 1}))
     async with reading(answers) as (_, session):
         assert (await get(session)).body == {"a": 1}
 
@@ -151,7 +151,7 @@ async def test_endless_failure_ends_in_an_error_without_the_body() -> None:
         with pytest.raises(Unreachable, match="503") as caught:
             await get(session)
     assert "secret" not in caught.value.message
-    assert len(directory.requests) == Patience().tries
+    assert len(directory.requests) == ReadRetryPolicy().tries
 
 
 async def test_refused_connection_is_given_up_quickly() -> None:
@@ -159,7 +159,7 @@ async def test_refused_connection_is_given_up_quickly() -> None:
     async with stand_in(lambda _: Reply()) as directory:
         root = directory.root
     clock = Clock()
-    async with connect(root, Tokens(), terms=clock.terms) as session:
+    async with connect(root, Tokens(), options=clock.options) as session:
         with pytest.raises(Unreachable, match="no connection"):
             await get(session)
     assert len(clock.waits) == 2
@@ -168,10 +168,10 @@ async def test_refused_connection_is_given_up_quickly() -> None:
 
 async def test_silence_is_waited_out_and_then_given_up() -> None:
     """A server that never answers ends in an error that says so."""
-    terms = Terms(call_seconds=0.05, patience=Patience(sleep=Clock().sleep, silences=2))
+    options = SessionOptions(call_seconds=0.05, retry_policy=ReadRetryPolicy(sleep=Clock().sleep, silences=2))
     async with (
         stand_in(lambda _: Reply(broken="silent")) as directory,
-        connect(directory.root, Tokens(), terms=terms) as session,
+        connect(directory.root, Tokens(), options=options) as session,
     ):
         with pytest.raises(Unreachable):
             await get(session)
@@ -417,7 +417,7 @@ async def test_batch_that_can_be_done_without_tells_of_each_item() -> None:
     ):
         answers = await session.try_batch(list(statuses), what="users")
     assert [answer.status for answer in answers] == [200, 404, 503, 200]
-    assert [isinstance(answer, Unread) for answer in answers] == [False, True, True, False]
+    assert [isinstance(answer, Unavailable) for answer in answers] == [False, True, True, False]
     assert len(directory.requests) == 3
     assert sum(clock.waits) < 5
 
@@ -442,26 +442,26 @@ async def test_refusal_of_what_can_be_done_without_is_a_value(
         link = session.next_link(page(f"{directory.root}/v1.0/next"), what="things")
         assert link is not None
         batch = await session.try_batch(["/a", "/b"], what="things")
-        assert [(type(answer), answer.status) for answer in batch] == [(Unread, status)] * 2
+        assert [(type(answer), answer.status) for answer in batch] == [(Unavailable, status)] * 2
         for answer in (
             *batch,
             await session.try_get(requests.organization, what="things"),
             await session.try_url(link, what="things"),
         ):
-            assert isinstance(answer, Unread)
+            assert isinstance(answer, Unavailable)
             assert told in answer.reason
     assert sum(clock.waits) < 15
 
 
 async def test_silence_about_what_can_be_done_without_is_waited_for_once() -> None:
     """A server that does not answer costs one call, not many."""
-    terms = Terms(call_seconds=0.05, patience=Patience(sleep=Clock().sleep))
+    options = SessionOptions(call_seconds=0.05, retry_policy=ReadRetryPolicy(sleep=Clock().sleep))
     async with (
         stand_in(lambda _: Reply(broken="silent")) as directory,
-        connect(directory.root, Tokens(), terms=terms) as session,
+        connect(directory.root, Tokens(), options=options) as session,
     ):
         answer = await session.try_get(requests.organization, what="things")
-    assert isinstance(answer, Unread)
+    assert isinstance(answer, Unavailable)
     assert "no answer in time" in answer.reason
     assert len(directory.requests) == 1
 
@@ -478,10 +478,10 @@ async def test_missing_token_is_told_of_what_can_be_done_without() -> None:
     """When the authority does not answer, that is the reason."""
     async with (
         stand_in(lambda _: Reply()) as directory,
-        connect(directory.root, NoTokens(), terms=Clock().terms) as session,
+        connect(directory.root, NoTokens(), options=Clock().options) as session,
     ):
         answer = await session.try_get(requests.organization, what="things")
-    assert isinstance(answer, Unread)
+    assert isinstance(answer, Unavailable)
     assert "no token" in answer.reason
 
 
@@ -509,7 +509,7 @@ async def test_listing_with_a_page_that_is_refused_is_unread(*, best_effort: boo
         first = Reply(body={"value": [{"id": 1}], "@odata.nextLink": f"{directory.root}/v1.0/next"})
         directory.answer = in_turn(first, refusal(400))
         listing = await all_rows(session, await get(session), what="things", best_effort=best_effort)
-        assert isinstance(listing, Unread)
+        assert isinstance(listing, Unavailable)
         assert listing.status == 400
 
 

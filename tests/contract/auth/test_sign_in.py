@@ -29,11 +29,11 @@ from reconciler.emulator.server import serve
 from reconciler.emulator.tls import RunningSignIn, serve_sign_in
 from reconciler.emulator.tokens import TokenService
 from reconciler.errors import AccessDenied, Unreachable
-from reconciler.graph.client import connect
 from reconciler.graph.credentials import CredentialTokens, FixedToken, token_source
-from reconciler.graph.observe import open_reader
-from reconciler.graph.perform import GraphWriter, open_directory
-from reconciler.graph.wire import TokenSource
+from reconciler.graph.reader import open_reader
+from reconciler.graph.sessions import connect
+from reconciler.graph.transport import TokenSource
+from reconciler.graph.writer import GraphWriter, open_directory
 from reconciler.model import (
     Cloud,
     Desired,

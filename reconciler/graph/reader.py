@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from reconciler.graph.client import ReadSession, Terms, TokenSource, connect
+from reconciler.graph.concurrency import both
 from reconciler.graph.guests import FoundGuests, find_guests, read_by_id, read_guest
 from reconciler.graph.owners import FoundOwners, find_owners
 from reconciler.graph.roles import find_role_holders
+from reconciler.graph.sessions import ReadSession, SessionOptions, TokenSource, connect
 from reconciler.graph.tenant import caller_of, read_invites_from, read_tenant
-from reconciler.graph.together import both
 from reconciler.model import (
     AddressOwner,
     Desired,
@@ -70,7 +70,9 @@ class GraphReader:
             owners=owners.owners,
             unmanaged=found.unmanaged,
             listed_all=found.listed_all,
-            not_checked=tuple(sorted(not_checked, key=lambda unread: (unread.check, unread.reason))),
+            not_checked=tuple(
+                sorted(not_checked, key=lambda unavailable: (unavailable.check, unavailable.reason))
+            ),
             domains=found.domains,
             initial_domain=tenant.initial_domain,
             markers_left=tuple(sorted(found.markers_left)),
@@ -117,8 +119,8 @@ def _holders(owners: Mapping[EmailAddress, Sequence[AddressOwner]]) -> frozenset
 
 @asynccontextmanager
 async def open_reader(
-    root: str, tokens: TokenSource, *, terms: Terms | None = None
+    root: str, tokens: TokenSource, *, options: SessionOptions | None = None
 ) -> AsyncIterator[GraphReader]:
     """Connect to a Graph root, such as `https://graph.microsoft.com`, for reading."""
-    async with connect(root, tokens, terms=terms) as session:
+    async with connect(root, tokens, options=options) as session:
         yield GraphReader(session)

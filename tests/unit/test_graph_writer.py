@@ -9,9 +9,9 @@ import jwt
 import pytest
 
 from reconciler.errors import AccessDenied
-from reconciler.graph.client import Terms
-from reconciler.graph.pacing import Pace
-from reconciler.graph.perform import GraphWriter, open_directory
+from reconciler.graph.rate_limits import RateLimiter
+from reconciler.graph.sessions import SessionOptions
+from reconciler.graph.writer import GraphWriter, open_directory
 from reconciler.model import (
     Done,
     EmailAddress,
@@ -76,7 +76,7 @@ async def writing(
 ) -> AsyncIterator[tuple[StandIn, GraphWriter]]:
     async with (
         stand_in(answer) as directory,
-        open_directory(directory.root, Tokens(), terms=Terms(call_seconds=0.5)) as (_, writer),
+        open_directory(directory.root, Tokens(), options=SessionOptions(call_seconds=0.5)) as (_, writer),
     ):
         yield directory, writer
 
@@ -358,7 +358,12 @@ async def test_hurrying_waits_for_no_pause_that_graph_asks_for() -> None:
     clock = Clock()
     async with (
         stand_in(lambda _: Reply(status=429, headers={"retry-after": "300"})) as directory,
-        open_directory(directory.root, Tokens(), terms=Terms(pace=Pace(clock=clock))) as (_, writer),
+        open_directory(
+            directory.root, Tokens(), options=SessionOptions(limiter=RateLimiter(clock=clock))
+        ) as (
+            _,
+            writer,
+        ),
     ):
         await perform(writer, EMPTY)
         writer.hurry()

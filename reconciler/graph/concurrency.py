@@ -9,7 +9,7 @@ _A = TypeVar("_A")
 _B = TypeVar("_B")
 
 
-async def together(reads: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+async def gather_or_raise(reads: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
     """Run coroutines side by side and give their results in order.
 
     The first error ends the others and is raised itself, so that callers need not open a group.
@@ -24,4 +24,4 @@ async def together(reads: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
 
 async def both(one: Coroutine[Any, Any, _A], other: Coroutine[Any, Any, _B]) -> tuple[_A, _B]:
     """Run two coroutines of different kinds side by side; like `together`."""
-    return cast("tuple[_A, _B]", tuple(await together((one, other))))
+    return cast("tuple[_A, _B]", tuple(await gather_or_raise((one, other))))

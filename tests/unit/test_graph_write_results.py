@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import AccessDenied, Unreachable
-from reconciler.graph.answers import Answer
-from reconciler.graph.errors import explain, explain_no_token, explain_silence, unreadable
+from reconciler.graph.responses import Answer
+from reconciler.graph.write_results import explain, explain_no_token, explain_silence, unreadable
 from reconciler.model import (
     EmailAddress,
     FailureKind,

@@ -17,17 +17,17 @@ from kiota_abstractions.request_information import RequestInformation
 from reconciler.errors import AccessDenied, Unreachable
 from reconciler.graph import batching
 from reconciler.graph.adapter import foreign_link, same_origin
-from reconciler.graph.answers import Answer, Row, unexpected
 from reconciler.graph.batching import BATCH_SIZE, OPENED, Batch
 from reconciler.graph.coalescing import Coalescer, Question
-from reconciler.graph.pacing import Cost, Pace, read_cost
-from reconciler.graph.retrying import Patience, Setback, attempt, patiently
-from reconciler.graph.together import together
-from reconciler.graph.unread import Unread
-from reconciler.graph.wire import Build, TokenSource, Wire, open_wire
+from reconciler.graph.concurrency import gather_or_raise
+from reconciler.graph.rate_limits import Cost, RateLimiter, read_cost
+from reconciler.graph.read_retries import ReadRetryPolicy, TransientError, attempt, with_retries
+from reconciler.graph.responses import Answer, Row, unexpected
+from reconciler.graph.transport import BuildRequest, TokenSource, Transport, open_transport
+from reconciler.graph.unavailable import Unavailable
 from reconciler.rules import Rule
 
-__all__ = ["Link", "ReadSession", "Terms", "TokenSource", "connect"]
+__all__ = ["Link", "ReadSession", "SessionOptions", "TokenSource", "connect"]
 
 _BATCHES_AT_ONCE = 8
 
@@ -38,16 +38,16 @@ Link = NewType("Link", str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class SessionOptions:
     """How a session treats the directory, and how long it lets itself be kept waiting."""
 
     call_seconds: float = 60.0
     """Longest time one call may take, from its first byte to its last."""
 
-    patience: Patience = field(default_factory=Patience)
+    retry_policy: ReadRetryPolicy = field(default_factory=ReadRetryPolicy)
     """How often reads are tried again."""
 
-    pace: Pace = field(default_factory=Pace)
+    limiter: RateLimiter = field(default_factory=RateLimiter)
     """How fast requests go out. Belongs to one event loop and one tenant."""
 
 
@@ -59,10 +59,10 @@ class ReadSession:
     errors everywhere.
     """
 
-    def __init__(self, wire: Wire, root: str, patience: Patience) -> None:
-        self._wire = wire
+    def __init__(self, transport: Transport, root: str, retry_policy: ReadRetryPolicy) -> None:
+        self._transport = transport
         self._root = httpx.URL(root)
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._batches = asyncio.Semaphore(_BATCHES_AT_ONCE)
         self._coalescer = Coalescer(self._sent_together)
 
@@ -72,34 +72,34 @@ class ReadSession:
     async def __aexit__(self, *_: object) -> None:
         await self._coalescer.aclose()
 
-    async def get(self, build: Build, *, what: str) -> Answer:
+    async def get(self, build: BuildRequest, *, what: str) -> Answer:
         """Send a GET and give the answer: a success, or a refusal that another try would not change.
 
         `what` names in errors what was to be read. Raises `AccessDenied` for a refused token,
         `Unreachable` when nothing usable came in time.
         """
-        return await self._get(build, what=what, patience=self._patience)
+        return await self._get(build, what=what, retry_policy=self._retry_policy)
 
-    async def get_shared(self, build: Build, *, url: str, what: str) -> Answer:
+    async def get_shared(self, build: BuildRequest, *, url: str, what: str) -> Answer:
         """Like `get`, in one request with others that are asked for at about the same time.
 
         `url` is what `build` makes, relative to the version root. Each call has its own answer, its own
-        error and its own patience.
+        error and its own retry policy.
         """
         question = Question(build=build, url=url)
-        answer = await patiently(
-            lambda: attempt(lambda: self._coalescer.ask(question)), what=what, patience=self._patience
+        answer = await with_retries(
+            lambda: attempt(lambda: self._coalescer.ask(question)), what=what, retry_policy=self._retry_policy
         )
         # An item may be refused its batch's token, and only a request of its own has that renewed.
         return answer if answer.status != 401 else await self.get(build, what=what)
 
-    async def try_get(self, build: Build, *, what: str) -> Answer | Unread:
+    async def try_get(self, build: BuildRequest, *, what: str) -> Answer | Unavailable:
         """Like `get`, for what can be done without: gives `Unread` for whatever is no success."""
         try:
-            answer = await self._get(build, what=what, patience=self._patience.short())
+            answer = await self._get(build, what=what, retry_policy=self._retry_policy.short())
         except Unreachable as error:
             return _unread(error)
-        return answer if answer.status == 200 else Unread.of(answer)
+        return answer if answer.status == 200 else Unavailable.of(answer)
 
     def next_link(self, page: Row, *, what: str) -> Link | None:
         """Give the link to the page after this one; `None` when this is the last.
@@ -126,7 +126,7 @@ class ReadSession:
         """Follow a link of `next_link`, byte for byte. Raises like `get`."""
         return await self.get(lambda: _following(link), what=what)
 
-    async def try_url(self, link: Link, *, what: str) -> Answer | Unread:
+    async def try_url(self, link: Link, *, what: str) -> Answer | Unavailable:
         """Like `get_url`, for what can be done without."""
         return await self.try_get(lambda: _following(link), what=what)
 
@@ -136,41 +136,43 @@ class ReadSession:
         Items that were throttled are sent again after the longest wait any of them was given.
         Raises like `get`, and `UnexpectedAnswer` when answers do not fit the questions.
         """
-        batches = [Batch(some, what=what, heed=self._heed) for some in _in_batches(urls)]
-        answers = await together(
-            self._answered(batch, what=what, patience=self._patience) for batch in batches
+        batches = [Batch(some, what=what, observe=self._observe) for some in _in_batches(urls)]
+        answers = await gather_or_raise(
+            self._answered(batch, what=what, retry_policy=self._retry_policy) for batch in batches
         )
         return tuple(answer for some in answers for answer in some)
 
-    async def try_batch(self, urls: Sequence[str], *, what: str) -> tuple[Answer | Unread, ...]:
+    async def try_batch(self, urls: Sequence[str], *, what: str) -> tuple[Answer | Unavailable, ...]:
         """Like `batch_get`, for what can be done without: `Unread` for each item that is no success."""
 
-        async def tried(batch: Batch) -> tuple[Answer | Unread, ...]:
+        async def tried(batch: Batch) -> tuple[Answer | Unavailable, ...]:
             try:
-                return await self._answered(batch, what=what, patience=self._patience.short())
+                return await self._answered(batch, what=what, retry_policy=self._retry_policy.short())
             except Unreachable as error:
                 return batch.so_far(_unread(error))
 
-        batches = [Batch(some, what=what, heed=self._heed, best_effort=True) for some in _in_batches(urls)]
-        answers = await together(tried(batch) for batch in batches)
+        batches = [
+            Batch(some, what=what, observe=self._observe, best_effort=True) for some in _in_batches(urls)
+        ]
+        answers = await gather_or_raise(tried(batch) for batch in batches)
         return tuple(
-            Unread.of(answer) if isinstance(answer, Answer) and answer.status != 200 else answer
+            Unavailable.of(answer) if isinstance(answer, Answer) and answer.status != 200 else answer
             for some in answers
             for answer in some
         )
 
     def claims(self) -> Mapping[str, Any]:
         """Give what the token of the last request says about itself; empty when it cannot be read."""
-        return self._wire.claims()
+        return self._transport.claims()
 
     def size_tenant(self, users: int) -> None:
-        """Tell the pace that the tenant has at least so many users."""
-        self._wire.pace.size_tenant(users)
+        """Tell the rate limiter that the tenant has at least so many users."""
+        self._transport.limiter.size_tenant(users)
 
-    async def _get(self, build: Build, *, what: str, patience: Patience) -> Answer:
+    async def _get(self, build: BuildRequest, *, what: str, retry_policy: ReadRetryPolicy) -> Answer:
         cost = read_cost((build().url,))
-        return await patiently(
-            lambda: attempt(lambda: self._sent(_checked(build), cost)), what=what, patience=patience
+        return await with_retries(
+            lambda: attempt(lambda: self._sent(_checked(build), cost)), what=what, retry_policy=retry_policy
         )
 
     async def _sent_together(self, questions: Sequence[Question]) -> Sequence[Answer]:
@@ -182,28 +184,30 @@ class ReadSession:
         if answer.status in OPENED:
             items = batching.opened(answer, urls, what=_TOGETHER)
             for item in items.values():
-                self._heed(item)
+                self._observe(item)
             return [items[key] for key in urls]
         if answer.status in {403, 429} or answer.status >= 500 or answer.is_foreign:
             return [answer] * len(questions)
         # Anything else is about the batch, not about what was asked in it.
         raise unexpected(_TOGETHER, f"came with status {answer.status} for a whole batch")
 
-    async def _answered(self, batch: Batch, *, what: str, patience: Patience) -> tuple[Answer, ...]:
+    async def _answered(
+        self, batch: Batch, *, what: str, retry_policy: ReadRetryPolicy
+    ) -> tuple[Answer, ...]:
         async with self._batches:
-            return await patiently(
+            return await with_retries(
                 lambda: batch.attempt(
                     lambda build: attempt(lambda: self._sent(build, read_cost(batch.urls)))
                 ),
                 what=what,
-                patience=patience,
+                retry_policy=retry_policy,
             )
 
-    def _heed(self, item: Answer) -> None:
-        self._wire.pace.heed(read_cost(()), item)
+    def _observe(self, item: Answer) -> None:
+        self._transport.limiter.observe(read_cost(()), item)
 
-    async def _sent(self, build: Build, cost: Cost) -> Answer:
-        answer = await self._wire.send(build, cost=cost)
+    async def _sent(self, build: BuildRequest, cost: Cost) -> Answer:
+        answer = await self._transport.send(build, cost=cost)
         if answer.status == 401:
             raise AccessDenied(
                 "the directory refused the token, a fresh one too",
@@ -213,7 +217,7 @@ class ReadSession:
         return answer
 
 
-def _checked(build: Build) -> Build:
+def _checked(build: BuildRequest) -> BuildRequest:
     """Let through what makes GETs, and nothing else."""
 
     def checked() -> RequestInformation:
@@ -236,21 +240,21 @@ def _following(link: Link) -> RequestInformation:
     return info
 
 
-def _unread(error: Unreachable) -> Unread:
-    """Say why there is no answer: a setback, or else no token."""
+def _unread(error: Unreachable) -> Unavailable:
+    """Say why there is no answer: a transient error, or else no token."""
     cause = error.__cause__
-    reason = cause.reason if isinstance(cause, Setback) else "no token could be had"
-    return Unread(reason=f"the directory could not be asked: {reason}")
+    reason = cause.reason if isinstance(cause, TransientError) else "no token could be had"
+    return Unavailable(reason=f"the directory could not be asked: {reason}")
 
 
 @asynccontextmanager
 async def connect(
-    root: str, tokens: TokenSource, *, terms: Terms | None = None
+    root: str, tokens: TokenSource, *, options: SessionOptions | None = None
 ) -> AsyncIterator[ReadSession]:
     """Open a session that can only read, on a Graph root such as `https://graph.microsoft.com`."""
-    terms = terms or Terms()
+    options = options or SessionOptions()
     async with (
-        open_wire(root, tokens, pace=terms.pace, call_seconds=terms.call_seconds) as wire,
-        ReadSession(wire, root, terms.patience) as session,
+        open_transport(root, tokens, limiter=options.limiter, call_seconds=options.call_seconds) as transport,
+        ReadSession(transport, root, options.retry_policy) as session,
     ):
         yield session

@@ -13,11 +13,11 @@ from kiota_abstractions.request_information import RequestInformation
 from reconciler.errors import AccessDenied, UnexpectedAnswer
 from reconciler.graph import requests
 from reconciler.graph.adapter import foreign_link, proxy_for
-from reconciler.graph.answers import Answer
-from reconciler.graph.client import ReadSession, connect
-from reconciler.graph.pacing import INVITATION, UPDATE, Cost, Pace, Quota
-from reconciler.graph.perform import GraphWriter
-from reconciler.graph.wire import CONNECTIONS, Wire, open_wire
+from reconciler.graph.rate_limits import INVITATION, UPDATE, Cost, Quota, RateLimiter
+from reconciler.graph.responses import Answer
+from reconciler.graph.sessions import ReadSession, connect
+from reconciler.graph.transport import CONNECTIONS, Transport, open_transport
+from reconciler.graph.writer import GraphWriter
 from reconciler.model import NotSent, ObjectId
 from tests.stand_in import TOKEN, Reply, Request, Tokens, stand_in
 from tests.stand_in.clock import Clock
@@ -76,8 +76,8 @@ class Permits:
         return self._answers.pop(0) if self._answers else True
 
 
-async def write(wire: Wire, permit: Permits, cost: Cost = UPDATE) -> Answer | NotSent:
-    return await wire.send(requests.organization, cost=cost, client_request_id="mine", permit=permit)
+async def write(transport: Transport, permit: Permits, cost: Cost = UPDATE) -> Answer | NotSent:
+    return await transport.send(requests.organization, cost=cost, client_request_id="mine", permit=permit)
 
 
 async def test_a_write_is_judged_anew_when_its_token_was_renewed() -> None:
@@ -85,9 +85,11 @@ async def test_a_write_is_judged_anew_when_its_token_was_renewed() -> None:
     permit = Permits(answers=[True, False])
     async with (
         stand_in(lambda _: Reply(status=401)) as directory,
-        open_wire(directory.root, Tokens("stale", "fresh"), pace=Pace(), call_seconds=5) as wire,
+        open_transport(
+            directory.root, Tokens("stale", "fresh"), limiter=RateLimiter(), call_seconds=5
+        ) as transport,
     ):
-        assert await write(wire, permit) == NotSent()
+        assert await write(transport, permit) == NotSent()
     assert (permit.asked, len(directory.requests)) == (2, 1)
 
 
@@ -98,9 +100,11 @@ async def test_a_permitted_write_is_sent_again_with_the_renewed_token() -> None:
         stand_in(
             lambda request: Reply(status=204 if "fresh" in request.headers["authorization"] else 401)
         ) as directory,
-        open_wire(directory.root, Tokens("stale", "fresh"), pace=Pace(), call_seconds=5) as wire,
+        open_transport(
+            directory.root, Tokens("stale", "fresh"), limiter=RateLimiter(), call_seconds=5
+        ) as transport,
     ):
-        answer = await write(wire, permit)
+        answer = await write(transport, permit)
     assert isinstance(answer, Answer)
     assert answer.status == 204
     assert (permit.asked, len(directory.requests)) == (2, 2)
@@ -112,30 +116,32 @@ async def test_what_is_withheld_takes_nothing_from_the_quotas() -> None:
     permit = Permits(answers=[False] * 1_000)
     async with (
         stand_in(ok) as directory,
-        open_wire(directory.root, Tokens(), pace=Pace(clock=clock), call_seconds=5) as wire,
+        open_transport(
+            directory.root, Tokens(), limiter=RateLimiter(clock=clock), call_seconds=5
+        ) as transport,
     ):
         for _ in range(1_000):
-            assert await write(wire, permit, INVITATION) == NotSent()
-        await write(wire, permit, INVITATION)
+            assert await write(transport, permit, INVITATION) == NotSent()
+        await write(transport, permit, INVITATION)
     assert clock.waits == []
     assert len(directory.requests) == 1
 
 
 async def test_a_permit_is_asked_for_when_the_quota_allows_the_write() -> None:
     """As long as the quota is used up no permit is asked for: its answer may change meanwhile."""
-    pace = Pace()
+    limiter = RateLimiter()
     used_up: Cost = {Quota.INVITATIONS: 120}
-    await pace.admit(used_up)
+    await limiter.acquire(used_up)
     permit = Permits()
     async with (
         stand_in(ok) as directory,
-        open_wire(directory.root, Tokens(), pace=pace, call_seconds=5) as wire,
+        open_transport(directory.root, Tokens(), limiter=limiter, call_seconds=5) as transport,
     ):
-        writing = asyncio.create_task(write(wire, permit, INVITATION))
-        while not pace.waiting():  # noqa: ASYNC110 - the pace rings no bell, and each round is one step
+        writing = asyncio.create_task(write(transport, permit, INVITATION))
+        while not limiter.waiting():  # noqa: ASYNC110 - the pace rings no bell, and each round is one step
             await asyncio.sleep(0)
         assert permit.asked == 0
-        pace.give_back(used_up)
+        limiter.release(used_up)
         await writing
     assert permit.asked == 1
 
@@ -144,7 +150,7 @@ async def test_connections_are_given_in_the_order_of_asking() -> None:
     """Who sends one request after the other does not overtake who has been waiting for a connection."""
     async with (
         stand_in(ok) as directory,
-        open_wire(directory.root, Tokens(), pace=Pace(), call_seconds=5) as wire,
+        open_transport(directory.root, Tokens(), limiter=RateLimiter(), call_seconds=5) as transport,
     ):
         order: list[str] = []
 
@@ -153,7 +159,7 @@ async def test_connections_are_given_in_the_order_of_asking() -> None:
                 order.append(name)
                 return True
 
-            await wire.send(requests.organization, cost=UPDATE, client_request_id=name, permit=turn)
+            await transport.send(requests.organization, cost=UPDATE, client_request_id=name, permit=turn)
 
         async def again_and_again(number: int) -> None:
             for _ in range(3):
@@ -225,9 +231,9 @@ async def test_write_is_sent_once_with_the_given_id_and_body() -> None:
     body = {"mail": "Ana@Newco.example", "otherMails": ["Ana@Newco.example"]}
     async with (
         stand_in(lambda _: Reply(status=503)) as directory,
-        open_wire(directory.root, Tokens(), pace=Pace(), call_seconds=5) as wire,
+        open_transport(directory.root, Tokens(), limiter=RateLimiter(), call_seconds=5) as transport,
     ):
-        answer = await wire.send(
+        answer = await transport.send(
             lambda: requests.user_update(GUEST, body), cost=UPDATE, client_request_id="mine", permit=Permits()
         )
     assert isinstance(answer, Answer)
@@ -244,9 +250,9 @@ async def test_redirect_is_not_followed() -> None:
         moved = Reply(status=307, headers={"location": f"{other.root}/v1.0/invitations"})
         async with (
             stand_in(lambda _: moved) as directory,
-            open_wire(directory.root, Tokens(), pace=Pace(), call_seconds=5) as wire,
+            open_transport(directory.root, Tokens(), limiter=RateLimiter(), call_seconds=5) as transport,
         ):
-            answer = await wire.send(lambda: requests.invitation({}), cost=INVITATION)
+            answer = await transport.send(lambda: requests.invitation({}), cost=INVITATION)
     assert answer.status == 307
     assert len(directory.requests) == 1
     assert other.requests == []
@@ -256,7 +262,9 @@ async def test_token_goes_to_no_other_place() -> None:
     """A request for another host, port, scheme or with a user in it is refused before it is sent."""
     async with stand_in(ok) as other, stand_in(ok) as directory:
         port = directory.root.rpartition(":")[2]
-        async with open_wire(directory.root, Tokens(), pace=Pace(), call_seconds=5) as wire:
+        async with open_transport(
+            directory.root, Tokens(), limiter=RateLimiter(), call_seconds=5
+        ) as transport:
             for url in (
                 f"{other.root}/v1.0/users",
                 f"http://localhost:{port}/v1.0/users",
@@ -264,7 +272,7 @@ async def test_token_goes_to_no_other_place() -> None:
                 f"http://me@127.0.0.1:{port}/v1.0/users",
             ):
                 with pytest.raises(UnexpectedAnswer, match="another place"):
-                    await wire.send(partial(to, url), cost=UPDATE)
+                    await transport.send(partial(to, url), cost=UPDATE)
     assert other.requests == directory.requests == []
 
 
@@ -272,10 +280,10 @@ async def test_silence_ends_after_the_time_a_call_may_take() -> None:
     """A server that accepts and never answers does not keep a call for ever."""
     async with (
         stand_in(lambda _: Reply(broken="silent")) as directory,
-        open_wire(directory.root, Tokens(), pace=Pace(), call_seconds=0.05) as wire,
+        open_transport(directory.root, Tokens(), limiter=RateLimiter(), call_seconds=0.05) as transport,
     ):
         with pytest.raises((TimeoutError, httpx.TimeoutException)):
-            await wire.send(lambda: requests.invitation({}), cost=INVITATION)
+            await transport.send(lambda: requests.invitation({}), cost=INVITATION)
 
 
 def test_proxy_of_the_environment_is_used_except_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying, Future, RetryCallState, retry_if_exception_t
 from tenacity.wait import wait_exponential, wait_random
 
 from reconciler.errors import Unreachable
-from reconciler.graph.answers import Answer
+from reconciler.graph.responses import Answer
 from reconciler.rules import Rule
 
 _T = TypeVar("_T")
@@ -24,7 +24,7 @@ _SHORTEST_PAUSE = 1.0
 """Seconds to wait at least when told how long: zero would ask again in a tight circle."""
 
 
-class Trouble(Enum):
+class ReadFailure(Enum):
     """What kept a read from succeeding."""
 
     UNCONNECTED = auto()
@@ -34,8 +34,8 @@ class Trouble(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """Bounds of trying a read again; each kind of trouble is counted on its own."""
+class ReadRetryPolicy:
+    """Bounds of trying a read again; each kind of failure is counted on its own."""
 
     connects: int = 3
     """Tries when no connection can be made; the pauses between them stay below two seconds."""
@@ -55,22 +55,22 @@ class Patience:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     """Waits that many seconds."""
 
-    def bounds(self, trouble: Trouble) -> tuple[float, float]:
-        """Give most tries and longest time of pauses for one kind of trouble."""
-        match trouble:
-            case Trouble.UNCONNECTED:
+    def bounds(self, failure: ReadFailure) -> tuple[float, float]:
+        """Give most tries and longest time of pauses for one kind of failure."""
+        match failure:
+            case ReadFailure.UNCONNECTED:
                 return self.connects, self.seconds
-            case Trouble.FAILED:
+            case ReadFailure.FAILED:
                 return self.tries, self.seconds
-            case Trouble.SILENT:
+            case ReadFailure.SILENT:
                 return self.silences, self.seconds
-            case Trouble.THROTTLED:
+            case ReadFailure.THROTTLED:
                 return inf, self.throttled_seconds
             case _ as unknown:
                 assert_never(unknown)
 
-    def short(self) -> "Patience":
-        """Give the patience for what can be done without: a failure holds nothing up for long.
+    def short(self) -> "ReadRetryPolicy":
+        """Return the policy for what can be done without: a failure holds nothing up for long.
 
         Throttling is no failure: it says when to come again, and is waited out like any other.
         """
@@ -79,61 +79,63 @@ class Patience:
         )
 
 
-class Setback(Exception):
+class TransientError(Exception):
     """A read did not succeed, and may succeed later."""
 
     def __init__(
-        self, reason: str, *, trouble: Trouble = Trouble.FAILED, retry_after: float | None = None
+        self, reason: str, *, failure: ReadFailure = ReadFailure.FAILED, retry_after: float | None = None
     ) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.trouble = trouble
+        self.failure = failure
         self.retry_after = retry_after
 
 
 async def attempt(send: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Send once; give any answer that is final, raise `Setback` for what may pass."""
+    """Send once; give any answer that is final, raise `TransientError` for what may pass."""
     try:
         answer = await send()
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise Setback("no connection could be made", trouble=Trouble.UNCONNECTED) from error
+        raise TransientError("no connection could be made", failure=ReadFailure.UNCONNECTED) from error
     except (TimeoutError, httpx.TimeoutException) as error:
-        raise Setback("there was no answer in time", trouble=Trouble.SILENT) from error
+        raise TransientError("there was no answer in time", failure=ReadFailure.SILENT) from error
     except httpx.RequestError as error:
-        raise Setback("the connection broke") from error
+        raise TransientError("the connection broke") from error
     if answer.status == 429:
-        raise Setback("it is throttling requests", trouble=Trouble.THROTTLED, retry_after=answer.retry_after)
+        raise TransientError(
+            "it is throttling requests", failure=ReadFailure.THROTTLED, retry_after=answer.retry_after
+        )
     if answer.is_foreign:
-        raise Setback(f"something on the way answered with status {answer.status}")
+        raise TransientError(f"something on the way answered with status {answer.status}")
     if answer.status in _PASSING:
-        raise Setback(f"it answered with status {answer.status}", retry_after=answer.retry_after)
+        raise TransientError(f"it answered with status {answer.status}", retry_after=answer.retry_after)
     return answer
 
 
-async def patiently(read: Callable[[], Awaitable[_T]], *, what: str, patience: Patience) -> _T:
-    """Call `read` until it raises no `Setback`; raise `Unreachable` when patience ends.
+async def with_retries(read: Callable[[], Awaitable[_T]], *, what: str, retry_policy: ReadRetryPolicy) -> _T:
+    """Call `read` until it raises no `TransientError`; raise `Unreachable` when its retry policy ends.
 
-    The setback is the error's cause.
+    The transient error is the error's cause.
     """
 
     async def once() -> _T:  # tenacity awaits only what is declared `async`
         return await read()
 
     retrying = AsyncRetrying(
-        sleep=patience.sleep,
-        retry=retry_if_exception_type(Setback),
+        sleep=retry_policy.sleep,
+        retry=retry_if_exception_type(TransientError),
         wait=_pause,
-        stop=_Enough(patience),
+        stop=_GiveUp(retry_policy),
         reraise=True,
     )
     try:
         return await retrying(once)
-    except Setback as setback:
+    except TransientError as error:
         raise Unreachable(
-            f"the directory could not be asked about {what}: {setback.reason}",
+            f"the directory could not be asked about {what}: {error.reason}",
             rule=Rule.UNREACHABLE,
             hint="check the network, proxies and https://status.cloud.microsoft, then run the command again",
-        ) from setback
+        ) from error
 
 
 _GROWING = wait_exponential(multiplier=1, max=30) + wait_random(0, 0.5)
@@ -141,30 +143,30 @@ _SOON = wait_exponential(multiplier=0.3, exp_base=3, max=1)
 _JITTER = wait_random(0, 0.5)
 
 
-def _setback(state: RetryCallState) -> Setback:
+def _transient_error(state: RetryCallState) -> TransientError:
     """Give what was raised: nothing else is tried again."""
-    return cast("Setback", cast("Future", state.outcome).exception())
+    return cast("TransientError", cast("Future", state.outcome).exception())
 
 
 def _pause(state: RetryCallState) -> float:
-    setback = _setback(state)
-    if setback.retry_after is not None:
-        return max(setback.retry_after, _SHORTEST_PAUSE) + _JITTER(state)
-    return _SOON(state) if setback.trouble is Trouble.UNCONNECTED else _GROWING(state)
+    error = _transient_error(state)
+    if error.retry_after is not None:
+        return max(error.retry_after, _SHORTEST_PAUSE) + _JITTER(state)
+    return _SOON(state) if error.failure is ReadFailure.UNCONNECTED else _GROWING(state)
 
 
-class _Enough:
-    """Tells of one read when patience with it ends."""
+class _GiveUp:
+    """Tells of one read when its policy ends."""
 
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
-        self._met: Counter[Trouble] = Counter()
-        self._paused: defaultdict[Trouble, float] = defaultdict(float)
+    def __init__(self, retry_policy: ReadRetryPolicy) -> None:
+        self._retry_policy = retry_policy
+        self._met: Counter[ReadFailure] = Counter()
+        self._paused: defaultdict[ReadFailure, float] = defaultdict(float)
 
     def __call__(self, state: RetryCallState) -> bool:
-        """Count a setback and the pause that would follow it; true when another try is not worth it."""
-        trouble = _setback(state).trouble
-        self._met[trouble] += 1
-        self._paused[trouble] += state.upcoming_sleep
-        tries, seconds = self._patience.bounds(trouble)
-        return self._met[trouble] >= tries or self._paused[trouble] > seconds
+        """Count a failure and the pause that would follow it; true when another try is not worth it."""
+        failure = _transient_error(state).failure
+        self._met[failure] += 1
+        self._paused[failure] += state.upcoming_sleep
+        tries, seconds = self._retry_policy.bounds(failure)
+        return self._met[failure] >= tries or self._paused[failure] > seconds

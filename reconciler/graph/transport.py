@@ -21,8 +21,8 @@ from kiota_http.middleware.options import ResponseHandlerOption
 from msgraph.graph_request_adapter import GraphRequestAdapter
 
 from reconciler.graph.adapter import Token, open_adapter, tls_for
-from reconciler.graph.answers import Answer
-from reconciler.graph.pacing import Cost, Pace
+from reconciler.graph.rate_limits import Cost, RateLimiter
+from reconciler.graph.responses import Answer
 from reconciler.model import NotSent, Permit
 
 CONNECTIONS = 32
@@ -36,7 +36,7 @@ In one pool of 32 that was half the processor time of an apply.
 
 _CLAIMS = re.compile(r'claims="([^"]+)"')
 
-Build = Callable[[], RequestInformation]
+BuildRequest = Callable[[], RequestInformation]
 """Makes a request. Called once per attempt: a request that was sent keeps its token."""
 
 
@@ -55,13 +55,18 @@ class TokenSource(Protocol):
         ...
 
 
-class Wire:
+class Transport:
     """Sends single attempts to one Graph root."""
 
     def __init__(
-        self, adapters: Sequence[GraphRequestAdapter], tokens: TokenSource, *, pace: Pace, call_seconds: float
+        self,
+        adapters: Sequence[GraphRequestAdapter],
+        tokens: TokenSource,
+        *,
+        limiter: RateLimiter,
+        call_seconds: float,
     ) -> None:
-        self.pace = pace
+        self.limiter = limiter
         self._tokens = tokens
         self._call_seconds = call_seconds
         self._connections = asyncio.Semaphore(CONNECTIONS)
@@ -70,17 +75,22 @@ class Wire:
         self._refused = self._fresh = self._latest = ""
 
     @overload
-    async def send(self, build: Build, *, cost: Cost) -> Answer: ...
+    async def send(self, build: BuildRequest, *, cost: Cost) -> Answer: ...
 
     @overload
     async def send(
-        self, build: Build, *, cost: Cost, client_request_id: str, permit: Permit
+        self, build: BuildRequest, *, cost: Cost, client_request_id: str, permit: Permit
     ) -> Answer | NotSent: ...
 
     async def send(
-        self, build: Build, *, cost: Cost, client_request_id: str | None = None, permit: Permit | None = None
+        self,
+        build: BuildRequest,
+        *,
+        cost: Cost,
+        client_request_id: str | None = None,
+        permit: Permit | None = None,
     ) -> Answer | NotSent:
-        """Send a request when the pace allows, and return the answer, whatever its status.
+        """Send a request when the rate limiter allows, and return the answer, whatever its status.
 
         A 401 is answered with one fresh token and one more attempt: the first was not carried out.
         `permit` is asked when quota, connection and token are there, before each attempt: a token may take
@@ -88,14 +98,14 @@ class Wire:
         first attempt went out. Raises httpx's transport errors and `TimeoutError` as they are, and what the
         token source raises; in the latter case nothing was carried out.
         """
-        await self.pace.admit(cost)
-        settle = self.pace.give_back
+        await self.limiter.acquire(cost)
+        settle = self.limiter.release
         try:
             async with self._connection() as adapter:
                 self._latest = token = await self._tokens.token()
                 if permit and not await permit():
                     return NotSent()
-                settle = self.pace.ended
+                settle = self.limiter.commit
                 response = await self._attempt(adapter, build, token, client_request_id)
                 if response.status_code == 401:
                     self._latest = token = await self._renewed(token, response)
@@ -105,7 +115,7 @@ class Wire:
         finally:
             settle(cost)
         answer = Answer.of(response)
-        self.pace.heed(cost, answer)
+        self.limiter.observe(cost, answer)
         return answer
 
     def claims(self) -> Mapping[str, Any]:
@@ -143,7 +153,7 @@ class Wire:
             return self._fresh
 
     async def _attempt(
-        self, adapter: GraphRequestAdapter, build: Build, token: str, client_request_id: str | None
+        self, adapter: GraphRequestAdapter, build: BuildRequest, token: str, client_request_id: str | None
     ) -> httpx.Response:
         info = build()
         # The adapter asks three times for the URL, and each time its template is filled in anew.
@@ -162,9 +172,9 @@ class Wire:
 
 
 @asynccontextmanager
-async def open_wire(
-    root: str, tokens: TokenSource, *, pace: Pace, call_seconds: float
-) -> AsyncIterator[Wire]:
+async def open_transport(
+    root: str, tokens: TokenSource, *, limiter: RateLimiter, call_seconds: float
+) -> AsyncIterator[Transport]:
     """Open the connection pools to a Graph root, such as `https://graph.microsoft.com`.
 
     A call may take `call_seconds` from its first byte to its last.
@@ -177,7 +187,7 @@ async def open_wire(
             )
             for _ in range(_POOLS)
         ]
-        yield Wire(adapters, tokens, pace=pace, call_seconds=call_seconds)
+        yield Transport(adapters, tokens, limiter=limiter, call_seconds=call_seconds)
 
 
 def _claims_of(refusal: httpx.Response) -> str:

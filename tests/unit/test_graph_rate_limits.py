@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.graph.answers import Answer
-from reconciler.graph.client import ReadSession
-from reconciler.graph.pacing import (
+from reconciler.graph.rate_limits import (
     INVITATION,
     UPDATE,
     Cost,
-    Pace,
     Quota,
+    RateLimiter,
     read_cost,
 )
+from reconciler.graph.read_retries import ReadRetryPolicy
 from reconciler.graph.requests import user_update
-from reconciler.graph.retrying import Patience
-from reconciler.graph.wire import open_wire
+from reconciler.graph.responses import Answer
+from reconciler.graph.sessions import ReadSession
+from reconciler.graph.transport import open_transport
 from reconciler.model import ObjectId
 from tests.stand_in import Reply, Request, Tokens, stand_in
 
@@ -62,29 +62,29 @@ def told(status: int = 200, **headers: str) -> Answer:
     return Answer(status=status, headers=found, body=None)
 
 
-async def spend(pace: Pace, cost: Cost, times: int) -> None:
+async def spend(limiter: RateLimiter, cost: Cost, times: int) -> None:
     for _ in range(times):
-        await pace.admit(cost)
-        pace.ended(cost)
+        await limiter.acquire(cost)
+        limiter.commit(cost)
 
 
 async def test_full_bucket_goes_at_once_and_the_rest_at_the_quotas_rate() -> None:
     """What a quota holds goes out at once; afterwards exactly its rate is kept."""
     clock = Imagined()
-    pace = Pace(share=0.8, clock=clock)
-    await spend(pace, ONE_INVITATION, 120)
+    limiter = RateLimiter(share=0.8, clock=clock)
+    await spend(limiter, ONE_INVITATION, 120)
     assert clock.seconds == 0
-    await spend(pace, ONE_INVITATION, 240)
+    await spend(limiter, ONE_INVITATION, 240)
     assert clock.seconds == pytest.approx(240 / (0.8 * 150 / 5))
 
 
 async def test_whole_quota_keeps_a_reserve_for_requests_that_overtake() -> None:
     """With the whole quota the bucket is not emptied to its last token, but filled at the full rate."""
     clock = Imagined()
-    pace = Pace(share=1, clock=clock)
-    await spend(pace, ONE_INVITATION, 135)
+    limiter = RateLimiter(share=1, clock=clock)
+    await spend(limiter, ONE_INVITATION, 135)
     assert clock.seconds == 0
-    await spend(pace, ONE_INVITATION, 300)
+    await spend(limiter, ONE_INVITATION, 300)
     assert clock.seconds == pytest.approx(300 / 30)
 
 
@@ -92,7 +92,7 @@ async def test_whole_quota_keeps_a_reserve_for_requests_that_overtake() -> None:
 def test_share_outside_of_its_bounds_is_refused(share: float) -> None:
     """A share is above 0 and at most 1."""
     with pytest.raises(ValueError, match="above 0 and at most 1"):
-        Pace(share=share)
+        RateLimiter(share=share)
 
 
 @given(
@@ -106,14 +106,14 @@ def test_no_quota_is_ever_exceeded(share: float, costs: list[Cost], pauses: list
 
     async def run() -> None:
         clock = Imagined()
-        pace = Pace(share=share, clock=clock)
+        limiter = RateLimiter(share=share, clock=clock)
         left = {quota: float(limit) for quota, (limit, _) in limits.items()}
         seen = 0.0
         for number, cost in enumerate(costs):
             if number < len(pauses):
                 clock.seconds += pauses[number]
-            await pace.admit(cost)
-            pace.ended(cost)
+            await limiter.acquire(cost)
+            limiter.commit(cost)
             for quota, (limit, per) in limits.items():
                 left[quota] = min(limit, left[quota] + (clock.seconds - seen) * limit / per)
                 left[quota] -= cost.get(quota, 0)
@@ -126,14 +126,14 @@ def test_no_quota_is_ever_exceeded(share: float, costs: list[Cost], pauses: list
 async def test_bucket_gains_nothing_before_the_first_answer() -> None:
     """Graph's bucket is full until the first request arrives, so ours does not fill meanwhile either."""
     clock = Imagined()
-    pace = Pace(share=1, clock=clock)
+    limiter = RateLimiter(share=1, clock=clock)
     for _ in range(135):
-        await pace.admit(ONE_INVITATION)
+        await limiter.acquire(ONE_INVITATION)
     clock.seconds += 100
-    waiting = asyncio.create_task(pace.admit(ONE_INVITATION))
+    waiting = asyncio.create_task(limiter.acquire(ONE_INVITATION))
     await asyncio.sleep(0)
     assert not waiting.done()
-    pace.ended(ONE_INVITATION)
+    limiter.commit(ONE_INVITATION)
     await waiting
     assert clock.seconds > 100
 
@@ -141,23 +141,23 @@ async def test_bucket_gains_nothing_before_the_first_answer() -> None:
 async def test_throttled_bucket_stops_as_a_whole_and_begins_empty() -> None:
     """After a 429 nothing of that quota goes out before Retry-After is over, and no burst afterwards."""
     clock = Imagined()
-    pace = Pace(share=1, clock=clock)
-    pace.heed(UPDATE, told(429, after="12"))
-    pace.heed(UPDATE, told(429, after="3"))
-    await pace.admit(ONE_INVITATION)
+    limiter = RateLimiter(share=1, clock=clock)
+    limiter.observe(UPDATE, told(429, after="12"))
+    limiter.observe(UPDATE, told(429, after="3"))
+    await limiter.acquire(ONE_INVITATION)
     assert clock.seconds == 0
-    await pace.admit(ONE_WRITE)
+    await limiter.acquire(ONE_WRITE)
     assert clock.seconds == pytest.approx(12 + 1 / 20)
 
 
 async def test_waiting_requests_are_held_back_by_a_429_that_comes_meanwhile() -> None:
     """A 429 also stops requests that were already waiting for their turn."""
     clock = Imagined()
-    pace = Pace(share=1, clock=clock)
-    await spend(pace, ONE_WRITE, 2990)
-    waiting = asyncio.create_task(pace.admit({Quota.WRITES: 100}))
+    limiter = RateLimiter(share=1, clock=clock)
+    await spend(limiter, ONE_WRITE, 2990)
+    waiting = asyncio.create_task(limiter.acquire({Quota.WRITES: 100}))
     await asyncio.sleep(0)
-    pace.heed(UPDATE, told(429, after="60"))
+    limiter.observe(UPDATE, told(429, after="60"))
     await waiting
     assert clock.seconds >= 60 + 100 / 20
 
@@ -174,27 +174,27 @@ async def test_429_stops_the_quota_it_names(why: str, held: Quota) -> None:
     """An invitation is throttled for invitations, unless Graph names another quota."""
     for quota in Quota:
         clock = Imagined()
-        pace = Pace(clock=clock)
-        pace.heed(INVITATION, told(429, after="7", why=why))
-        await pace.admit({quota: 1})
+        limiter = RateLimiter(clock=clock)
+        limiter.observe(INVITATION, told(429, after="7", why=why))
+        await limiter.acquire({quota: 1})
         assert (clock.seconds >= 7) is (quota is held)
 
 
 async def test_429_without_a_time_pauses_all_the_same() -> None:
     """When Graph does not say how long, a few seconds are waited."""
     clock = Imagined()
-    pace = Pace(clock=clock)
-    pace.heed(UPDATE, told(429))
-    await pace.admit(ONE_WRITE)
+    limiter = RateLimiter(clock=clock)
+    limiter.observe(UPDATE, told(429))
+    await limiter.acquire(ONE_WRITE)
     assert clock.seconds >= 5
 
 
 async def seconds_for_hundred(load: str) -> float:
     clock = Imagined()
-    pace = Pace(share=1, clock=clock)
-    await spend(pace, ONE_WRITE, 2990)
-    pace.heed(UPDATE, told(load=load))
-    await spend(pace, ONE_WRITE, 100)
+    limiter = RateLimiter(share=1, clock=clock)
+    await spend(limiter, ONE_WRITE, 2990)
+    limiter.observe(UPDATE, told(load=load))
+    await spend(limiter, ONE_WRITE, 100)
     return clock.seconds
 
 
@@ -217,12 +217,12 @@ async def test_unreadable_load_counts_as_none(load: str) -> None:
 
 async def test_turns_are_served_in_the_order_of_asking() -> None:
     """Nobody who asked later goes first."""
-    pace = Pace(share=1, clock=Imagined())
-    await spend(pace, ONE_WRITE, 2990)
+    limiter = RateLimiter(share=1, clock=Imagined())
+    await spend(limiter, ONE_WRITE, 2990)
     served: list[int] = []
 
     async def ask(number: int, tokens: int) -> None:
-        await pace.admit({Quota.WRITES: tokens})
+        await limiter.acquire({Quota.WRITES: tokens})
         served.append(number)
 
     await asyncio.gather(*(ask(number, 30 - number) for number in range(20)))
@@ -232,30 +232,30 @@ async def test_turns_are_served_in_the_order_of_asking() -> None:
 async def test_progress_can_see_what_is_waited_for() -> None:
     """The queues in front of quotas are visible with their length and the time to the next turn."""
     clock = Imagined()
-    pace = Pace(clock=clock)
-    assert pace.waiting() == ()
-    pace.heed(UPDATE, told(429, after="12"))
-    tasks = [asyncio.create_task(pace.admit(UPDATE)) for _ in range(3)]
+    limiter = RateLimiter(clock=clock)
+    assert limiter.waiting() == ()
+    limiter.observe(UPDATE, told(429, after="12"))
+    tasks = [asyncio.create_task(limiter.acquire(UPDATE)) for _ in range(3)]
     await asyncio.sleep(0)
-    (queue,) = pace.waiting()
+    (queue,) = limiter.waiting()
     assert (queue.quota, queue.queued) == (Quota.WRITES, 3)
     assert queue.seconds > 0
     await asyncio.gather(*tasks)
-    assert pace.waiting() == ()
+    assert limiter.waiting() == ()
 
 
 async def test_whoever_gives_up_waiting_leaves_the_queue() -> None:
     """A cancelled request takes nothing and keeps nobody waiting."""
     clock = Imagined()
-    pace = Pace(clock=clock)
-    pace.heed(UPDATE, told(429, after="12"))
-    first = asyncio.create_task(pace.admit(ONE_WRITE))
-    second = asyncio.create_task(pace.admit(ONE_WRITE))
+    limiter = RateLimiter(clock=clock)
+    limiter.observe(UPDATE, told(429, after="12"))
+    first = asyncio.create_task(limiter.acquire(ONE_WRITE))
+    second = asyncio.create_task(limiter.acquire(ONE_WRITE))
     await asyncio.sleep(0)
     first.cancel()
     await second
     assert first.cancelled()
-    assert pace.waiting() == ()
+    assert limiter.waiting() == ()
 
 
 async def test_larger_tenants_have_more_resource_units() -> None:
@@ -263,9 +263,9 @@ async def test_larger_tenants_have_more_resource_units() -> None:
 
     async def seconds(users: int) -> float:
         clock = Imagined()
-        pace = Pace(share=1, clock=clock)
-        pace.size_tenant(users)
-        await spend(pace, {Quota.UNITS: 100}, 200)
+        limiter = RateLimiter(share=1, clock=clock)
+        limiter.size_tenant(users)
+        await spend(limiter, {Quota.UNITS: 100}, 200)
         return clock.seconds
 
     small, medium, large = [await seconds(users) for users in (10, 50, 501)]
@@ -276,8 +276,8 @@ async def test_larger_tenants_have_more_resource_units() -> None:
 async def test_cost_above_a_small_share_goes_when_the_bucket_is_full() -> None:
     """A request that costs more than the bucket holds is not kept for ever."""
     clock = Imagined()
-    pace = Pace(share=0.001, clock=clock)
-    await spend(pace, {Quota.UNITS: 20}, 2)
+    limiter = RateLimiter(share=0.001, clock=clock)
+    await spend(limiter, {Quota.UNITS: 20}, 2)
     assert clock.seconds > 0
 
 
@@ -313,12 +313,14 @@ async def test_sessions_keep_the_pace_and_heed_answers() -> None:
 
     async with (
         stand_in(answer) as directory,
-        open_wire(directory.root, Tokens(), pace=Pace(clock=clock), call_seconds=5) as wire,
-        ReadSession(wire, directory.root, Patience(sleep=clock.sleep)) as reading,
+        open_transport(
+            directory.root, Tokens(), limiter=RateLimiter(clock=clock), call_seconds=5
+        ) as transport,
+        ReadSession(transport, directory.root, ReadRetryPolicy(sleep=clock.sleep)) as reading,
     ):
-        await wire.send(lambda: user_update(GUEST, {}), cost=UPDATE)
+        await transport.send(lambda: user_update(GUEST, {}), cost=UPDATE)
         assert clock.seconds == 0
-        await wire.send(lambda: user_update(GUEST, {}), cost=UPDATE)
+        await transport.send(lambda: user_update(GUEST, {}), cost=UPDATE)
         assert clock.seconds >= 30
         await reading.batch_get(["/users/1"], what="users")
         assert clock.seconds >= 120
@@ -327,56 +329,56 @@ async def test_sessions_keep_the_pace_and_heed_answers() -> None:
 async def test_what_was_not_sent_is_given_back() -> None:
     """A turn that is not used costs nothing, or those who withdraw would keep the others waiting."""
     clock = Imagined()
-    pace = Pace(share=1, clock=clock)
-    await spend(pace, ONE_INVITATION, 130)
+    limiter = RateLimiter(share=1, clock=clock)
+    await spend(limiter, ONE_INVITATION, 130)
     for _ in range(5):
-        await pace.admit(ONE_INVITATION)
-        pace.give_back(ONE_INVITATION)
-    await spend(pace, ONE_INVITATION, 5)
+        await limiter.acquire(ONE_INVITATION)
+        limiter.release(ONE_INVITATION)
+    await spend(limiter, ONE_INVITATION, 5)
     assert clock.seconds == 0
-    await spend(pace, ONE_INVITATION, 1)
+    await spend(limiter, ONE_INVITATION, 1)
     assert clock.seconds > 0
 
 
 async def test_who_gives_up_in_one_queue_gives_back_what_came_from_another() -> None:
     """A request that is cancelled while it waits for its second quota leaves the first as it was."""
     clock = Imagined()
-    pace = Pace(share=1, clock=clock)
-    pace.heed(UPDATE, told(429, after="60"))
+    limiter = RateLimiter(share=1, clock=clock)
+    limiter.observe(UPDATE, told(429, after="60"))
     for _ in range(10):
-        waiting = asyncio.create_task(pace.admit(INVITATION))
+        waiting = asyncio.create_task(limiter.acquire(INVITATION))
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait([waiting])
     spent = clock.seconds
-    await spend(pace, ONE_INVITATION, 135)
+    await spend(limiter, ONE_INVITATION, 135)
     assert clock.seconds == spent
 
 
 async def test_a_bucket_that_is_stopped_begins_empty_whatever_is_given_back() -> None:
     """What is given back during a stop does not go out in a burst after it."""
     clock = Imagined()
-    pace = Pace(share=1, clock=clock)
+    limiter = RateLimiter(share=1, clock=clock)
     for _ in range(30):
-        await pace.admit(ONE_INVITATION)
-    pace.heed(ONE_INVITATION, told(429, after="10"))
+        await limiter.acquire(ONE_INVITATION)
+    limiter.observe(ONE_INVITATION, told(429, after="10"))
     for _ in range(30):
-        pace.give_back(ONE_INVITATION)
-    await spend(pace, ONE_INVITATION, 30)
+        limiter.release(ONE_INVITATION)
+    await spend(limiter, ONE_INVITATION, 30)
     assert clock.seconds == pytest.approx(10 + 30 / 30)
 
 
 async def test_in_a_hurry_only_the_quotas_count() -> None:
     """Once the end is near, no pause that Graph asks for is longer than a second; the rate stays."""
     clock = Imagined()
-    pace = Pace(share=1, clock=clock)
-    pace.heed(UPDATE, told(429, after="300"))
-    pace.hurry()
-    await spend(pace, UPDATE, 20)
+    limiter = RateLimiter(share=1, clock=clock)
+    limiter.observe(UPDATE, told(429, after="300"))
+    limiter.hurry()
+    await spend(limiter, UPDATE, 20)
     assert clock.seconds == pytest.approx(1, abs=0.1)
-    pace.heed(UPDATE, told(429, after="300"))
+    limiter.observe(UPDATE, told(429, after="300"))
     before = clock.seconds
-    await spend(pace, UPDATE, 20)
+    await spend(limiter, UPDATE, 20)
     assert clock.seconds - before == pytest.approx(1 + 1, abs=0.1)
 
 
@@ -386,7 +388,7 @@ async def test_a_503_that_says_when_to_come_back_stops_the_bucket(
 ) -> None:
     """Graph throttles with 503 as well; one that names no time is a failure like any other."""
     clock = Imagined()
-    pace = Pace(share=1, clock=clock)
-    pace.heed(INVITATION, told(503, **headers))
-    await spend(pace, ONE_INVITATION, 1)
+    limiter = RateLimiter(share=1, clock=clock)
+    limiter.observe(INVITATION, told(503, **headers))
+    await spend(limiter, ONE_INVITATION, 1)
     assert clock.seconds == pytest.approx(seconds, abs=0.1)

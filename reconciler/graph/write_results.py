@@ -10,8 +10,8 @@ from typing import assert_never
 import httpx
 
 from reconciler.errors import DirectoryError, Unreachable
-from reconciler.graph.answers import Answer, GraphError
 from reconciler.graph.refusals import REFUSALS, Operation
+from reconciler.graph.responses import Answer, GraphError
 from reconciler.model import Failed, FailureKind, Marker, ObjectId, ResetRedemption, UserUpdate, Write
 from reconciler.rules import Rule
 

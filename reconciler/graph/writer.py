@@ -9,13 +9,13 @@ import httpx
 
 from reconciler.errors import DirectoryError
 from reconciler.graph import requests
-from reconciler.graph.answers import Answer
-from reconciler.graph.client import ReadSession, Terms
-from reconciler.graph.errors import explain, explain_no_token, explain_silence, not_a_reset, unreadable
-from reconciler.graph.observe import GraphReader
-from reconciler.graph.pacing import INVITATION, UPDATE
+from reconciler.graph.rate_limits import INVITATION, UPDATE
+from reconciler.graph.reader import GraphReader
 from reconciler.graph.refusals import NO_RIGHTS
-from reconciler.graph.wire import TokenSource, Wire, open_wire
+from reconciler.graph.responses import Answer
+from reconciler.graph.sessions import ReadSession, SessionOptions
+from reconciler.graph.transport import TokenSource, Transport, open_transport
+from reconciler.graph.write_results import explain, explain_no_token, explain_silence, not_a_reset, unreadable
 from reconciler.model import (
     Done,
     Failed,
@@ -42,8 +42,8 @@ Source: https://learn.microsoft.com/graph/api/user-update
 class GraphWriter:
     """A `DirectoryWriter` over Microsoft Graph."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     async def perform(
         self, guest: ObjectId, write: Write, *, client_request_id: str, permit: Permit
@@ -59,7 +59,7 @@ class GraphWriter:
             case _ as unknown:
                 assert_never(unknown)
         try:
-            answer = await self._wire.send(
+            answer = await self._transport.send(
                 build, cost=cost, client_request_id=client_request_id, permit=permit
             )
         except DirectoryError as error:
@@ -80,7 +80,7 @@ class GraphWriter:
 
     def hurry(self) -> None:
         """Wait for quotas only from now on, and no longer because Graph asks to."""
-        self._wire.pace.hurry()
+        self._transport.limiter.hurry()
 
     def may_write(self) -> bool | None:
         """Return whether the token's application permissions allow to update users; `None` when unreadable.
@@ -88,7 +88,7 @@ class GraphWriter:
         A person's token says nothing of the kind: what it allows depends on the person's directory roles too.
         Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
         """
-        claims = self._wire.claims()
+        claims = self._transport.claims()
         roles = claims.get("roles")
         if "scp" in claims or not isinstance(roles, list):
             return None
@@ -97,15 +97,15 @@ class GraphWriter:
 
 @asynccontextmanager
 async def open_directory(
-    root: str, tokens: TokenSource, *, terms: Terms | None = None
+    root: str, tokens: TokenSource, *, options: SessionOptions | None = None
 ) -> AsyncIterator[tuple[GraphReader, GraphWriter]]:
     """Connect to a Graph root, such as `https://graph.microsoft.com`, for reading and writing."""
-    terms = terms or Terms()
+    options = options or SessionOptions()
     async with (
-        open_wire(root, tokens, pace=terms.pace, call_seconds=terms.call_seconds) as wire,
-        ReadSession(wire, root, terms.patience) as session,
+        open_transport(root, tokens, limiter=options.limiter, call_seconds=options.call_seconds) as transport,
+        ReadSession(transport, root, options.retry_policy) as session,
     ):
-        yield GraphReader(session), GraphWriter(wire)
+        yield GraphReader(session), GraphWriter(transport)
 
 
 def _update(update: UserUpdate) -> dict[str, Any]:

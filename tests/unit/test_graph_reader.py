@@ -285,8 +285,8 @@ async def test_token_tells_the_tenant_when_the_organization_is_not_readable() ->
     """Without the permission to read it the token's tenant is compared; domains stay unknown."""
     live = await observe(quiet(_organization=FORBIDDEN), token=token(tid=TENANT.upper()))
     assert (live.tenant_id, live.verified_domains) == (TENANT, None)
-    (unread,) = live.not_checked
-    assert (unread.permission, unread.essential) == ("Organization.Read.All", True)
+    (unavailable,) = live.not_checked
+    assert (unavailable.permission, unavailable.essential) == ("Organization.Read.All", True)
     with pytest.raises(WrongTenant):
         await observe(quiet(_organization=FORBIDDEN), token=token(tid=guest_id(9)))
     with pytest.raises(AccessDenied, match="which tenant"):
@@ -308,12 +308,12 @@ async def test_invitation_policy_is_read_or_told_to_be_missing() -> None:
     closed.answers[POLICY] = FORBIDDEN
     live = await observe(closed)
     assert live.invites_from is None
-    assert [unread.permission for unread in live.not_checked] == ["Policy.Read.All"]
+    assert [unavailable.permission for unavailable in live.not_checked] == ["Policy.Read.All"]
     for strange in (Reply(body={"allowInvitesFrom": "friends"}), Reply(body={})):
         closed.answers[POLICY] = strange
-        (unread,) = (await observe(closed)).not_checked
-        assert (unread.permission, unread.essential) == (None, False)
-        assert "nobody known" in unread.reason
+        (unavailable,) = (await observe(closed)).not_checked
+        assert (unavailable.permission, unavailable.essential) == (None, False)
+        assert "nobody known" in unavailable.reason
     closed.answers[POLICY] = Reply(body=b"<html>")
     with pytest.raises(UnexpectedAnswer, match="invitation policy"):
         await observe(closed)
@@ -379,20 +379,20 @@ async def test_closed_groups_make_a_plan_incomplete_only_where_a_role_is_held() 
     """Members that cannot be read matter for held roles, not for ones somebody could activate."""
     held = with_roles(principal(GROUP, "group"))
     held.answers[f"/groups/{GROUP}/transitiveMembers"] = FORBIDDEN
-    (unread,) = (await observe(held, 1)).not_checked
-    assert (unread.permission, unread.essential) == ("GroupMember.Read.All", True)
+    (unavailable,) = (await observe(held, 1)).not_checked
+    assert (unavailable.permission, unavailable.essential) == ("GroupMember.Read.All", True)
     possible = with_roles(eligible=(principal(GROUP, "group"),))
     possible.answers[f"/groups/{GROUP}/transitiveMembers"] = FORBIDDEN
-    (unread,) = (await observe(possible, 1)).not_checked
-    assert not unread.essential
+    (unavailable,) = (await observe(possible, 1)).not_checked
+    assert not unavailable.essential
 
 
 async def test_closed_role_assignments_make_a_plan_incomplete() -> None:
     """Roles that cannot be read are said not to have been checked."""
     graph = with_roles()
     graph.answers[ASSIGNMENTS] = FORBIDDEN
-    (unread,) = (await observe(graph, 1)).not_checked
-    assert (unread.permission, unread.essential) == ("RoleManagement.Read.Directory", True)
+    (unavailable,) = (await observe(graph, 1)).not_checked
+    assert (unavailable.permission, unavailable.essential) == ("RoleManagement.Read.Directory", True)
 
 
 @pytest.mark.parametrize(
@@ -409,8 +409,8 @@ async def test_unreadable_eligibility_is_a_remark(answer: Reply, permission: str
     """Eligibility needs a licence: what cannot be read is remarked, with the permission if it is that."""
     graph = with_roles()
     graph.answers[ELIGIBILITIES] = answer
-    (unread,) = (await observe(graph, 1)).not_checked
-    assert (unread.permission, unread.essential) == (permission, False)
+    (unavailable,) = (await observe(graph, 1)).not_checked
+    assert (unavailable.permission, unavailable.essential) == (permission, False)
 
 
 async def owners_of(graph: Graph, address: str) -> set[tuple[ObjectId, OwnerKind, AddressUse, bool]]:
@@ -472,15 +472,17 @@ async def test_closed_groups_and_contacts_are_remarked_and_users_decide() -> Non
     """Unreadable groups and contacts are a remark; unreadable users leave the question open."""
     graph = quiet(_groups=FORBIDDEN, _contacts=FORBIDDEN)
     found = await owners_in(graph, "a@b.example")
-    assert {unread.permission for unread in found.not_checked} == {
+    assert {unavailable.permission for unavailable in found.not_checked} == {
         "GroupMember.Read.All",
         "OrgContact.Read.All",
     }
-    assert not any(unread.essential for unread in found.not_checked)
+    assert not any(unavailable.essential for unavailable in found.not_checked)
     assert found.owners == {EmailAddress("a@b.example"): ()}
     graph.answers["/users"] = FORBIDDEN
     found = await owners_in(graph, "a@b.example")
-    assert [unread.permission for unread in found.not_checked if unread.essential] == ["User.Read.All"]
+    assert [unavailable.permission for unavailable in found.not_checked if unavailable.essential] == [
+        "User.Read.All"
+    ]
 
 
 @pytest.mark.parametrize(

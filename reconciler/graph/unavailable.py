@@ -7,12 +7,12 @@ sense, or leads elsewhere, is an error whatever it is about.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reconciler.graph.answers import Answer
+from reconciler.graph.responses import Answer
 from reconciler.model import NotChecked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Unread:
+class Unavailable:
     """Why something could not be read."""
 
     reason: str
@@ -25,7 +25,7 @@ class Unread:
     """Graph's error code, where there is one."""
 
     @classmethod
-    def of(cls, answer: Answer) -> "Unread":
+    def of(cls, answer: Answer) -> "Unavailable":
         """Say so of an answer that is no success; one that is not Graph's tells nothing of the object."""
         if answer.is_foreign:
             return cls(reason=f"something on the way answered with status {answer.status}")
@@ -52,10 +52,10 @@ class Check:
     unmade: str
     """What follows when it is not made."""
 
-    def not_made(self, unread: Unread) -> NotChecked:
+    def not_made(self, unavailable: Unavailable) -> NotChecked:
         """Say that the check was not made; only a 403 asks for the permission."""
-        refused = unread.status == 403
-        told = "the application lacks the permission" if refused else unread.reason
+        refused = unavailable.status == 403
+        told = "the application lacks the permission" if refused else unavailable.reason
         return NotChecked(
             check=self.name,
             permission=self.permission if refused else None,
@@ -63,6 +63,6 @@ class Check:
             reason=f"{told}; {self.unmade}",
         )
 
-    def all_not_made(self, unread: Iterable[Unread]) -> tuple[NotChecked, ...]:
+    def all_not_made(self, unavailable: Iterable[Unavailable]) -> tuple[NotChecked, ...]:
         """Say it once for each different reason, sorted; nothing when there is none."""
-        return tuple(sorted(self.not_made(each) for each in set(unread)))
+        return tuple(sorted(self.not_made(each) for each in set(unavailable)))

@@ -1,7 +1,7 @@
 """Keeps below Graph's quotas: at the ceiling where there is that much to do, and never past it.
 
 One token bucket for each documented quota, and behind each a queue that is served in order. What
-Graph says about its own load is heeded: `Retry-After` stops the whole bucket that was throttled, and
+Graph says about its own load is observed: `Retry-After` stops the whole bucket that was throttled, and
 `x-ms-throttle-limit-percentage` slows it down before that. Sources:
 https://learn.microsoft.com/graph/throttling-limits, https://learn.microsoft.com/graph/throttling
 """
@@ -14,7 +14,7 @@ from enum import StrEnum
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from reconciler.clock import Clock, SystemClock
-from reconciler.graph.answers import Answer
+from reconciler.graph.responses import Answer
 
 
 class Quota(StrEnum):
@@ -64,7 +64,7 @@ class Waiting:
     """Until the next one may go, as far as is known now."""
 
 
-class Pace:
+class RateLimiter:
     """Lets requests go no faster than a share of each quota allows."""
 
     def __init__(self, *, share: float = 0.8, clock: Clock | None = None) -> None:
@@ -81,8 +81,8 @@ class Pace:
             for quota, (limit, per) in _LIMITS.items()
         }
 
-    async def admit(self, cost: Cost) -> None:
-        """Return when a request of this cost may go: then either `ended` or `give_back` has to follow."""
+    async def acquire(self, cost: Cost) -> None:
+        """Return when a request of this cost may go: then either `commit` or `release` has to follow."""
         taken: dict[Quota, int] = {}
         try:
             for quota in Quota:
@@ -90,21 +90,21 @@ class Pace:
                     await self._buckets[quota].take(cost[quota])
                     taken[quota] = cost[quota]
         except BaseException:
-            self.give_back(taken)
+            self.release(taken)
             raise
 
-    def ended(self, cost: Cost) -> None:
+    def commit(self, cost: Cost) -> None:
         """Learn that a request of this cost was sent, and has been answered or never will be."""
         for quota in cost:
             self._buckets[quota].start_filling()
 
-    def give_back(self, cost: Cost) -> None:
+    def release(self, cost: Cost) -> None:
         """Learn that a request of this cost was not sent after all.
 
         Without that, writes that are withheld would use the quota up, and nobody would get ahead.
         """
         for quota, tokens in cost.items():
-            self._buckets[quota].give_back(tokens)
+            self._buckets[quota].release(tokens)
 
     def hurry(self) -> None:
         """Keep to the quotas only from now on, and no longer to the pauses Graph asks for.
@@ -115,7 +115,7 @@ class Pace:
         for bucket in self._buckets.values():
             bucket.hurry()
 
-    def heed(self, cost: Cost, answer: Answer) -> None:
+    def observe(self, cost: Cost, answer: Answer) -> None:
         """Learn from an answer to a request of this cost how busy Graph is."""
         first = next(iter(cost))
         if answer.status == 429 or (answer.status == 503 and answer.retry_after is not None):
@@ -176,7 +176,7 @@ class _Bucket:
         finally:
             self.queued -= 1
 
-    def give_back(self, tokens: int) -> None:
+    def release(self, tokens: int) -> None:
         """Put tokens back that were taken for nothing; a bucket that is stopped begins empty all the same."""
         self._fill()
         if self._filled_at <= self._clock.monotonic():
