@@ -14,7 +14,7 @@ from reconciler.cli.files import new_folder, write_whole
 from reconciler.cli.saved import read_saved, read_saved_plan, saved_plan
 from reconciler.documents import plan_from_json
 from reconciler.errors import UnusablePlan
-from reconciler.github.merged import MergedPull, Reviewed
+from reconciler.github.merged import MergedPull, ReviewedPlan
 from reconciler.model import Plan, TenantId
 from reconciler.rules import Rule
 
@@ -26,7 +26,7 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._kept: list[Reviewed] = []
+        self._kept: list[ReviewedPlan] = []
 
     @classmethod
     def create(cls, root: Path) -> Self:
@@ -34,7 +34,7 @@ class Folder:
         new_folder(root / PLANS)
         return cls(root)
 
-    def keep(self, reviewed: Reviewed, *, tenant: TenantId) -> None:
+    def keep(self, reviewed: ReviewedPlan, *, tenant: TenantId) -> None:
         """Keep the plan of a pull request, unless it cannot be used: then it is named without one."""
         if reviewed.plan is not None:
             try:
@@ -66,7 +66,7 @@ class Folder:
         tenant = self.fresh().tenant_id
         return tuple(saved_plan(path, tenant=tenant) for path in plan_files(self._root / PLANS))
 
-    def reviews(self) -> tuple[Reviewed, ...]:
+    def reviews(self) -> tuple[ReviewedPlan, ...]:
         """Read which pull requests the run answers for. Raises `UnusablePlan`."""
         try:
             document = json.loads(read_saved(self._root / "pulls.json"))
@@ -81,7 +81,7 @@ class Folder:
                 hint="collect the approved plans again",
             ) from error
         return tuple(
-            Reviewed(
+            ReviewedPlan(
                 pull=pull, plan=None if missing else read_saved_plan(self._plan_of(pull)), missing=missing
             )
             for pull, missing in pulls

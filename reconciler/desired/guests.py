@@ -5,8 +5,8 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from reconciler.desired.acceptance import Accept, acceptance
-from reconciler.desired.conform import Checked, check
+from reconciler.desired.fast_validator import Accept, acceptance
+from reconciler.desired.schema_check import CheckedFile, check
 from reconciler.desired.values import (
     Breach,
     address_breaches,
@@ -37,13 +37,13 @@ _RESET_AFTER = ("resetAfter",)
 _PLAIN = frozenset({"id", "name", "email"})
 
 
-def check_guests(file: str, data: bytes, *, now: datetime) -> Checked:
+def check_guests(file: str, data: bytes, *, now: datetime) -> CheckedFile:
     """Check the file by its schema and by the rules about the values of each entry."""
     checked = check(file, data, _SCHEMA, accepts=_accepts())
-    return checked.with_breaches(_breaches(checked, now))
+    return checked.with_violations(_breaches(checked, now))
 
 
-def entries(checked: Checked) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def entries(checked: CheckedFile) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Give the entries of a guests file that are mappings, with their index, whatever is wrong with them."""
     listed = checked.value.get("guests") if isinstance(checked.value, dict) else None
     if isinstance(listed, list):
@@ -63,7 +63,7 @@ def addresses(entry: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str | int, 
                 yield text, ("alternateEmails", index)
 
 
-def build_guests(checked: Checked, invitation: Invitation) -> Iterator[DesiredGuest]:
+def build_guests(checked: CheckedFile, invitation: Invitation) -> Iterator[DesiredGuest]:
     """Build the guests of a file that broke no rule; `invitation` holds the tenant's defaults."""
     lines = checked.document.item_lines(checked.value["guests"])
     for index, entry in entries(checked):
@@ -87,7 +87,7 @@ def _accepts() -> Accept:
     return acceptance(load_schema(_SCHEMA))
 
 
-def _breaches(checked: Checked, now: datetime) -> Iterator[Breach]:
+def _breaches(checked: CheckedFile, now: datetime) -> Iterator[Breach]:
     for index, entry in entries(checked):
         # Nearly every entry is no more than this, and there are many.
         if entry.keys() <= _PLAIN and _is_good(entry.get("email")):

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from reconciler.desired.conform import Checked, bounded
 from reconciler.desired.document import Path
 from reconciler.desired.guests import addresses, build_guests, check_guests, entries
 from reconciler.desired.problems import problem
+from reconciler.desired.schema_check import CheckedFile, bounded
 from reconciler.desired.tenant import build_tenant, check_tenant
 from reconciler.desired.tree import ROOT, TENANT_FILE, Tree, is_declaring
 from reconciler.errors import InvalidDesired
@@ -14,7 +14,7 @@ from reconciler.model import Desired, DesiredGuest, Problem
 from reconciler.rules import Rule
 from reconciler.schemas import quoted
 
-_Place = tuple[Checked, Path]
+_Place = tuple[CheckedFile, Path]
 
 
 def load(tree: Tree, *, now: datetime) -> Desired:
@@ -89,7 +89,7 @@ def _bad_names(names: Sequence[str]) -> Iterator[Problem]:
             yield problem(name, (1, 1), Rule.FILE_NAME, message)
 
 
-def _duplicates(checked: Sequence[Checked]) -> Iterator[Problem]:
+def _duplicates(checked: Sequence[CheckedFile]) -> Iterator[Problem]:
     """Find ids and addresses that stand in the tree more than once, letters' case apart."""
     ids: dict[str, _Place] = {}
     claimed: dict[str, _Place] = {}

@@ -6,8 +6,8 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-from reconciler.desired.acceptance import Accept, acceptance
-from reconciler.desired.conform import Checked, check
+from reconciler.desired.fast_validator import Accept, acceptance
+from reconciler.desired.schema_check import CheckedFile, check
 from reconciler.desired.values import Breach, address_breaches, day_breaches, read_invitation, text_at
 from reconciler.model import (
     DEFAULT_MARKER_DOMAIN,
@@ -27,7 +27,7 @@ _RAISE_UNTIL = ("policy", "raise", "until")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tenant:
+class TenantFile:
     """What `tenant.yaml` says."""
 
     tenant_id: TenantId
@@ -41,13 +41,13 @@ class Tenant:
     """Lower case: where the markers of unfinished changes are addresses."""
 
 
-def check_tenant(file: str, data: bytes) -> Checked:
+def check_tenant(file: str, data: bytes) -> CheckedFile:
     """Check the file by its schema and by the rules about its values."""
     checked = check(file, data, _SCHEMA, accepts=_accepts())
-    return checked.with_breaches(_breaches(checked.value))
+    return checked.with_violations(_breaches(checked.value))
 
 
-def build_tenant(value: Mapping[str, Any]) -> Tenant:
+def build_tenant(value: Mapping[str, Any]) -> TenantFile:
     """Build the tenant from a document that broke no rule; missing keys get their defaults."""
     tenant_id = TenantId(value["tenantId"].lower())
     built_in = Invitation(
@@ -57,7 +57,7 @@ def build_tenant(value: Mapping[str, Any]) -> Tenant:
         cc=None,
         message=None,
     )
-    return Tenant(
+    return TenantFile(
         tenant_id=tenant_id,
         cloud=Cloud(value.get("cloud", Cloud.GLOBAL)),
         policy=_policy(value.get("policy", {})),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from reconciler.desired.conform import Checked, check
+from reconciler.desired.schema_check import CheckedFile, check
 from reconciler.errors import InvalidDesired, UsageError
 from reconciler.model import Problem
 from reconciler.rules import RuleId
@@ -24,8 +24,8 @@ def read_file(
     what: str,
     rule: RuleId,
     schema: str,
-    more: Callable[[Checked], Iterable[Problem]] = lambda _: (),
-) -> Checked:
+    more: Callable[[CheckedFile], Iterable[Problem]] = lambda _: (),
+) -> CheckedFile:
     """Read a YAML or JSON file that fits `schema`; `more` finds what a schema cannot, if it fits.
 
     Raises `InvalidFile` with every problem, `UsageError` with this rule when the file cannot be read.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.desired.conform import Checked
 from reconciler.desired.reader import Position
+from reconciler.desired.schema_check import CheckedFile
 from reconciler.emulator.files import read_file
 from reconciler.emulator.planting import PROVIDERS, entry_id, names_of, organization_from, plant_document
 from reconciler.emulator.store import Store
@@ -57,7 +57,7 @@ def plant(store: Store, seed: Seed, *, switches: Mapping[str, Any] | None = None
     turn_for_good(store, switches or {})
 
 
-def _duplicates(checked: Checked) -> Iterator[Problem]:
+def _duplicates(checked: CheckedFile) -> Iterator[Problem]:
     """Find entries that would be the same object."""
     places: dict[str, Position] = {}
     document = checked.document.value
@@ -76,7 +76,7 @@ def _duplicates(checked: Checked) -> Iterator[Problem]:
                 )
 
 
-def _unknown_names(checked: Checked) -> Iterator[Problem]:
+def _unknown_names(checked: CheckedFile) -> Iterator[Problem]:
     """Find references to groups and people the file does not hold."""
     document = checked.document.value
     groups = {entry["name"] for entry in document.get("groups", ())}
@@ -100,7 +100,7 @@ def _named(
             yield (section, number, key, position), name
 
 
-def _unknown(checked: Checked, path: tuple[str | int, ...], name: str) -> Problem:
+def _unknown(checked: CheckedFile, path: tuple[str | int, ...], name: str) -> Problem:
     return _problem(
         checked,
         checked.document.position(path),
@@ -110,6 +110,6 @@ def _unknown(checked: Checked, path: tuple[str | int, ...], name: str) -> Proble
     )
 
 
-def _problem(checked: Checked, position: Position, *, rule: RuleId, message: str, hint: str) -> Problem:
+def _problem(checked: CheckedFile, position: Position, *, rule: RuleId, message: str, hint: str) -> Problem:
     line, column = position
     return Problem(file=checked.file, line=line, column=column, rule=rule, message=message, hint=hint)

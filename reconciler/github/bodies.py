@@ -6,14 +6,14 @@ Adds to the pages of `render.markdown` where they come from; escapes what is not
 from collections.abc import Sequence
 from datetime import datetime
 
-from reconciler.github.context import Run
-from reconciler.github.merged import Reviewed
+from reconciler.github.context import WorkflowRun
+from reconciler.github.merged import ReviewedPlan
 from reconciler.github.threads import opening
 from reconciler.guard.approval import Approval
 from reconciler.model import GuestOutcome, Outcome, Plan, Report
 from reconciler.render import markdown, wording
 from reconciler.render.escape import markdown_cell, markdown_sentence
-from reconciler.render.page import LIMIT, Table, page
+from reconciler.render.markdown_page import LIMIT, Table, page
 
 _ROOM = 2_000
 """Characters kept free on a page for what is added here."""
@@ -23,7 +23,7 @@ _NOT_RUN = (
 )
 
 
-def plan_comment(plan: Plan | None, *, mark: str, run: Run, commit: str) -> str:
+def plan_comment(plan: Plan | None, *, mark: str, run: WorkflowRun, commit: str) -> str:
     """Write the comment about the plan of a pull request; `None`: none could be made."""
     made = f"Made of commit {markdown_cell(commit)} by {_link(run)}."
     if plan is None:
@@ -31,13 +31,13 @@ def plan_comment(plan: Plan | None, *, mark: str, run: Run, commit: str) -> str:
     return _before_digest(markdown.plan(plan, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
 
 
-def drift_issue(plan: Plan, *, mark: str, run: Run) -> str:
+def drift_issue(plan: Plan, *, mark: str, run: WorkflowRun) -> str:
     """Write the issue about a plan of what is merged already."""
     made = f"Last looked at by {_link(run)}."
     return _before_digest(markdown.drift(plan, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
 
 
-def report_comment(report: Report, *, mark: str, run: Run, reviewed: Reviewed) -> str:
+def report_comment(report: Report, *, mark: str, run: WorkflowRun, reviewed: ReviewedPlan) -> str:
     """Write what became of the merge of one pull request."""
     body = markdown.report(report, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM)
     first, _, rest = body.partition("\n")
@@ -45,7 +45,7 @@ def report_comment(report: Report, *, mark: str, run: Run, reviewed: Reviewed) -
     return f"{told}\n\nApplied by {_link(run)}.\n"
 
 
-def unapplied(plan: Plan, approval: Approval, *, run: Run, at: datetime) -> Report:
+def unapplied(plan: Plan, approval: Approval, *, run: WorkflowRun, at: datetime) -> Report:
     """Make a report of a run that carried nothing out, from what it would have done."""
     waiting = (
         GuestOutcome(
@@ -74,10 +74,10 @@ def unapplied(plan: Plan, approval: Approval, *, run: Run, at: datetime) -> Repo
     )
 
 
-def approvals(reviews: Sequence[Reviewed]) -> str:
+def approvals(reviews: Sequence[ReviewedPlan]) -> str:
     """Write for the step summary which pull requests the run answers for, and what each approves."""
     return page(
-        head=[f"**Merged since the last successful run: {wording.of(len(reviews), 'pull request')}.**"],
+        head=[f"**Merged since the last successful run: {wording.count_of(len(reviews), 'pull request')}.**"],
         tables=[
             Table(
                 title="What each of them approves",
@@ -91,23 +91,23 @@ def approvals(reviews: Sequence[Reviewed]) -> str:
     )
 
 
-def _plan_of(one: Reviewed) -> str:
+def _plan_of(one: ReviewedPlan) -> str:
     if one.plan is None:
         return f"none: {markdown_sentence(one.missing)}"
     return f"reviewed at {markdown_cell(one.pull.head)}"
 
 
-def _standing(one: Reviewed) -> str:
+def _standing(one: ReviewedPlan) -> str:
     if one.plan is None:
         return f"**Nothing was approved by this pull request:** {markdown_sentence(one.missing)}."
     return f"The plan reviewed here, at commit {markdown_cell(one.pull.head)}, is among those approved."
 
 
-def _link(run: Run) -> str:
+def _link(run: WorkflowRun) -> str:
     return f"[this run]({run.url})"
 
 
-def _kept(run: Run) -> str:
+def _kept(run: WorkflowRun) -> str:
     return f"the artifacts of {_link(run)}"
 
 

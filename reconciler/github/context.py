@@ -48,7 +48,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class WorkflowRun:
     """The workflow run that this process is a step of."""
 
     event: str
@@ -79,13 +79,13 @@ def read_access(environ: Mapping[str, str]) -> Access:
     )
 
 
-def read_run(environ: Mapping[str, str]) -> Run:
+def read_run(environ: Mapping[str, str]) -> WorkflowRun:
     """Find out which run this is. Raises `UsageError` when a variable is missing or odd."""
     server = environ.get("GITHUB_SERVER_URL", "https://github.com").rstrip("/")
     repository = _fitting(environ, "GITHUB_REPOSITORY", _REPOSITORY)
     number = int(_fitting(environ, "GITHUB_RUN_ID", re.compile("[0-9]+")))
     reference = _needed(environ, "GITHUB_WORKFLOW_REF")
-    return Run(
+    return WorkflowRun(
         event=_needed(environ, "GITHUB_EVENT_NAME"),
         commit=_fitting(environ, "GITHUB_SHA", _COMMIT),
         branch=_needed(environ, "GITHUB_REF_NAME"),

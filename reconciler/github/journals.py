@@ -15,7 +15,7 @@ from typing import Final
 from reconciler.errors import GitHubError
 from reconciler.github.archive import BadArchiveError, member
 from reconciler.github.client import GitHub, shape
-from reconciler.github.context import Run
+from reconciler.github.context import WorkflowRun
 
 JOURNAL_FILE: Final = "journal.jsonl"
 """What the journal is called within its artifact."""
@@ -57,7 +57,7 @@ class _Artifact:
     expired: bool
 
 
-def earlier_journals(github: GitHub, repository: str, run: Run) -> Iterator[KeptJournal]:
+def earlier_journals(github: GitHub, repository: str, run: WorkflowRun) -> Iterator[KeptJournal]:
     """Fetch the journals of this run's earlier attempts, and of runs back to the last that applied well.
 
     A run that had nothing to apply keeps none, and says nothing about those before it. A journal that cannot
@@ -75,7 +75,7 @@ def earlier_journals(github: GitHub, repository: str, run: Run) -> Iterator[Kept
             return
 
 
-def _runs(github: GitHub, repository: str, run: Run) -> Iterator[_EarlierRun]:
+def _runs(github: GitHub, repository: str, run: WorkflowRun) -> Iterator[_EarlierRun]:
     path = f"/repos/{repository}/actions/workflows/{run.workflow}/runs"
     for page in github.pages(path, branch=run.branch):
         with shape("a workflow run"):

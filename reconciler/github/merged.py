@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from reconciler.github.archive import BadArchiveError, member
 from reconciler.github.client import GitHub, shape
-from reconciler.github.context import Run
+from reconciler.github.context import WorkflowRun
 
 PLAN_FILE: Final = "plan.json"
 """What the plan is called within its artifact."""
@@ -30,7 +30,7 @@ class MergedPull:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reviewed:
+class ReviewedPlan:
     """What is kept of the review of one pull request."""
 
     pull: MergedPull
@@ -47,7 +47,7 @@ def artifact_name(number: int) -> str:
     return f"plan-{number}"
 
 
-def merged_pulls(github: GitHub, repository: str, run: Run) -> tuple[MergedPull, ...]:
+def merged_pulls(github: GitHub, repository: str, run: WorkflowRun) -> tuple[MergedPull, ...]:
     """Find the pull requests merged since the last successful run of this workflow, sorted by number.
 
     When there was none, only the one whose merge started this run. Raises `GitHubError`.
@@ -66,7 +66,7 @@ def merged_pulls(github: GitHub, repository: str, run: Run) -> tuple[MergedPull,
     return tuple(sorted(pulls))
 
 
-def reviewed(github: GitHub, repository: str, pull: MergedPull, *, workflow: str) -> Reviewed:
+def reviewed(github: GitHub, repository: str, pull: MergedPull, *, workflow: str) -> ReviewedPlan:
     """Fetch the newest plan that `workflow` made of the last commit of a pull request and ended well.
 
     A run on a fork's commit counts for nothing: it cannot plan, so what it kept is of its own making.
@@ -87,16 +87,16 @@ def reviewed(github: GitHub, repository: str, pull: MergedPull, *, workflow: str
         return _without(pull, "GitHub does not keep its plan any longer")
     archive = github.download(f"/repos/{repository}/actions/artifacts/{artifact}/zip")
     try:
-        return Reviewed(pull=pull, plan=member(archive, PLAN_FILE), missing="")
+        return ReviewedPlan(pull=pull, plan=member(archive, PLAN_FILE), missing="")
     except BadArchiveError as error:
         return _without(pull, str(error))
 
 
-def _without(pull: MergedPull, reason: str) -> Reviewed:
-    return Reviewed(pull=pull, plan=None, missing=reason)
+def _without(pull: MergedPull, reason: str) -> ReviewedPlan:
+    return ReviewedPlan(pull=pull, plan=None, missing=reason)
 
 
-def _last_success(github: GitHub, repository: str, run: Run) -> str | None:
+def _last_success(github: GitHub, repository: str, run: WorkflowRun) -> str | None:
     """Find the commit of the newest successful run of this workflow on this branch, but for this run."""
     path = f"/repos/{repository}/actions/workflows/{run.workflow}/runs"
     for page in github.pages(path, branch=run.branch, status="success"):

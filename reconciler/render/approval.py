@@ -6,8 +6,8 @@ from reconciler.guard.approval import Approval
 from reconciler.model import Change, GuestOutcome, Plan
 from reconciler.render import wording
 from reconciler.render.escape import markdown_cell, markdown_sentence
-from reconciler.render.lines import CAUTION, GOOD, HEADING, QUIET, Page
-from reconciler.render.page import LIMIT, Table, page
+from reconciler.render.markdown_page import LIMIT, Table, page
+from reconciler.render.terminal_page import CAUTION, GOOD, HEADING, QUIET, TerminalPage
 
 _RUNS = "Would run"
 _LOOKS = "Approved, and nothing is planned for them now: apply only looks whether it was done"
@@ -16,7 +16,7 @@ _WAITS = "Would not run"
 
 def text(plan: Plan, approval: Approval, *, width: int, colour: bool) -> str:
     """Show what would run, and of everybody else why not; counts last. `width` is in terminal cells."""
-    lines = Page(width=width, colour=colour)
+    lines = TerminalPage(width=width, colour=colour)
     if wording.emulated(plan.cloud):
         lines.write(wording.EMULATOR, style=CAUTION)
     lines.write(f"Plan for tenant {plan.tenant_id}, made {wording.moment(plan.created_at)}", style=HEADING)
@@ -57,7 +57,7 @@ def markdown(plan: Plan, approval: Approval, *, elsewhere: str, limit: int = LIM
 def headline(approval: Approval) -> str:
     """Count in one sentence."""
     runs, waits = len(running(approval)), len(approval.outcomes)
-    return f"{wording.of(runs, 'guest')} would be changed, {waits} would not."
+    return f"{wording.count_of(runs, 'guest')} would be changed, {waits} would not."
 
 
 def running(approval: Approval) -> tuple[Change, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.model import Blocked, Change, NoLongerDeclared, Note, Origin, Plan
-from reconciler.render.wording import MANY, ROUTINE, locks_out, of
+from reconciler.render.wording import MANY, ROUTINE, count_of, locks_out
 from reconciler.rules import Rule
 
 HERE: Final = "Of this change"
@@ -55,8 +55,10 @@ def headline(plan: Plan) -> str:
     """Put the plan into one sentence, the change under review first."""
     ours, drift = here(plan), elsewhere(plan)
     if not ours and not drift:
-        return f"Nothing to change: {of(plan.summary.unchanged, 'declared guest')} and the tenant agree."
-    parts = [f"{of(len(ours.changes), 'guest')} to change"]
+        return (
+            f"Nothing to change: {count_of(plan.summary.unchanged, 'declared guest')} and the tenant agree."
+        )
+    parts = [f"{count_of(len(ours.changes), 'guest')} to change"]
     if locked := sum(1 for change in ours.changes if locks_out(change)):
         who = "who" if len(ours.changes) == 1 else f"{locked} of them"
         parts.append(f"{who} cannot sign in until they redeem")
@@ -75,7 +77,7 @@ def partial(plan: Plan) -> str | None:
     """Say that the plan looked at a part only, or `None`."""
     if plan.since is None:
         return None
-    looked = of(plan.summary.declared, "entry", "entries")
+    looked = count_of(plan.summary.declared, "entry", "entries")
     return (
         f"PARTIAL: only what changed since {plan.since} was looked at ({looked}); this plan approves nothing."
     )

@@ -21,7 +21,7 @@ from reconciler.model import (
 )
 from reconciler.render import groups, wording
 from reconciler.render.escape import markdown_cell, markdown_sentence
-from reconciler.render.page import LIMIT, Table, page
+from reconciler.render.markdown_page import LIMIT, Table, page
 
 LONGEST_SENTENCE: Final = 1_000
 """Characters of one message that are shown, so that it cannot push all others off the page."""
@@ -182,12 +182,12 @@ def _details(changes: Sequence[Change]) -> Table:
 
 def _outcomes(outcome: Outcome, ended: Sequence[GuestOutcome]) -> Table:
     return Table(
-        title=f"{outcome.value}: {wording.of(len(ended), 'guest')}. {wording.OUTCOMES[outcome]}",
+        title=f"{outcome.value}: {wording.count_of(len(ended), 'guest')}. {wording.OUTCOMES[outcome]}",
         columns=("Who", "What happened"),
         rows=((_who(one.id, one.display_name), _happened(one)) for one in ended),
         count=len(ended),
         share=0.6,
-        folded=outcome in wording.NO_CARE,
+        folded=outcome in wording.NEEDS_NO_ACTION,
     )
 
 

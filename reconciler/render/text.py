@@ -20,7 +20,7 @@ from reconciler.model import (
 from reconciler.render import groups, wording
 from reconciler.render.escape import terminal
 from reconciler.render.groups import Rows
-from reconciler.render.lines import BAD, CAUTION, GOOD, HEADING, QUIET, Page
+from reconciler.render.terminal_page import BAD, CAUTION, GOOD, HEADING, QUIET, TerminalPage
 
 _OUTCOME_STYLES: Final = {
     Outcome.FAILED: BAD,
@@ -41,7 +41,7 @@ def plan(shown: Plan, *, width: int, colour: bool) -> str:
 
     Counts come last, where a long output ends on the screen. `width` is in terminal cells.
     """
-    page = Page(width=width, colour=colour)
+    page = TerminalPage(width=width, colour=colour)
     if wording.emulated(shown.cloud):
         page.write(wording.EMULATOR, style=CAUTION)
     if (partial := groups.partial(shown)) is not None:
@@ -81,7 +81,7 @@ def report(shown: Report, *, width: int, colour: bool) -> str:
 
     `width` is in terminal cells.
     """
-    page = Page(width=width, colour=colour)
+    page = TerminalPage(width=width, colour=colour)
     if wording.emulated(shown.cloud):
         page.write(wording.EMULATOR, style=CAUTION)
     page.write(f"Run {shown.run} on tenant {shown.tenant_id}", style=HEADING)
@@ -91,7 +91,9 @@ def report(shown: Report, *, width: int, colour: bool) -> str:
         if not ended:
             continue
         page.blank()
-        page.write(f"{outcome.value}: {wording.of(len(ended), 'guest')}", style=_OUTCOME_STYLES[outcome])
+        page.write(
+            f"{outcome.value}: {wording.count_of(len(ended), 'guest')}", style=_OUTCOME_STYLES[outcome]
+        )
         page.write(advice, indent=2)
         for one in ended:
             _outcome(page, one)
@@ -111,7 +113,7 @@ def problems(shown: Iterable[Problem]) -> str:
     return "".join(f"{terminal(format_problem(one))}\n" for one in shown)
 
 
-def _rows(page: Page, rows: Rows, *, unusual_only: bool) -> None:
+def _rows(page: TerminalPage, rows: Rows, *, unusual_only: bool) -> None:
     for change in rows.changes:
         page.blank()
         _change(page, change, unusual_only=unusual_only)
@@ -120,7 +122,7 @@ def _rows(page: Page, rows: Rows, *, unusual_only: bool) -> None:
         _blocked(page, blocked)
 
 
-def _change(page: Page, change: Change, *, unusual_only: bool) -> None:
+def _change(page: TerminalPage, change: Change, *, unusual_only: bool) -> None:
     before, after = wording.from_to(change)
     page.write(
         f"{wording.KINDS[change.kind]}: {change.display_name or wording.NO_NAME}",
@@ -138,13 +140,13 @@ def _change(page: Page, change: Change, *, unusual_only: bool) -> None:
         page.write(f"warning: {note.rule}: {note.message}", indent=4, style=CAUTION)
 
 
-def _blocked(page: Page, blocked: Blocked) -> None:
+def _blocked(page: TerminalPage, blocked: Blocked) -> None:
     page.write(f"blocked: {blocked.display_name or wording.NO_NAME}", style=BAD)
     page.field("id", f"{blocked.id} ({blocked.source.file}:{blocked.source.line})")
     page.write(f"{blocked.rule}: {blocked.message}", indent=4)
 
 
-def _outcome(page: Page, one: GuestOutcome) -> None:
+def _outcome(page: TerminalPage, one: GuestOutcome) -> None:
     page.write(f"{one.id} {one.display_name or wording.NO_NAME}", indent=4)
     if one.message:
         page.write(f"{one.rule}: {one.message}" if one.rule else one.message, indent=6)
@@ -152,7 +154,7 @@ def _outcome(page: Page, one: GuestOutcome) -> None:
         page.write(record, indent=6, style=QUIET)
 
 
-def _notes(page: Page, title: str, notes: tuple[Note, ...], *, style: Style) -> None:
+def _notes(page: TerminalPage, title: str, notes: tuple[Note, ...], *, style: Style) -> None:
     if not notes:
         return
     page.blank()

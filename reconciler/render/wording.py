@@ -70,7 +70,7 @@ OUTCOMES: Final = {
 }
 """What to do next about each outcome, in the order in which a reader should see them."""
 
-NO_CARE: Final = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED})
+NEEDS_NO_ACTION: Final = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED})
 """Outcomes that ask nothing of anybody."""
 
 ROUTINE: Final = frozenset({Rule.UNSEEN_DOMAIN})
@@ -152,7 +152,7 @@ def records(outcome: GuestOutcome) -> tuple[str, ...]:
     return tuple(
         record(one)
         for one in outcome.actions
-        if outcome.outcome not in NO_CARE or one.result is ActionResult.REPEATED
+        if outcome.outcome not in NEEDS_NO_ACTION or one.result is ActionResult.REPEATED
     )
 
 
@@ -213,7 +213,7 @@ def moment(instant: datetime) -> str:
     return format_instant(instant.replace(microsecond=0))
 
 
-def of(count: int, noun: str, nouns: str | None = None) -> str:
+def count_of(count: int, noun: str, nouns: str | None = None) -> str:
     """Count things in English: `1 guest`, `2 guests`; `nouns` where the plural takes more than an s."""
     return f"{count} {noun}" if count == 1 else f"{count} {nouns or noun + 's'}"
 

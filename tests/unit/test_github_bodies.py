@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 
 from reconciler.github.bodies import approvals, drift_issue, plan_comment, report_comment, unapplied
-from reconciler.github.context import Run
-from reconciler.github.merged import MergedPull, Reviewed
+from reconciler.github.context import WorkflowRun
+from reconciler.github.merged import MergedPull, ReviewedPlan
 from reconciler.github.threads import marker, opening
 from reconciler.guard.approval import approve_all
 from reconciler.model import Note, Outcome
-from reconciler.render.page import LIMIT
+from reconciler.render.markdown_page import LIMIT
 from reconciler.rules import Rule
 from tests.samples.plans import NOW, large_plan, outcome_of, report_of, small_plan
 
 MARK = marker("plan", "desired")
-RUN = Run(
+RUN = WorkflowRun(
     event="push",
     commit="c" * 40,
     branch="main",
@@ -23,7 +23,7 @@ RUN = Run(
     workflow="apply.yml",
     url="https://github.example/contoso/guests/actions/runs/7",
 )
-REVIEWED = Reviewed(pull=MergedPull(number=3, head="d" * 40), plan=b"{}", missing="")
+REVIEWED = ReviewedPlan(pull=MergedPull(number=3, head="d" * 40), plan=b"{}", missing="")
 
 
 def test_a_plan_ends_with_its_digest() -> None:
@@ -55,7 +55,7 @@ def test_any_number_of_guests_fits(count: int) -> None:
 
 def test_a_reason_cannot_write_markdown() -> None:
     """Why a plan cannot be used may quote the plan, which anybody may have made."""
-    reviewed = Reviewed(
+    reviewed = ReviewedPlan(
         pull=MergedPull(number=3, head="d" * 40), plan=None, missing="at /a: '@team #12 <b>|[x](y)' | is none"
     )
     report = report_comment(report_of(), mark=MARK, run=RUN, reviewed=reviewed)

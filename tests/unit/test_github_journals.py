@@ -9,7 +9,7 @@ import pytest
 from reconciler.errors import GitHubError
 from reconciler.github import journals
 from reconciler.github.client import GitHub
-from reconciler.github.context import Run
+from reconciler.github.context import WorkflowRun
 from reconciler.github.journals import KeptJournal, earlier_journals
 from tests.e2e import github_stand_in
 from tests.e2e.github_stand_in import FORK, REPOSITORY, Reply
@@ -52,7 +52,7 @@ def applied(
 
 def fetched(github: GitHub, number: int = 99_999) -> list[KeptJournal]:
     """Fetch as a run of the main branch would."""
-    run = Run(
+    run = WorkflowRun(
         event="push",
         commit=HEAD,
         branch="main",

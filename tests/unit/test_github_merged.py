@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.errors import GitHubError
 from reconciler.github.client import GitHub
-from reconciler.github.context import Run
+from reconciler.github.context import WorkflowRun
 from reconciler.github.merged import MergedPull, merged_pulls, reviewed
 from tests.e2e import github_stand_in
 from tests.e2e.github_stand_in import FORK, REPOSITORY, Pull, Reply
@@ -53,8 +53,8 @@ def apply_run(hosting: github_stand_in.GitHub, head: str, conclusion: str | None
     return run
 
 
-def this_run(commit: str, number: int = 99_999) -> Run:
-    return Run(
+def this_run(commit: str, number: int = 99_999) -> WorkflowRun:
+    return WorkflowRun(
         event="push",
         commit=commit,
         branch="main",

@@ -5,7 +5,7 @@ import pytest
 
 from reconciler.model import Cloud, Note, Outcome
 from reconciler.render import markdown
-from reconciler.render.page import LIMIT
+from reconciler.render.markdown_page import LIMIT
 from reconciler.rules import Rule
 from tests.samples.plans import (
     again_of,

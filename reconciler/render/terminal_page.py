@@ -17,7 +17,7 @@ QUIET: Final = Style(dim=True)
 LABEL_WIDTH: Final = 6
 
 
-class Page:
+class TerminalPage:
     """Collects lines; every value written to it is escaped for the terminal."""
 
     def __init__(self, *, width: int, colour: bool) -> None:

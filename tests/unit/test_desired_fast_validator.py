@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.desired.acceptance import acceptance
+from reconciler.desired.fast_validator import acceptance
 from reconciler.schemas import load_schema, violations
 
 GUID = "1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Self
 
-from reconciler.desired.acceptance import Accept
 from reconciler.desired.document import Digits, Document, Path
+from reconciler.desired.fast_validator import Accept
 from reconciler.desired.problems import problem
 from reconciler.desired.reader import MAX_PROBLEMS, read
 from reconciler.desired.values import Breach
@@ -34,7 +34,7 @@ _RULES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckedFile:
     """One file after reading and checking it against its schema."""
 
     file: str
@@ -54,13 +54,13 @@ class Checked:
         """Make a problem of the value at `path`."""
         return problem(self.file, self.document.position(path), rule, message)
 
-    def with_breaches(self, breaches: Iterable[Breach]) -> Self:
+    def with_violations(self, breaches: Iterable[Breach]) -> Self:
         """Add what rules beyond the schema found."""
         found = tuple(bounded(self.problem(*breach) for breach in breaches))
         return replace(self, problems=self.problems + found) if found else self
 
 
-def check(file: str, data: bytes, schema: str, *, accepts: Accept | None = None) -> Checked:
+def check(file: str, data: bytes, schema: str, *, accepts: Accept | None = None) -> CheckedFile:
     """Read a file and check it against the published schema called `schema`, such as `guests`.
 
     Unquoted digits become numbers where the schema wants numbers. `accepts` is a faster judge of the
@@ -78,7 +78,7 @@ def check(file: str, data: bytes, schema: str, *, accepts: Accept | None = None)
             told = {(known.line, known.column) for known in problems}
             found = bounded(_told_by_schema(file, document, schema))
             problems += [item for item in found if (item.line, item.column) not in told]
-    return Checked(file=file, document=document, problems=tuple(problems))
+    return CheckedFile(file=file, document=document, problems=tuple(problems))
 
 
 def bounded(problems: Iterable[Problem]) -> Iterator[Problem]:
