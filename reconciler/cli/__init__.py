@@ -98,6 +98,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show(error: ReconcilerError) -> None:
-    from reconciler.cli.screen import show_error  # noqa: PLC0415 - rich is not needed where nothing fails
+    from reconciler.cli.console import show_error  # noqa: PLC0415 - rich is not needed where nothing fails
 
     show_error(error)

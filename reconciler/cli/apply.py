@@ -11,16 +11,16 @@ from pathlib import Path
 import click
 
 from reconciler.apply import DEFAULT_WATCH, Services, Settings, Terms, apply_plan
-from reconciler.cli import screen
-from reconciler.cli.approvals import plan_files
-from reconciler.cli.directory import endpoint
-from reconciler.cli.distinct import check_distinct
+from reconciler.cli import console
+from reconciler.cli.approved_plans import plan_files
 from reconciler.cli.earlier_runs import EarlierRuns, read_earlier_runs
+from reconciler.cli.endpoint import endpoint
 from reconciler.cli.files import check_writable, clear
-from reconciler.cli.leaving import exit_code_without_report, leave_report
+from reconciler.cli.loading import saved_plan
+from reconciler.cli.path_conflicts import check_distinct
 from reconciler.cli.progress import progress_on
-from reconciler.cli.record import RunRecord
-from reconciler.cli.saved import saved_plan
+from reconciler.cli.report_builder import ReportBuilder
+from reconciler.cli.report_output import exit_code_without_report, leave_report
 from reconciler.cli.signals import Signals, handled_signals
 from reconciler.cli.tree import load_tree
 from reconciler.clock import Clock, SystemClock
@@ -201,7 +201,7 @@ def command(  # noqa: PLR0913 - click hands over each option on its own
 
 def _run(options: _Options, files: _Files, *, signals: Signals, runner: asyncio.Runner) -> int:
     """Apply, and leave a report however that ends."""
-    record = RunRecord(run=str(uuid.uuid4()), clock=SystemClock())
+    record = ReportBuilder(run=str(uuid.uuid4()), clock=SystemClock())
     exit_code = EXIT_BUG
     try:
         try:
@@ -223,7 +223,7 @@ def _run(options: _Options, files: _Files, *, signals: Signals, runner: asyncio.
 
 
 def _carry_out(
-    options: _Options, files: _Files, *, record: RunRecord, signals: Signals, runner: asyncio.Runner
+    options: _Options, files: _Files, *, record: ReportBuilder, signals: Signals, runner: asyncio.Runner
 ) -> int:
     _require_consent(options)
     earlier = read_earlier_runs(options.evidence, journal=files.journal, now=record.started_at)
@@ -269,7 +269,7 @@ async def _apply(
     approved: Sequence[Plan],
     *,
     earlier: EarlierRuns,
-    record: RunRecord,
+    record: ReportBuilder,
     journal: Journal | None,
     links: RedeemLinks | None,
     signals: Signals,
@@ -284,7 +284,7 @@ async def _apply(
         ):
             live = await reader.observe(desired)
             plan = make_plan(desired, live, clock.now(), redeem_links=links is not None)
-            screen.block(text.plan(plan, width=screen.width(), colour=False))
+            console.block(text.plan(plan, width=console.width(), colour=False))
             approval = approve(plan, approved) if options.plans else approve_all(plan)
             record.planned(plan, approval)
             _guard(approval.work, plan=plan, desired=desired, clock=clock)

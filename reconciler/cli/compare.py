@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import screen
-from reconciler.cli.approvals import plan_files
-from reconciler.cli.saved import saved_plan
+from reconciler.cli import console
+from reconciler.cli.approved_plans import plan_files
+from reconciler.cli.loading import saved_plan
 from reconciler.documents import approval_to_json, dump
 from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE
 from reconciler.guard.approval import Approval, approve
@@ -52,7 +52,7 @@ def command(*, fresh: Path, approved: tuple[Path, ...], format_: str, detailed_e
     plan = saved_plan(fresh, tenant=tenant)
     files = [file for path in approved for file in plan_files(path)]
     found = approve(plan, [saved_plan(file, tenant=tenant) for file in files])
-    screen.result(_shown(plan, found, format_))
+    console.result(_shown(plan, found, format_))
     waits = any(one.outcome is not Outcome.BLOCKED for one in found.outcomes)
     return EXIT_DIFFERENT if detailed_exitcode and waits else EXIT_DONE
 
@@ -60,9 +60,9 @@ def command(*, fresh: Path, approved: tuple[Path, ...], format_: str, detailed_e
 def _shown(plan: Plan, found: Approval, format_: str) -> str:
     match format_:
         case "json":
-            screen.emulator_notice(plan.cloud)
+            console.emulator_notice(plan.cloud)
             return dump(approval_to_json(plan, found))
         case "markdown":
             return rendering.markdown(plan, found, elsewhere="the plan document")
         case _:
-            return rendering.text(plan, found, width=screen.width(), colour=screen.colour())
+            return rendering.text(plan, found, width=console.width(), colour=console.colour())

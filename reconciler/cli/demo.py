@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import screen
+from reconciler.cli import console
 from reconciler.emulator.control import ControlClient, GuestTruth
 from reconciler.emulator.seed import load_seed
 from reconciler.emulator.server import serve
@@ -130,5 +130,5 @@ def _redeem(before: Mapping[str, GuestTruth], control: ControlClient) -> None:
 
 
 def _say(line: str) -> None:
-    screen.result(escape.terminal(line) if not line.startswith("\n") else "\n" + escape.terminal(line[1:]))
+    console.result(escape.terminal(line) if not line.startswith("\n") else "\n" + escape.terminal(line[1:]))
     sys.stdout.flush()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from reconciler.cli.directory import Endpoint
+from reconciler.cli.endpoint import Endpoint
 from reconciler.journal import Evidence, read_evidence
 from reconciler.model import TenantId
 from reconciler.settling import read_hint, settled_at

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import screen
+from reconciler.cli import console
 from reconciler.cli.signals import handled_signals
 from reconciler.emulator.faults import load_faults
 from reconciler.emulator.seed import load_seed
@@ -91,11 +91,11 @@ def command(
             ) as emulator,
         ):
             signals.answer(stop.set)
-            screen.result(emulator.root)
-            screen.notice(f"Serving on {emulator.root}; stop with Ctrl+C. In another shell:")
-            screen.notice(f"  RECONCILER_GRAPH_URL={emulator.root} reconciler plan")
+            console.result(emulator.root)
+            console.notice(f"Serving on {emulator.root}; stop with Ctrl+C. In another shell:")
+            console.notice(f"  RECONCILER_GRAPH_URL={emulator.root} reconciler plan")
             if emulator.authority is not None:
-                screen.notice(f"Issuing tokens on {emulator.authority}, trusted by {certificates}.")
+                console.notice(f"Issuing tokens on {emulator.authority}, trusted by {certificates}.")
             stop.wait()
     except OSError as error:
         raise UsageError(

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from reconciler.cli import on_github, screen
-from reconciler.cli.approvals import Folder
+from reconciler.cli import actions_output, console
+from reconciler.cli.approved_plans import ApprovedPlans
 from reconciler.cli.files import new_folder, write_bytes
-from reconciler.cli.saved import saved_plan, saved_report
+from reconciler.cli.loading import saved_plan, saved_report
 from reconciler.errors import UsageError
 from reconciler.github import bodies, merged, threads
 from reconciler.github.client import GitHub
@@ -72,7 +72,7 @@ def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
     6 GitHub cannot be used.
     """
     run = read_run(os.environ)
-    pull = pull_of(on_github.event())
+    pull = pull_of(actions_output.event())
     about = number or (pull.number if pull else None)
     if about is None:
         raise UsageError(
@@ -82,7 +82,7 @@ def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
     mark = threads.marker("plan", desired.as_posix())
     body = bodies.plan_comment(plan, mark=mark, run=run, commit=pull.head if pull else run.commit)
     with _session() as (github, repository):
-        screen.result(threads.put_comment(github, repository, about, mark=mark, body=body))
+        console.result(threads.put_comment(github, repository, about, mark=mark, body=body))
     return 0
 
 
@@ -114,7 +114,7 @@ def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
     """
     run = read_run(os.environ)
     plan = saved_plan(plan_file)
-    folder = Folder.create(out)
+    folder = ApprovedPlans.create(out)
     if run.event == "workflow_dispatch":
         folder.keep_own(plan_file)
     else:
@@ -126,11 +126,11 @@ def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
     folder.close(plan_file)
     reviews, would_run = folder.reviews(), running(approve(plan, folder.plans()))
     for one in reviews:
-        screen.result(f"#{one.pull.number}: {escape.terminal(one.missing or 'approved by its plan')}")
-    screen.notice(f"Approved to run: {len(would_run)} of {len(plan.changes)} changes.")
+        console.result(f"#{one.pull.number}: {escape.terminal(one.missing or 'approved by its plan')}")
+    console.notice(f"Approved to run: {len(would_run)} of {len(plan.changes)} changes.")
     if reviews:
-        on_github.summarise(bodies.approvals(reviews))
-    on_github.give("work", "true" if would_run else "false")
+        actions_output.summarise(bodies.approvals(reviews))
+    actions_output.give("work", "true" if would_run else "false")
     return 0
 
 
@@ -160,10 +160,10 @@ def journals(*, out: Path) -> int:
     with _session() as (github, repository):
         for one in earlier_journals(github, repository, run):
             if one.content is None:
-                screen.notice(f"Warning: the journal {one.name} is left out: {one.missing}")
+                console.notice(f"Warning: the journal {one.name} is left out: {one.missing}")
             else:
                 write_bytes(out / one.name, one.content)
-                screen.result(one.name)
+                console.result(one.name)
     return 0
 
 
@@ -199,7 +199,7 @@ def report(desired: Path, *, approved: Path, report_file: Path) -> int:
     be used.
     """
     run = read_run(os.environ)
-    folder = Folder(approved)
+    folder = ApprovedPlans(approved)
     mark = threads.marker("report", desired.as_posix())
     applied = saved_report(report_file) if report_file.exists() else None
     plan = folder.fresh()
@@ -210,7 +210,7 @@ def report(desired: Path, *, approved: Path, report_file: Path) -> int:
             if applied is None and not waits and not (one.missing and what.outcomes):
                 continue
             body = bodies.report_comment(what, mark=mark, run=run, reviewed=one)
-            screen.result(threads.add_comment(github, repository, one.pull.number, body=body))
+            console.result(threads.add_comment(github, repository, one.pull.number, body=body))
     return 0
 
 
@@ -232,8 +232,8 @@ def drift(desired: Path, *, plan_file: Path) -> int:
     body = bodies.drift_issue(plan, mark=mark, run=run)
     with _session() as (github, repository):
         address = threads.put_drift(github, repository, mark=mark, body=body, converged=not plan.changes)
-    screen.result(address or "")
-    screen.notice("Nothing drifted." if not plan.changes else f"Drifted: {len(plan.changes)}.")
+    console.result(address or "")
+    console.notice("Nothing drifted." if not plan.changes else f"Drifted: {len(plan.changes)}.")
     return 0
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import on_github, screen
+from reconciler.cli import actions_output, console
 from reconciler.cli.baseline import load_baseline
-from reconciler.cli.directory import endpoint
+from reconciler.cli.endpoint import endpoint
 from reconciler.cli.files import write_whole
 from reconciler.cli.signals import run_until_signal
 from reconciler.cli.tree import load_tree
@@ -90,10 +90,12 @@ def command(
     plan = run_until_signal(lambda: _plan(declared, desired, base=base, since=since))
     if out is not None:
         write_whole(out, dump(plan_to_json(plan)))
-    screen.result(show(plan, format_))
-    if on_github.in_workflow():  # rendering a large plan is not free
-        on_github.annotate(github.plan(plan, folder=on_github.folder_of(desired)))
-        on_github.summarise(markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the artifacts of this run"))
+    console.result(show(plan, format_))
+    if actions_output.in_workflow():  # rendering a large plan is not free
+        actions_output.annotate(github.plan(plan, folder=actions_output.folder_of(desired)))
+        actions_output.summarise(
+            markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the artifacts of this run")
+        )
     blocked = any(one.rule not in _TOLERATED and one.origin is not Origin.ELSEWHERE for one in plan.blocked)
     differs = (detailed_exitcode and plan.changes) or (fail_on_blocked and blocked)
     return EXIT_DIFFERENT if differs else EXIT_DONE
@@ -127,7 +129,7 @@ def show(plan: Plan, format_: str) -> str:
     """Render a plan as one of the formats of `--format`."""
     match format_:
         case "json":
-            screen.emulator_notice(plan.cloud)
+            console.emulator_notice(plan.cloud)
             return dump(plan_to_json(plan))
         case "markdown":
             return markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the plan document")
@@ -136,4 +138,4 @@ def show(plan: Plan, format_: str) -> str:
 
             return html.plan(plan)
         case _:
-            return text.plan(plan, width=screen.width(), colour=screen.colour())
+            return text.plan(plan, width=console.width(), colour=console.colour())

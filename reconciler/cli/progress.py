@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from reconciler.apply import RunObserver, WaitReason
-from reconciler.cli import screen
+from reconciler.cli import console
 from reconciler.clock import Clock
 from reconciler.graph.rate_limits import Waiting
 from reconciler.guard.approval import Work
@@ -101,14 +101,14 @@ def _queue(queue: Waiting) -> str:
 @asynccontextmanager
 async def progress_on(work: Sequence[Work], *, clock: Clock, quotas: Quotas) -> AsyncIterator[RunObserver]:
     """Show the progress of some work on stderr until the block ends: a bar on a terminal, else lines."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    terminal = Console(stderr=True)
+    if not terminal.is_terminal:
         tally = Tally(guests=len(work), clock=clock, quotas=quotas, show_end=_end_line)
-        async with _told(lambda: screen.notice(_state_line(tally)), clock, every=_LINE_EVERY):
+        async with _told(lambda: console.notice(_state_line(tally)), clock, every=_LINE_EVERY):
             yield tally
         return
     line = TextColumn("{task.fields[line]}", markup=False)
-    with Bar(BarColumn(), MofNCompleteColumn(), line, console=console, transient=True) as bar:
+    with Bar(BarColumn(), MofNCompleteColumn(), line, console=terminal, transient=True) as bar:
         task = bar.add_task("", total=len(work), line="")
         tally = Tally(
             guests=len(work),
@@ -121,7 +121,7 @@ async def progress_on(work: Sequence[Work], *, clock: Clock, quotas: Quotas) -> 
 
 
 def _end_line(tally: Tally, outcome: GuestOutcome) -> None:
-    screen.notice(f"{tally.finished}/{tally.guests} {outcome.id} {outcome.outcome}")
+    console.notice(f"{tally.finished}/{tally.guests} {outcome.id} {outcome.outcome}")
 
 
 def _state_line(tally: Tally) -> str:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import screen
-from reconciler.cli.on_github import folder_of
-from reconciler.cli.saved import read_saved
+from reconciler.cli import console
+from reconciler.cli.actions_output import folder_of
+from reconciler.cli.loading import read_saved
 from reconciler.documents import plan_from_json, report_from_json
 from reconciler.errors import UsageError
 from reconciler.model import Plan, Report
@@ -40,9 +40,9 @@ def command(desired: Path, *, file: Path, format_: str) -> int:
     """
     data = read_saved(file)
     if _is_report(data):
-        screen.result(_report(report_from_json(data), format_))
+        console.result(_report(report_from_json(data), format_))
     else:
-        screen.result(_plan(plan_from_json(data, tenant=None), format_, tree=desired))
+        console.result(_plan(plan_from_json(data, tenant=None), format_, tree=desired))
     return 0
 
 
@@ -64,7 +64,7 @@ def _plan(plan: Plan, format_: str, *, tree: Path) -> str:
         case "github":
             return github.plan(plan, folder=folder_of(tree))
         case _:
-            return text.plan(plan, width=screen.width(), colour=screen.colour())
+            return text.plan(plan, width=console.width(), colour=console.colour())
 
 
 def _report(report: Report, format_: str) -> str:
@@ -80,4 +80,4 @@ def _report(report: Report, format_: str) -> str:
                 hint="give --format markdown, or render the plan",
             )
         case _:
-            return text.report(report, width=screen.width(), colour=screen.colour())
+            return text.report(report, width=console.width(), colour=console.colour())

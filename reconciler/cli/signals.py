@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
-from reconciler.cli import screen
+from reconciler.cli import console
 from reconciler.graph.daemon_threads import DaemonThreads
 from reconciler.process import early_signals, ending_signals
 
@@ -69,7 +69,7 @@ class Signals:
             if not events and task is not None:
                 task.cancel()
             elif events and not events[0].is_set():
-                screen.notice("Interrupted: finishing what is half done, starting nothing else.")
+                console.notice("Interrupted: finishing what is half done, starting nothing else.")
                 events[0].set()
 
         # The callback runs between two steps of the event loop, so nothing is cut in half.

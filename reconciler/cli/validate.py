@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from reconciler import __version__
-from reconciler.cli import on_github, screen
+from reconciler.cli import actions_output, console
 from reconciler.cli.tree import load_tree
 from reconciler.documents import dump, problems_to_json
 from reconciler.errors import EXIT_DONE, InvalidDesired
@@ -47,13 +47,13 @@ def command(desired: Path, *, format_: str) -> int:
         verdict = f"{error.message[0].upper()}{error.message[1:]}."
     else:
         verdict = f"The desired state is valid: {guests} declared {'guest' if guests == 1 else 'guests'}."
-    screen.notice(verdict)
-    screen.result(_show(problems, format_, tree=desired))
+    console.notice(verdict)
+    console.result(_show(problems, format_, tree=desired))
     if format_ == "github":
         # The runner takes annotations out of the log, so the log gets the lines too.
         if problems:
-            screen.block(text.problems(problems).rstrip("\n"))
-        on_github.summarise(f"{verdict}\n{_FORK if on_github.from_fork() else ''}")
+            console.block(text.problems(problems).rstrip("\n"))
+        actions_output.summarise(f"{verdict}\n{_FORK if actions_output.from_fork() else ''}")
     return exit_code
 
 
@@ -62,8 +62,8 @@ def _show(problems: tuple[Problem, ...], format_: str, *, tree: Path) -> str:
         case "json":
             return dump(problems_to_json(problems))
         case "github":
-            return github.problems(problems, folder=on_github.folder_of(tree))
+            return github.problems(problems, folder=actions_output.folder_of(tree))
         case "sarif":
-            return sarif.problems(problems, folder=on_github.folder_of(tree), version=__version__)
+            return sarif.problems(problems, folder=actions_output.folder_of(tree), version=__version__)
         case _:
             return text.problems(problems)

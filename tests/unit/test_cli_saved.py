@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.saved import read_saved, read_saved_plan, saved_plan, saved_report
+from reconciler.cli.loading import read_saved, read_saved_plan, saved_plan, saved_report
 from reconciler.errors import UnusablePlan
 from reconciler.rules import Rule
 

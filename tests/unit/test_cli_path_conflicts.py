@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.distinct import check_distinct
+from reconciler.cli.path_conflicts import check_distinct
 from reconciler.errors import UsageError
 
 

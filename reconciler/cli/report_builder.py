@@ -11,7 +11,7 @@ _NEEDS_NOTHING = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED, Outcome.BL
 """Outcomes that leave nothing of this run to be done, unless a guest was approved and is blocked."""
 
 
-class RunRecord:
+class ReportBuilder:
     """Collects the facts of one run as they come."""
 
     def __init__(self, *, run: str, clock: Clock) -> None:

@@ -1,7 +1,7 @@
 """The report of a run that was cut off: what is known stays, and nothing is claimed beyond it."""
 
 from reconciler.apply import RunResult
-from reconciler.cli.record import RunRecord
+from reconciler.cli.report_builder import ReportBuilder
 from reconciler.clock import SystemClock
 from reconciler.errors import Refused, Unreachable
 from reconciler.guard.approval import approve_all
@@ -12,15 +12,15 @@ from tests.samples.plans import mixed_report, small_plan
 WHY = Note(rule=OtherRule("too-many-failures"), message="five of the last twenty guests failed")
 
 
-def planned() -> RunRecord:
+def planned() -> ReportBuilder:
     """Give the record of a run that has a plan and has written nothing."""
-    record = RunRecord(run="r", clock=SystemClock())
+    record = ReportBuilder(run="r", clock=SystemClock())
     plan = small_plan()
     record.planned(plan, approve_all(plan))
     return record
 
 
-def finished() -> RunRecord:
+def finished() -> ReportBuilder:
     """Give the record of a run whose guests have all ended."""
     record = planned()
     outcomes = mixed_report().outcomes

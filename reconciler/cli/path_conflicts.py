@@ -4,7 +4,7 @@ import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from reconciler.cli.approvals import plan_files
+from reconciler.cli.approved_plans import plan_files
 from reconciler.errors import UsageError
 from reconciler.rules import Rule
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from reconciler.cli.files import new_folder, write_whole
-from reconciler.cli.saved import read_saved, read_saved_plan, saved_plan
+from reconciler.cli.loading import read_saved, read_saved_plan, saved_plan
 from reconciler.documents import plan_from_json
 from reconciler.errors import UnusablePlan
 from reconciler.github.merged import MergedPull, ReviewedPlan
@@ -21,7 +21,7 @@ from reconciler.rules import Rule
 PLANS: Final = "plans"
 
 
-class Folder:
+class ApprovedPlans:
     """One such folder: made by `create`, filled, closed; or opened where it is."""
 
     def __init__(self, root: Path) -> None:

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from reconciler.cli import screen
+from reconciler.cli import console
 from reconciler.errors import UsageError
 from reconciler.github.context import pull_of
 from reconciler.rules import Rule
@@ -24,7 +24,7 @@ def in_workflow() -> bool:
 def annotate(commands: str) -> None:
     """Show rendered workflow commands, on stderr: GitHub reads both, and stdout belongs to the result."""
     if in_workflow() and commands:
-        screen.block(commands.rstrip("\n"))
+        console.block(commands.rstrip("\n"))
 
 
 def summarise(markdown: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.cli import on_github, screen
+from reconciler.cli import actions_output, console
 from reconciler.cli.files import write_whole
 from reconciler.documents import dump, report_to_json
 from reconciler.errors import EXIT_DONE, EXIT_INCOMPLETE, UsageError
@@ -35,17 +35,17 @@ def _left(leave: Callable[[], None]) -> bool:
     try:
         leave()
     except UsageError as error:
-        screen.show_error(error)
+        console.show_error(error)
         return False
     return True
 
 
 def _show(report: Report) -> None:
     if report.digest:
-        screen.result(text.report(report, width=screen.width(), colour=screen.colour()))
+        console.result(text.report(report, width=console.width(), colour=console.colour()))
 
 
 def _summarise(report: Report) -> None:
-    on_github.summarise(
+    actions_output.summarise(
         markdown.report(report, marker="reconciler-report", elsewhere="the artifacts of this run")
     )
