@@ -289,7 +289,7 @@ async def measure(root: str, conditions: Conditions) -> Measured:
 
 def _trouble(control: ControlClient, conditions: Conditions) -> None:
     control.forget_requests()
-    control.go_wrong(
+    control.set_faults(
         {
             "speed": conditions.speed,
             "latency": [{"milliseconds": int(conditions.latency * 1000)}],

@@ -173,7 +173,7 @@ def measure_time(root: str, control: ControlClient, changes: int, rounds: int) -
         tree = write_tree(Path(folder), changes)
         entries = load_tree(tree)
         for milliseconds, most in MOST_SECONDS.items():
-            control.go_wrong({"latency": [{"milliseconds": milliseconds}]})
+            control.set_faults({"latency": [{"milliseconds": milliseconds}]})
             control.forget_requests()
             reading = min(asyncio.run(plan(root, entries)) for _ in range(rounds))
             wire = sent(control).wire

@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from reconciler.emulator.call import Origin, create, stamp, write
-from reconciler.emulator.planting import Planter
+from reconciler.emulator.request_context import Origin, create, stamp, write
 from reconciler.emulator.resets import redeem_link, reset_redemption
 from reconciler.emulator.seed import Seed, plant
+from reconciler.emulator.seeding import Planter
 from reconciler.emulator.store import Store, StoredObject, fold
 from reconciler.emulator.switches import switches_of
 from reconciler.emulator.tenant import organization_of

@@ -13,8 +13,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reconciler.emulator.clock import Clock, http_date
 from reconciler.emulator.control_routes import control_routes
-from reconciler.emulator.faults import Doing
-from reconciler.emulator.gateway import ConnectionBroken, Gateway
+from reconciler.emulator.faults import FaultKind
+from reconciler.emulator.pipeline import ConnectionBroken, Pipeline
 from reconciler.emulator.wire import GraphRequest, GraphResponse
 
 
@@ -27,7 +27,7 @@ class CuttableProtocol(H11Protocol):
         self.app_state = {**self.app_state, "cut": transport.abort, "close": transport.close}
 
 
-def make_app(gateway: Gateway) -> Starlette:
+def make_app(gateway: Pipeline) -> Starlette:
     """Put the routes together."""
     graph = Route("/v1.0/{path:path}", _Graph(gateway), methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
     dated = Middleware(_Dated, clock=gateway.clock)
@@ -53,7 +53,7 @@ class _Dated:
 class _Graph:
     """Hands requests to Graph's front door, and answers, or does not."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Pipeline) -> None:
         self._gateway = gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,11 +82,11 @@ class _Graph:
         # The body has been read, so the next message is the last: the client is gone.
         gone = asyncio.ensure_future(receive())
         end = "cut"
-        if broken.doing is Doing.HANG:
+        if broken.doing is FaultKind.HANG:
             given_up = asyncio.ensure_future(self._gateway.given_up.wait())
             await asyncio.wait((gone, given_up), return_when=asyncio.FIRST_COMPLETED)
             given_up.cancel()
-        elif broken.doing is Doing.CUT_BODY and broken.response is not None and broken.response.content:
+        elif broken.doing is FaultKind.CUT_BODY and broken.response is not None and broken.response.content:
             whole = _response(broken.response)
             start = {"status": whole.status_code, "headers": whole.raw_headers}
             await send({"type": "http.response.start", **start})

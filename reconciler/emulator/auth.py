@@ -20,7 +20,7 @@ ALL_PERMISSIONS = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Principal:
     """Whoever a token speaks for."""
 
     app_id: str
@@ -36,7 +36,7 @@ class Caller:
 class Authorizer(Protocol):
     """Decides about a call before any rule of the tenant is looked at."""
 
-    def authorize(self, bearer: str | None, method: str, path: str) -> Caller | GraphError:
+    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | GraphError:
         """Name the caller, or say how Graph refuses them.
 
         `bearer` is what follows `Bearer ` in the header, `path` what follows the version root, decoded.
@@ -44,16 +44,16 @@ class Authorizer(Protocol):
         ...
 
 
-class FixedToken:
+class FixedTokenAuthorizer:
     """Accepts one token, with all permissions, and nothing else."""
 
     def __init__(self, token: str = "emulator") -> None:  # noqa: S107  a token that is no secret
         self._token = token
 
-    def authorize(self, bearer: str | None, method: str, path: str) -> Caller | GraphError:  # noqa: ARG002  the protocol's
+    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | GraphError:  # noqa: ARG002  the protocol's
         """Accept the token for every method and path."""
         if bearer is None:
             return invalid_token("Access token is empty.")
         if bearer != self._token:
             return invalid_token("Invalid token: the token is not one of the emulator's.")
-        return Caller(app_id="00000000-0000-4000-8000-00000000e11a", permissions=ALL_PERMISSIONS)
+        return Principal(app_id="00000000-0000-4000-8000-00000000e11a", permissions=ALL_PERMISSIONS)

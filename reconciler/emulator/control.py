@@ -86,7 +86,7 @@ class RecordedRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
+class RecordedWrite:
     """An accepted write to an object."""
 
     n: int
@@ -160,9 +160,9 @@ class ControlClient:
         """Empty the record of requests; the numbers go on."""
         self._call("DELETE", "/requests")
 
-    def history(self) -> list[Write]:
+    def history(self) -> list[RecordedWrite]:
         """Give every accepted write, in order."""
-        return [Write(**entry) for entry in self._call("GET", "/history")]
+        return [RecordedWrite(**entry) for entry in self._call("GET", "/history")]
 
     def reset(self) -> None:
         """Take the tenant back to its seed."""
@@ -172,7 +172,7 @@ class ControlClient:
         """Give the position of every switch."""
         return dict(self._call("GET", "/switches"))
 
-    def turn(self, **switches: Any) -> None:
+    def set_switches(self, **switches: Any) -> None:
         """Turn switches, by their JSON names."""
         self._call("PATCH", "/switches", switches)
 
@@ -199,7 +199,7 @@ class ControlClient:
         """Move a user to the bin."""
         self._call("DELETE", f"/users/{user_id}")
 
-    def go_wrong(self, document: Mapping[str, Any]) -> None:
+    def set_faults(self, document: Mapping[str, Any]) -> None:
         """Follow a fault plan from now on; `{}` ends all faults. Counters and quotas start anew."""
         self._call("PUT", "/faults", dict(document))
 

@@ -20,7 +20,7 @@ from reconciler.emulator.administration import (
     reset_user,
 )
 from reconciler.emulator.faults import fault_plan
-from reconciler.emulator.gateway import Gateway
+from reconciler.emulator.pipeline import Pipeline
 from reconciler.emulator.record import history_of, messages_of, requests_of, truth_of
 from reconciler.emulator.redemption import redeem, sign_in
 from reconciler.emulator.store import Store, StoredObject
@@ -29,7 +29,7 @@ from reconciler.emulator.switches import switches_of
 Answer = Callable[[Request], Awaitable[Response]]
 
 
-def control_routes(gateway: Gateway) -> list[Route]:
+def control_routes(gateway: Pipeline) -> list[Route]:
     """Give the routes below `/_emulator`."""
     surface = _Surface(gateway)
     return [
@@ -53,7 +53,7 @@ def control_routes(gateway: Gateway) -> list[Route]:
 class _Surface:
     """Answers for each route; every answer is one transaction."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Pipeline) -> None:
         self._gateway = gateway
         self._store: Store = gateway.store
 
@@ -119,7 +119,7 @@ class _Surface:
         if request.method == "PUT":
             body = await _body(request)
             try:
-                self._gateway.go_wrong(fault_plan(body))
+                self._gateway.set_faults(fault_plan(body))
             except ValueError as error:
                 raise HTTPException(400, str(error)) from error
         faults = self._gateway.faults

@@ -15,9 +15,9 @@ from http.client import responses
 from pathlib import Path
 from typing import Any
 
-from reconciler.emulator.continuation import expired_page_token
 from reconciler.emulator.files import read_file
 from reconciler.emulator.graph_errors import GraphError, insufficient_privileges, invalid_token, not_found
+from reconciler.emulator.page_tokens import expired_page_token
 from reconciler.emulator.wire import GraphRequest, GraphResponse, JsonObject
 from reconciler.rules import OtherRule
 from reconciler.schemas import violations
@@ -50,7 +50,7 @@ def fault_plan(document: Mapping[str, Any]) -> FaultPlan:
     return FaultPlan(document=document)
 
 
-class Way(StrEnum):
+class RequestOrigin(StrEnum):
     """How a request came: rules may look at all of them or only at what is on the wire."""
 
     SINGLE = "single"
@@ -58,7 +58,7 @@ class Way(StrEnum):
     ITEM = "item"
 
 
-class Doing(StrEnum):
+class FaultKind(StrEnum):
     """What a rule does to the requests it meets."""
 
     FAIL = "fail"
@@ -83,10 +83,10 @@ class Form(StrEnum):
     EMPTY = "empty"
 
 
-_ON_PAGES = frozenset({Doing.EMPTY_PAGE, Doing.REPEAT_ROW})
+_ON_PAGES = frozenset({FaultKind.EMPTY_PAGE, FaultKind.REPEAT_ROW})
 """What a listing does while it is carried out."""
 
-_CARRIED_OUT = _ON_PAGES | {Doing.CUT_BODY, Doing.ANSWER}
+_CARRIED_OUT = _ON_PAGES | {FaultKind.CUT_BODY, FaultKind.ANSWER}
 """What cannot happen before the request is carried out."""
 
 
@@ -94,7 +94,7 @@ _CARRIED_OUT = _ON_PAGES | {Doing.CUT_BODY, Doing.ANSWER}
 class Fault:
     """Something that happens to one request."""
 
-    doing: Doing
+    doing: FaultKind
     after: bool
     """Once the request has been carried out, rather than before."""
 
@@ -116,7 +116,7 @@ class Fault:
     @property
     def milliseconds(self) -> int | None:
         """For how long a request is held, on the emulator's clock; `None`: until it is resumed."""
-        return self.entry["milliseconds"] if self.doing is Doing.DELAY else None
+        return self.entry["milliseconds"] if self.doing is FaultKind.DELAY else None
 
     def proxied(self, error: GraphError) -> GraphResponse | None:
         """Give the answer of a proxy between client and Graph; `None` where Graph itself answers."""
@@ -149,16 +149,16 @@ class _Rule:
     entry: Mapping[str, Any]
     met: int = 0
 
-    def meets(self, request: GraphRequest, way: Way, dice: random.Random) -> bool:
+    def meets(self, request: GraphRequest, way: RequestOrigin, dice: random.Random) -> bool:
         if not matches(self.entry.get("on", "any"), request, way):
             return False
         if "has" in self.entry and not _stands(self.entry["has"], request):
             return False
         if "lacks" in self.entry and _stands(self.entry["lacks"], request):
             return False
-        if self.entry["do"] == Doing.EXPIRE_PAGE_TOKEN and "skiptoken" not in request.query:
+        if self.entry["do"] == FaultKind.EXPIRE_PAGE_TOKEN and "skiptoken" not in request.query:
             return False
-        if self.entry["do"] in _ON_PAGES and (request.method != "GET" or way is Way.ENVELOPE):
+        if self.entry["do"] in _ON_PAGES and (request.method != "GET" or way is RequestOrigin.ENVELOPE):
             return False
         self.met += 1
         first = self.entry.get("at", 1)
@@ -168,7 +168,7 @@ class _Rule:
         return bool(dice.randrange(100) < self.entry.get("chance", 100))
 
     def fault(self, request: GraphRequest) -> Fault:
-        doing = Doing(self.entry["do"])
+        doing = FaultKind(self.entry["do"])
         after = self.entry.get("where", "before") == "after" or doing in _CARRIED_OUT
         error = self._error(doing, request)
         return Fault(
@@ -179,19 +179,19 @@ class _Rule:
             and error.status == 429
             and self.entry.get("throttleHeaders", True),
             entry=self.entry,
-            undoes=doing is Doing.ANSWER and self.entry.get("undone", False),
+            undoes=doing is FaultKind.ANSWER and self.entry.get("undone", False),
             label=f"{doing} {'after' if after else 'before'}",
         )
 
-    def _error(self, doing: Doing, request: GraphRequest) -> GraphError | None:
+    def _error(self, doing: FaultKind, request: GraphRequest) -> GraphError | None:
         match doing:
-            case Doing.FAIL:
+            case FaultKind.FAIL:
                 return self._failure(request)
-            case Doing.DENY:
+            case FaultKind.DENY:
                 return insufficient_privileges()
-            case Doing.EXPIRE_TOKEN:
+            case FaultKind.EXPIRE_TOKEN:
                 return invalid_token("Lifetime validation failed, the token is expired.")
-            case Doing.EXPIRE_PAGE_TOKEN:
+            case FaultKind.EXPIRE_PAGE_TOKEN:
                 return expired_page_token()
             case _:
                 return None
@@ -238,13 +238,13 @@ class Faults:
         """How many requests each rule has met, whether it did something to them or not."""
         return [rule.met for rule in self._rules]
 
-    def meet(self, request: GraphRequest, way: Way) -> list[Fault]:
+    def match(self, request: GraphRequest, way: RequestOrigin) -> list[Fault]:
         """Tell what happens to a request. Every rule counts it, so ask once for each request."""
         return [rule.fault(request) for rule in self._rules if rule.meets(request, way, self._dice)]
 
-    def latency(self, request: GraphRequest, way: Way) -> float:
+    def latency(self, request: GraphRequest, way: RequestOrigin) -> float:
         """Give the emulated seconds a request on the wire takes; items take none of their own."""
-        if way is Way.ITEM:
+        if way is RequestOrigin.ITEM:
             return 0.0
         for entry in self.plan.document.get("latency", ()):
             if matches(entry.get("on", "any"), request, way):
@@ -265,21 +265,21 @@ class Faults:
         return lag
 
 
-def matches(on: str, request: GraphRequest, way: Way) -> bool:
+def matches(on: str, request: GraphRequest, way: RequestOrigin) -> bool:
     """Tell whether a rule is about a request.
 
     `any` is whatever is on the wire, `reads` and `writes` are looked for in batches too, and so is a
     method with an optional path, where `*` stands for one part.
     """
     if on == "any":
-        return way is not Way.ITEM
+        return way is not RequestOrigin.ITEM
     if on in {"reads", "writes"}:
-        return way is not Way.ENVELOPE and (request.method == "GET") == (on == "reads")
+        return way is not RequestOrigin.ENVELOPE and (request.method == "GET") == (on == "reads")
     method, _, path = on.partition(" ")
     if method != request.method:
         return False
     if not path:
-        return way is not Way.ENVELOPE
+        return way is not RequestOrigin.ENVELOPE
     pattern = "/".join("[^/]+" if part == "*" else re.escape(part) for part in path.strip("/").split("/"))
     return re.fullmatch(pattern, "/".join(request.segments)) is not None
 

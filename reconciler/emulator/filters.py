@@ -20,7 +20,7 @@ from reconciler.emulator.conditions import (
     StartsWith,
 )
 from reconciler.emulator.graph_errors import GraphError, bad_request, unsupported_query
-from reconciler.emulator.selection import ObjectType
+from reconciler.emulator.projection import ObjectType
 
 _MOST_ALTERNATIVES = 15
 _HIGHEST = 3

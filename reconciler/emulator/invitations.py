@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.emulator import graph_errors
-from reconciler.emulator.call import Call, Origin, create, stamp
 from reconciler.emulator.graph_errors import (
     bad_request,
     insufficient_privileges,
@@ -19,6 +18,7 @@ from reconciler.emulator.graph_errors import (
     not_found,
 )
 from reconciler.emulator.permissions import may_invite_when_restricted, may_reset
+from reconciler.emulator.request_context import Call, Origin, create, stamp
 from reconciler.emulator.resets import PENDING, new_ticket, redeem_link, reset_redemption
 from reconciler.emulator.roles import blocks_reset
 from reconciler.emulator.store import StoredObject, fold

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from reconciler.emulator.call import Call
 from reconciler.emulator.conditions import Expression
-from reconciler.emulator.continuation import next_link
-from reconciler.emulator.faults import Doing
+from reconciler.emulator.faults import FaultKind
 from reconciler.emulator.filters import parse_filter
 from reconciler.emulator.graph_errors import GraphError, bad_request, unsupported_query
-from reconciler.emulator.selection import ObjectType
+from reconciler.emulator.page_tokens import next_link
+from reconciler.emulator.projection import ObjectType
+from reconciler.emulator.request_context import Call
 from reconciler.emulator.wire import GraphRequest, GraphResponse, dump
 
 _T = TypeVar("_T")
@@ -84,12 +84,12 @@ def cut_page(call: Call, found: Sequence[tuple[int, _T]], size: int) -> tuple[li
     `found` are positions and rows, in order, one more than fit the page where there are more.
     """
     request = call.request
-    if Doing.EMPTY_PAGE in call.oddities and not request.emptied:
+    if FaultKind.EMPTY_PAGE in call.oddities and not request.emptied:
         # The page after an empty one has rows, or nobody would ever come to an end.
         return [], {"@odata.nextLink": next_link(call.store, request, request.after, emptied=True)}
     shown = found[:size]
     onward = shown[-1][0] if len(found) > size else None
-    if Doing.REPEAT_ROW in call.oddities and len(shown) > 1:
+    if FaultKind.REPEAT_ROW in call.oddities and len(shown) > 1:
         onward = shown[-2][0]
     links = {} if onward is None else {"@odata.nextLink": next_link(call.store, request, onward)}
     return [row for _, row in shown], links

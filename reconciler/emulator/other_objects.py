@@ -4,7 +4,6 @@ Sources: https://learn.microsoft.com/graph/api/group-list, …/group-list-transi
 …/orgcontact-list and …/directory-deleteditems-list
 """
 
-from reconciler.emulator.call import Call
 from reconciler.emulator.graph_errors import not_found
 from reconciler.emulator.listing import (
     Collection,
@@ -16,7 +15,8 @@ from reconciler.emulator.listing import (
     page_size,
     refuse_advanced,
 )
-from reconciler.emulator.selection import BY_KIND, CONTACT, GROUP, USER, ObjectType
+from reconciler.emulator.projection import BY_KIND, CONTACT, GROUP, USER, ObjectType
+from reconciler.emulator.request_context import Call
 from reconciler.emulator.store import StoredObject, from_row
 from reconciler.emulator.wire import GraphResponse, JsonObject
 

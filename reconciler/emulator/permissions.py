@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from reconciler.emulator.auth import Caller, FixedToken
+from reconciler.emulator.auth import FixedTokenAuthorizer, Principal
 from reconciler.emulator.graph_errors import GraphError, insufficient_privileges, invalid_token
 from reconciler.emulator.tokens import Bearer, TokenService
 
@@ -107,9 +107,9 @@ class TokenAuthorizer:
 
     def __init__(self, tokens: TokenService) -> None:
         self._tokens = tokens
-        self._fixed = FixedToken(FIXED_TOKEN)
+        self._fixed = FixedTokenAuthorizer(FIXED_TOKEN)
 
-    def authorize(self, bearer: str | None, method: str, path: str) -> Caller | GraphError:
+    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | GraphError:
         """Name the caller, or refuse a token that is missing, invalid or not enough for the route.
 
         A path that is no route of the emulator is left to whoever answers it.
@@ -122,7 +122,7 @@ class TokenAuthorizer:
         sufficient = _sufficient(method, path)
         if sufficient is not None and sufficient.isdisjoint(found.permissions):
             return insufficient_privileges()
-        return Caller(app_id=found.client_id, permissions=found.permissions)
+        return Principal(app_id=found.client_id, permissions=found.permissions)
 
 
 def _sufficient(method: str, path: str) -> frozenset[str] | None:

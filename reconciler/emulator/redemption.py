@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
-from reconciler.emulator.call import Origin, stamp, write
-from reconciler.emulator.planting import identities_of
+from reconciler.emulator.request_context import Origin, stamp, write
+from reconciler.emulator.seeding import identities_of
 from reconciler.emulator.store import Store, StoredObject, fold
 from reconciler.emulator.switches import Switches
 

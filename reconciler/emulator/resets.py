@@ -7,7 +7,7 @@ import secrets
 from dataclasses import replace
 from urllib.parse import quote, urlencode
 
-from reconciler.emulator.call import Origin, stamp, write
+from reconciler.emulator.request_context import Origin, stamp, write
 from reconciler.emulator.store import Store, StoredObject, fold
 from reconciler.emulator.switches import Switches
 from reconciler.emulator.wire import JsonObject

@@ -8,11 +8,11 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from reconciler.emulator.call import Call
 from reconciler.emulator.filters import parse_filter
 from reconciler.emulator.graph_errors import GraphError, bad_request
 from reconciler.emulator.listing import collection_context, cut_page, page_size
-from reconciler.emulator.selection import BY_KIND, ObjectType, chosen
+from reconciler.emulator.projection import BY_KIND, ObjectType, chosen
+from reconciler.emulator.request_context import Call
 from reconciler.emulator.wire import GraphResponse, JsonObject
 
 _GROUPS_OF = """

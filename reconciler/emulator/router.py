@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reconciler.emulator import invitations, other_objects, roles, tenant, users
-from reconciler.emulator.call import Call
 from reconciler.emulator.graph_errors import GraphError, bad_request
 from reconciler.emulator.listing import refuse_options
+from reconciler.emulator.request_context import Call
 from reconciler.emulator.wire import GraphResponse
 
 Handler = Callable[..., GraphResponse]

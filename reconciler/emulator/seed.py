@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.desired.reader import Position
 from reconciler.desired.schema_check import CheckedFile
 from reconciler.emulator.files import read_file
-from reconciler.emulator.planting import PROVIDERS, entry_id, names_of, organization_from, plant_document
+from reconciler.emulator.seeding import PROVIDERS, entry_id, names_of, organization_from, plant_document
 from reconciler.emulator.store import Store
 from reconciler.emulator.switches import turn_for_good
 from reconciler.model import Problem

@@ -14,8 +14,8 @@ from reconciler.emulator.app import CuttableProtocol, make_app
 from reconciler.emulator.auth import Authorizer
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.faults import FaultPlan
-from reconciler.emulator.gateway import Gateway
 from reconciler.emulator.permissions import TokenAuthorizer
+from reconciler.emulator.pipeline import Pipeline
 from reconciler.emulator.seed import Seed, plant
 from reconciler.emulator.store import Store
 from reconciler.emulator.stored_tokens import tokens_of
@@ -80,7 +80,7 @@ def serve(
         with store.transaction():
             plant(store, seed or Seed(document={}), switches=switches)
         tokens = tokens_of(store)
-        gateway = Gateway(store, authorizer or TokenAuthorizer(tokens), Clock(), faults)
+        gateway = Pipeline(store, authorizer or TokenAuthorizer(tokens), Clock(), faults)
         server = _server(gateway)
         # The socket listens before the thread runs: who connects early waits in its queue.
         thread = threading.Thread(target=server.run, args=([listener],), name="emulator")
@@ -102,7 +102,7 @@ def _signing_in(tokens: TokenService, certificates: Path | None) -> Iterator[str
         yield page.authority
 
 
-def _server(gateway: Gateway) -> _Server:
+def _server(gateway: Pipeline) -> _Server:
     config = uvicorn.Config(
         make_app(gateway),
         http=CuttableProtocol,

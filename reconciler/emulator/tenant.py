@@ -1,8 +1,8 @@
 """What Graph tells about the tenant itself: organization and authorization policy."""
 
-from reconciler.emulator.call import Call
 from reconciler.emulator.listing import collection_context, entity
-from reconciler.emulator.selection import chosen
+from reconciler.emulator.projection import chosen
+from reconciler.emulator.request_context import Call
 from reconciler.emulator.store import Store
 from reconciler.emulator.wire import GraphResponse, JsonObject
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.emulator.graph_errors import GraphError, bad_request, insufficient_privileges, refused_value
-from reconciler.emulator.selection import USER
+from reconciler.emulator.projection import USER
 
 _READ_ONLY = frozenset({
     "id", "creationType", "createdDateTime", "deletedDateTime", "externalUserState",

@@ -4,7 +4,6 @@ Sources: https://learn.microsoft.com/graph/api/user-list and
 https://learn.microsoft.com/graph/api/user-update
 """
 
-from reconciler.emulator.call import Call, Origin, write
 from reconciler.emulator.graph_errors import (
     address_conflict,
     insufficient_privileges,
@@ -13,8 +12,9 @@ from reconciler.emulator.graph_errors import (
 )
 from reconciler.emulator.listing import Collection, entity, list_page
 from reconciler.emulator.permissions import may_update
+from reconciler.emulator.projection import USER
+from reconciler.emulator.request_context import Call, Origin, write
 from reconciler.emulator.roles import is_protected
-from reconciler.emulator.selection import USER
 from reconciler.emulator.store import StoredObject, fold
 from reconciler.emulator.updates import check_power, check_update
 from reconciler.emulator.wire import GraphResponse

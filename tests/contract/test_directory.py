@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator.auth import Caller as EmulatedCaller
-from reconciler.emulator.auth import FixedToken
+from reconciler.emulator.auth import FixedTokenAuthorizer
+from reconciler.emulator.auth import Principal as EmulatedCaller
 from reconciler.emulator.control import ControlClient
 from reconciler.emulator.graph_errors import GraphError, insufficient_privileges
 from reconciler.emulator.seed import Seed
@@ -95,7 +95,7 @@ class Closed:
         """Refuse the closed paths as Graph refuses a token without the permission."""
         if path.startswith(self.prefixes):
             return insufficient_privileges()
-        return FixedToken().authorize(bearer, method, path)
+        return FixedTokenAuthorizer().authorize(bearer, method, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +319,7 @@ async def test_tenant_without_the_licence_for_eligibility_is_no_obstacle(
     tenant: Tenant, reader: DirectoryReader
 ) -> None:
     """Where eligibility cannot be read for want of a licence, the plan is complete all the same."""
-    tenant.control.turn(pimLicensed=False)
+    tenant.control.set_switches(pimLicensed=False)
     live = await reader.observe(everyone())
     (unread,) = live.not_checked
     assert isinstance(unread, NotChecked)
@@ -416,7 +416,9 @@ async def test_refused_addresses_are_told_apart(
     tenant: Tenant, writer: DirectoryWriter, email: str, rule: str
 ) -> None:
     """Each reason to refuse an invited address has its own rule, and nobody is reset."""
-    tenant.control.turn(deniedDomains=["denied.example"], crossTenantBlockedDomains=["blocked.example"])
+    tenant.control.set_switches(
+        deniedDomains=["denied.example"], crossTenantBlockedDomains=["blocked.example"]
+    )
     tenant.control.edit_user(ANA, {"otherMails": [email]})
     answer = await perform(writer, ANA, reset(email))
     assert failed(answer) == (FailureKind.GUEST_REFUSED, rule)
@@ -425,7 +427,7 @@ async def test_refused_addresses_are_told_apart(
 
 async def test_closed_invitations_stop_the_run(tenant: Tenant, writer: DirectoryWriter) -> None:
     """When the tenant lets nobody invite, every guest would be refused."""
-    tenant.control.turn(allowInvitesFrom="none")
+    tenant.control.set_switches(allowInvitesFrom="none")
     answer = await perform(writer, ANA, reset("ana@old.example"))
     assert failed(answer) == (FailureKind.RUN_REFUSED, "invitations-disabled")
 

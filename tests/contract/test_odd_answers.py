@@ -96,7 +96,7 @@ async def test_odd_pages_make_no_difference(tenant: Tenant, doing: str) -> None:
     tree = desired(*(declared(n, f"g{n}@new.example") for n in range(1, COUNT + 1)))
     calm = await tenant.reader.observe(tree)
     tenant.control.forget_requests()
-    tenant.control.go_wrong({"rules": [{"on": "reads", "do": doing}]})
+    tenant.control.set_faults({"rules": [{"on": "reads", "do": doing}]})
     odd = await tenant.reader.observe(tree)
     struck = {request.url.partition("?")[0] for request in tenant.control.requests() if request.fault}
     assert struck >= {"/v1.0/users", "/v1.0/roleManagement/directory/roleAssignments"}
@@ -114,7 +114,7 @@ async def test_odd_pages_make_no_difference(tenant: Tenant, doing: str) -> None:
 )
 async def test_an_unusual_success_is_one(tenant: Tenant, change: dict[str, Any], *, has_link: bool) -> None:
     """An invitation that waits or is completed means that the guest was reset; a link may be missing."""
-    tenant.control.go_wrong({"rules": [{"on": "POST /invitations", "do": "answer", **change}]})
+    tenant.control.set_faults({"rules": [{"on": "POST /invitations", "do": "answer", **change}]})
     answer = await reset(tenant)
     assert isinstance(answer, Done)
     assert (answer.redeem_url is not None) is has_link
@@ -136,7 +136,7 @@ async def test_a_success_that_is_none(
     tenant: Tenant, change: dict[str, Any], kind: FailureKind, rule: str
 ) -> None:
     """Error is the guest's failure, what is half or new is unknown, and what was no reset stops the run."""
-    tenant.control.go_wrong({"rules": [{"on": "POST /invitations", "do": "answer", **change}]})
+    tenant.control.set_faults({"rules": [{"on": "POST /invitations", "do": "answer", **change}]})
     answer = await reset(tenant)
     assert isinstance(answer, Failed)
     assert (answer.kind, answer.rule) == (kind, rule)
@@ -148,7 +148,7 @@ async def test_every_form_of_an_address_in_use(
     tenant: Tenant, *, http_conflict: bool, lower_case: bool
 ) -> None:
     """The guest is told that the address is in use, whichever form and spelling the directory has for it."""
-    tenant.control.turn(addressInUseIsHttpConflict=http_conflict, innerErrorLowerCase=lower_case)
+    tenant.control.set_switches(addressInUseIsHttpConflict=http_conflict, innerErrorLowerCase=lower_case)
     taken = EmailAddress("g2@old.example")
     answer = await perform(tenant, UserUpdate(mail=taken, other_mails=()))
     assert isinstance(answer, Failed)

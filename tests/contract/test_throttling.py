@@ -67,7 +67,7 @@ def options() -> SessionOptions:
 
 async def test_throttled_write_was_not_executed_and_the_next_one_waits(tenant: Tenant) -> None:
     """A write beyond the quota is answered as not executed; the next goes out when it may."""
-    tenant.control.go_wrong({"speed": SPEED, "quotas": {"writes": {"limit": 3, "per": 30}}})
+    tenant.control.set_faults({"speed": SPEED, "quotas": {"writes": {"limit": 3, "per": 30}}})
     async with open_directory(tenant.root, Tokens("emulator"), options=options()) as (_, writer):
         answers = [
             await writer.perform(
@@ -87,7 +87,7 @@ async def test_throttled_write_was_not_executed_and_the_next_one_waits(tenant: T
 
 async def test_everything_is_read_although_most_of_it_is_throttled(tenant: Tenant) -> None:
     """Observing more than the quota allows takes longer and misses nothing."""
-    tenant.control.go_wrong({"speed": SPEED, "quotas": {"resourceUnits": {"limit": 4, "per": 15}}})
+    tenant.control.set_faults({"speed": SPEED, "quotas": {"resourceUnits": {"limit": 4, "per": 15}}})
     tree = desired(*(declared(n, f"guest{n}@new.example") for n in range(1, 6)))
     async with open_directory(tenant.root, Tokens("emulator"), options=options()) as (reader, _):
         live = await reader.observe(tree)

@@ -320,7 +320,7 @@ class Done:
                 self.deed.does(scene)
                 lab.control.resume()
                 lab.finish(command)
-                lab.go_wrong(None)
+                lab.set_faults(None)
             case When.IN_FLIGHT:
                 assert self.boundary
                 carried_out = replace(self.boundary, where=Where.AFTER)
@@ -332,7 +332,7 @@ class Done:
                 if not lab.is_held(command, at=carried_out):
                     return lab.judge(lab.evidence(meddled=case.id), hit=False)
                 lab.kill(command, carried_out)
-                lab.go_wrong(None)
+                lab.set_faults(None)
                 lab.finish(lab.start(self.way, again=True))
             case When.BETWEEN:
                 assert self.boundary

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from reconciler.emulator.control import GuestTruth, Message, RecordedRequest, Write
+from reconciler.emulator.control import GuestTruth, Message, RecordedRequest, RecordedWrite
 from tests.crashlab.scenario import Case
 
 OTHER_MAILS, MARK, RESET, CLEAR = "otherMails", "mail and marker", "reset", "mail, no marker"
@@ -83,7 +83,7 @@ class Evidence:
 
     before: Mapping[str, GuestTruth]
     after: Mapping[str, GuestTruth]
-    history: Sequence[Write]
+    history: Sequence[RecordedWrite]
     requests: Sequence[RecordedRequest]
     messages: Sequence[Message]
     runs: Sequence[Ran]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reconciler.emulator.control import RecordedRequest, Write
+from reconciler.emulator.control import RecordedRequest, RecordedWrite
 from tests.crashlab.evidence import (
     CLEAR,
     MARK,
@@ -160,7 +160,9 @@ def i4_nobody_is_reset_without_a_marker(evidence: Evidence) -> Iterator[str]:
                 yield f"I4 {name(case)}: the marker went in a {write.operation}"
 
 
-def markers_of(evidence: Evidence, case: Case) -> Iterator[tuple[Write, frozenset[str], frozenset[str]]]:
+def markers_of(
+    evidence: Evidence, case: Case
+) -> Iterator[tuple[RecordedWrite, frozenset[str], frozenset[str]]]:
     """Give every write to a guest, with the digits of the markers that stood there before and after it."""
     before = frozenset(markers_in(evidence.before[case.id].other_mails).values())
     for write in evidence.history:

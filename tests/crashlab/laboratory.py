@@ -78,7 +78,7 @@ class Laboratory:
         hit = self.kill_at(boundary, weather)
         if hit:
             self.finish(self.start(boundary.way, again=True))
-        self.go_wrong(None)
+        self.set_faults(None)
         return self.judge(self.evidence(), hit=hit)
 
     def kill_at(self, boundary: Boundary, weather: Weather | None = None) -> bool:
@@ -87,7 +87,7 @@ class Laboratory:
         if command is None:
             return False
         self.kill(command, boundary)
-        self.go_wrong(weather)
+        self.set_faults(weather)
         return True
 
     def kill(self, command: "Running", boundary: Boundary, *, carry_out: bool = False) -> None:
@@ -100,7 +100,7 @@ class Laboratory:
 
     def start_until(self, boundary: Boundary, weather: Weather | None = None) -> "Running | None":
         """Start a run and let it come to a boundary, where it is held; `None` when it ended before."""
-        self.go_wrong(weather, boundary.rule())
+        self.set_faults(weather, boundary.rule())
         command = self.start(boundary.way)
         if self.is_held(command, at=boundary):
             return command
@@ -138,7 +138,7 @@ class Laboratory:
         self.control.resume()
         code = self.finish(command)
         found = [] if code == _INTERRUPTED else [f"the run ended with {code} after {number.name}"]
-        self.go_wrong(None)
+        self.set_faults(None)
         self.finish(self.start(boundary.way, again=True))
         return self.judge(self.evidence(), also=found)
 
@@ -198,7 +198,7 @@ class Laboratory:
 
     def begin(self) -> None:
         """Take tenant, tree and folder back to how they were when the plan was approved."""
-        self.go_wrong(None)
+        self.set_faults(None)
         self.control.reset()
         self.control.forget_requests()
         self.ran, self._started, self._lags = [], 0, False
@@ -210,12 +210,12 @@ class Laboratory:
         self.declare({})
         self.before = self.control.truth()
 
-    def go_wrong(self, weather: Weather | None, *rules: Mapping[str, Any]) -> None:
+    def set_faults(self, weather: Weather | None, *rules: Mapping[str, Any]) -> None:
         """Let Graph refuse who is refused, and more go wrong; of all rules those given here come first."""
         weather = weather or {}
         self._lags = self._lags or "replication" in weather
         # What is refused is not held any more, so the rule that holds a request has to see it first.
-        self.control.go_wrong({**weather, "rules": [*rules, *weather.get("rules", ()), *REFUSALS]})
+        self.control.set_faults({**weather, "rules": [*rules, *weather.get("rules", ()), *REFUSALS]})
 
     def start(self, way: Way, *, again: bool = False, links: int = 0, tree: str = TREE) -> "Running":
         """Start an apply. Those that run at the same time keep their links in files of their own.

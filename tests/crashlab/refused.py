@@ -17,7 +17,7 @@ def refused_at_last_until_interrupted(lab: Laboratory, way: Way) -> Result:
     """Refuse `ClearMarker` until somebody interrupts the run, which says so; run again once it is allowed."""
     lab.begin()
     guest = guest_id(_NUMBER)
-    lab.go_wrong(None, refusal(_NUMBER, lacks=A_MARKER))
+    lab.set_faults(None, refusal(_NUMBER, lacks=A_MARKER))
     command = lab.start(way)
     while not _has_failed(lab, guest):
         assert command.poll() is None, command.output.read_text()
@@ -32,7 +32,7 @@ def refused_at_last_until_interrupted(lab: Laboratory, way: Way) -> Result:
     change = next(change for change in lab.plan()["changes"] if change["id"] == guest)
     if not any(note["rule"] == "half-done" for note in change["warnings"]):
         found.append("the plan does not say that the guest is half done")
-    lab.go_wrong(None)
+    lab.set_faults(None)
     lab.finish(lab.start(way))
     return lab.judge(lab.evidence(), also=found)
 

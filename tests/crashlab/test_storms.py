@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.apply import RunResult, Services, Terms, apply_plan
 from reconciler.emulator.applications import Application
-from reconciler.emulator.auth import ALL_PERMISSIONS, Authorizer, Caller
+from reconciler.emulator.auth import ALL_PERMISSIONS, Authorizer, Principal
 from reconciler.emulator.control import ControlClient
 from reconciler.emulator.graph_errors import GraphError
 from reconciler.emulator.permissions import TokenAuthorizer
@@ -125,7 +125,7 @@ class Hour:
             self.issued.append(self._service.issue(APPLICATION))
         return self.issued[-1]
 
-    def authorize(self, bearer: str | None, method: str, path: str) -> Caller | GraphError:
+    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | GraphError:
         """Look at the token; the hour may be over."""
         self._writes += method != "GET" and path != "/$batch"
         if self._writes == self._over_at:
@@ -197,14 +197,14 @@ async def weather(
     session = SessionOptions(limiter=RateLimiter(clock=clock))
     async with open_directory(served.root, tokens or Tokens(), options=session) as (reader, writer):
         plan = make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
-        await asyncio.to_thread(served.control.go_wrong, {"speed": SPEED, **storm})
+        await asyncio.to_thread(served.control.set_faults, {"speed": SPEED, **storm})
         finished = await apply_plan(
             approve_all(plan).work,
             Services(reader=reader, writer=writer, clock=clock, observer=Heard()),
             Terms(),
             shutdown=asyncio.Event(),
         )
-        await asyncio.to_thread(served.control.go_wrong, {})
+        await asyncio.to_thread(served.control.set_faults, {})
         return finished, make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
 
 
@@ -234,7 +234,7 @@ async def test_a_token_that_expires_on_the_way_is_renewed(hour: Hour, served_for
     assert set(resets(served_for_an_hour).values()) == {1}
     old, new = hour.issued
     assert isinstance(hour.authorize(old, "GET", "/users"), GraphError)
-    assert isinstance(hour.authorize(new, "GET", "/users"), Caller)
+    assert isinstance(hour.authorize(new, "GET", "/users"), Principal)
     refused = [request.method for request in served_for_an_hour.control.requests() if request.status == 401]
     assert {"PATCH", "POST"} & set(refused)
 

@@ -53,7 +53,7 @@ class TwoTrees:
         boundaries = [_of(self.boundary, self.held)]
         if self.course is Course.OTHER_IS_KILLED:
             boundaries.append(_of(reset, other))
-        lab.go_wrong(None, *(boundary.rule() for boundary in boundaries))
+        lab.set_faults(None, *(boundary.rule() for boundary in boundaries))
         first = lab.start(Way.NO_PLAN, tree=self.held)
         if not lab.is_held(first, at=boundaries[0]):
             return lab.judge(lab.evidence(meddled=_GUEST), hit=False)
@@ -73,7 +73,7 @@ class TwoTrees:
                 else:
                     lab.control.resume()
                 lab.finish(first)
-        lab.go_wrong(None)
+        lab.set_faults(None)
         lab.finish(lab.start(Way.NO_PLAN, again=True, tree=_OTHER_TREE))
         evidence = lab.evidence(meddled=_GUEST, tree=_OTHER_TREE, together=True)
         return lab.judge_together(evidence, also=tuple(_violations(evidence)))

@@ -7,11 +7,11 @@ import time
 from datetime import datetime
 from itertools import pairwise
 
-from reconciler.emulator.control import ControlClient, RecordedRequest, Write
+from reconciler.emulator.control import ControlClient, RecordedRequest, RecordedWrite
 from tests.e2e.shell import Shell, clean_environment, command_line
 
 
-def seconds(one: RecordedRequest | Write, other: RecordedRequest | Write) -> float:
+def seconds(one: RecordedRequest | RecordedWrite, other: RecordedRequest | RecordedWrite) -> float:
     """Tell how much later the other came."""
     return (datetime.fromisoformat(other.time) - datetime.fromisoformat(one.time)).total_seconds()
 
@@ -43,7 +43,7 @@ def test_the_report_of_an_earlier_run_goes_before_this_one_begins(
 ) -> None:
     """A run that is killed leaves no report, rather than the green one of another run."""
     applied(shell, "--report", "report.json")
-    tenant.go_wrong({"latency": [{"milliseconds": 3000}]})
+    tenant.set_faults({"latency": [{"milliseconds": 3000}]})
     with subprocess.Popen(
         command_line("apply", "--auto-approve", "--report", "report.json"),
         cwd=shell.folder,

@@ -145,7 +145,7 @@ def test_all_streams_closed_lose_no_report(shell: Shell, tenant: ControlClient) 
 def test_a_report_that_cannot_be_written_is_no_success(shell: Shell, tenant: ControlClient) -> None:
     """When the folder of the report goes during the run, everybody is finished, and the exit code is 7."""
     (shell.folder / "out").mkdir()
-    tenant.go_wrong({"rules": [{"on": "POST /invitations", "do": "pause", "where": "after", "at": 1}]})
+    tenant.set_faults({"rules": [{"on": "POST /invitations", "do": "pause", "where": "after", "at": 1}]})
     process = _start(
         shell,
         *("apply", "--auto-approve", "--report", "out/report.json"),

@@ -264,7 +264,7 @@ def test_7_approved_and_blocked_since(shell: Shell, tenant: ControlClient) -> No
     git(repository, "commit", "--quiet", "--message", "Declare the guests")
     shell.plan("--out", "plan.json")
     tenant.edit_user(CHIARA, {"otherMails": ["ana.ruiz@fabrikam.example"]})
-    tenant.turn(pimLicensed=False)
+    tenant.set_switches(pimLicensed=False)
     warnings = shell.plan()["warnings"]
 
     done = shell.run("apply", "--plan", "plan.json", "--report", "report.json")

@@ -20,7 +20,7 @@ def killed(shell: Shell, tenant: ControlClient) -> ControlClient:
     """Kill a run whose reset of Ana was acknowledged, just before her marker is taken away."""
     shell.plan("--out", "plan.json")
     rule = {"on": f"PATCH /users/{ANA}", "do": "pause", "where": "before", "at": 2}
-    tenant.go_wrong({"rules": [rule]})
+    tenant.set_faults({"rules": [rule]})
     with subprocess.Popen(
         command_line("apply", "--plan", "plan.json", *_JOURNAL),
         cwd=shell.folder,
@@ -32,7 +32,7 @@ def killed(shell: Shell, tenant: ControlClient) -> ControlClient:
         assert tenant.paused(wait=60)
         running.kill()
     tenant.resume(carry_out=False)
-    tenant.go_wrong({})
+    tenant.set_faults({})
     truth = tenant.truth()[ANA]
     assert (truth.mail, truth.state) == (NEW, "PendingAcceptance")
     assert any(address.startswith("pending-") for address in truth.other_mails)

@@ -19,7 +19,7 @@ def _outcomes(shell: Shell) -> dict[str, dict[str, Any]]:
 
 def test_a_tenant_that_refuses_the_domain_gets_the_initial_one(shell: Shell, tenant: ControlClient) -> None:
     """The changes go through, it is refused once, no marker is left, and the report says what was used."""
-    tenant.turn(markerDomainRefused=True)
+    tenant.set_switches(markerDomainRefused=True)
 
     done = shell.run("apply", "--auto-approve", "--max-in-flight", "1", "--report", "report.json")
 
@@ -40,7 +40,7 @@ def test_a_tenant_that_takes_no_marker_loses_nothing(shell: Shell, tenant: Contr
     before = tenant.truth()
     detail = {"code": "InvalidValue", "message": _INVALID, "target": "otherMails"}
     refusal = {"status": 400, "code": "Request_BadRequest", "message": _INVALID, "details": [detail]}
-    tenant.go_wrong({"rules": [{"on": "PATCH /users/*", "do": "fail", **refusal}]})
+    tenant.set_faults({"rules": [{"on": "PATCH /users/*", "do": "fail", **refusal}]})
 
     done = shell.run("apply", "--auto-approve", "--report", "report.json")
 

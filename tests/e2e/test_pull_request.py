@@ -220,7 +220,7 @@ def test_a_cancelled_run_finishes_what_is_half_done(tmp_path: Path) -> None:
         shell = Shell(folder=tmp_path, environment={"RECONCILER_GRAPH_URL": emulator.root})
         assert shell.run("plan", "--out", "approved/plans/own.json").returncode == 0
         # The answer to the first reset is on its way when somebody cancels the run.
-        tenant.go_wrong(
+        tenant.set_faults(
             {
                 "rules": [{"on": "POST /invitations", "do": "pause", "where": "after", "at": 1}],
             }

@@ -10,7 +10,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from reconciler.emulator.filters import parse_filter
-from reconciler.emulator.selection import CONTACT, GROUP, USER
+from reconciler.emulator.projection import CONTACT, GROUP, USER
 from reconciler.graph.owners import FoundOwners, find_owners
 from reconciler.graph.sessions import connect
 from reconciler.model import AddressUse, EmailAddress, OwnerKind

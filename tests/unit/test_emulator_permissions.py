@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.emulator.applications import Application
-from reconciler.emulator.auth import Caller
+from reconciler.emulator.auth import Principal
 from reconciler.emulator.graph_errors import GraphError
 from reconciler.emulator.permissions import (
     TokenAuthorizer,
@@ -65,7 +65,7 @@ def _asked(method: str, path: str, *permissions: str) -> Any:
 )
 def test_a_sufficient_permission_opens_the_route(method: str, path: str, permission: str) -> None:
     """Each permission Microsoft lists for a route opens it alone."""
-    assert _asked(method, path, permission) == Caller(app_id=CLIENT, permissions=frozenset({permission}))
+    assert _asked(method, path, permission) == Principal(app_id=CLIENT, permissions=frozenset({permission}))
 
 
 @pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, _ in ROUTES])
@@ -87,14 +87,14 @@ def test_no_reading_permission_opens_a_write(method: str, path: str) -> None:
 @pytest.mark.parametrize("path", ["/invitations/x", "/nothing", "/users/a/b/c", "/$batch"])
 def test_what_is_no_route_is_left_to_others(path: str) -> None:
     """A path no permission is known for is not answered with 403."""
-    assert isinstance(_asked("POST", path), Caller)
+    assert isinstance(_asked("POST", path), Principal)
 
 
 def test_the_fixed_token_may_do_everything() -> None:
     """The token `emulator` stays valid beside the applications' tokens."""
     authorizer = TokenAuthorizer(TokenService(tenant_id=TENANT, applications=()))
     for method, path, _ in ROUTES:
-        assert isinstance(authorizer.authorize("emulator", method, path), Caller)
+        assert isinstance(authorizer.authorize("emulator", method, path), Principal)
 
 
 def test_no_token_is_unauthenticated() -> None:

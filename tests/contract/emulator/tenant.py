@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.emulator.auth import Authorizer, FixedToken
+from reconciler.emulator.auth import Authorizer, FixedTokenAuthorizer
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.faults import fault_plan
-from reconciler.emulator.gateway import Gateway
+from reconciler.emulator.pipeline import Pipeline
 from reconciler.emulator.record import history_of, messages_of, requests_of, truth_of
 from reconciler.emulator.redemption import SignIn, redeem, sign_in
 from reconciler.emulator.seed import Seed, plant
@@ -73,7 +73,9 @@ class Tenant:
         self.store = Store(None)
         with self.store.transaction():
             plant(self.store, Seed(document=document), switches=switches)
-        self.gateway = Gateway(self.store, authorizer or FixedToken(), Clock(), fault_plan(faults or {}))
+        self.gateway = Pipeline(
+            self.store, authorizer or FixedTokenAuthorizer(), Clock(), fault_plan(faults or {})
+        )
         self._loop = asyncio.Runner()
 
     def close(self) -> None:

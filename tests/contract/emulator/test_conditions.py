@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.emulator.filters import parse_filter
 from reconciler.emulator.graph_errors import GraphError
-from reconciler.emulator.selection import CONTACT, USER
+from reconciler.emulator.projection import CONTACT, USER
 from reconciler.emulator.store import StoredObject
 from tests.contract.emulator.conftest import Plant
 from tests.contract.emulator.tenant import ANA, BO, MARA, Tenant

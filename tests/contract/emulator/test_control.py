@@ -61,7 +61,7 @@ def test_requests_are_recorded_in_order(served: Served) -> None:
     assert full.response_headers["request-id"]
     served.control.forget_requests()
     assert served.control.requests() == []
-    served.control.turn(recordBodies=False)
+    served.control.set_switches(recordBodies=False)
     _reset(served)
     assert [entry.request_body for entry in served.control.requests(bodies=True)] == [None, None]
 
@@ -69,7 +69,7 @@ def test_requests_are_recorded_in_order(served: Served) -> None:
 def test_the_tenant_goes_back_to_its_seed(served: Served) -> None:
     """A reset of the tenant undoes everything, the switches to where they were at the start."""
     _reset(served)
-    served.control.turn(staleProxiesKept=False, pimLicensed=True)
+    served.control.set_switches(staleProxiesKept=False, pimLicensed=True)
     served.control.reset()
     assert served.control.truth()[ANA].account == "ana@fabrikam.example"
     assert (served.control.messages(), served.control.history(), served.control.requests()) == ([], [], [])
@@ -126,7 +126,7 @@ def test_a_body_that_is_no_json_is_refused(served: Served) -> None:
 def test_the_client_says_what_was_refused(served: Served) -> None:
     """The client raises with the emulator's reason."""
     with pytest.raises(ValueError, match="nonsense"):
-        served.control.turn(nonsense=True)
+        served.control.set_switches(nonsense=True)
 
 
 def test_links_point_at_the_host_the_caller_used(served: Served) -> None:

@@ -85,7 +85,7 @@ def test_an_edit_of_mail_moves_the_proxy_addresses() -> None:
         assert served.control.truth()[ANA].proxy_addresses == (f"SMTP:{NEW}", f"smtp:{OLD}")
         served.control.edit_user(ANA, {"mail": OLD, "proxyAddresses": [f"SMTP:{OLD}"]})
         assert served.control.truth()[ANA].proxy_addresses == (f"SMTP:{OLD}",)
-        served.control.turn(staleProxiesKept=False)
+        served.control.set_switches(staleProxiesKept=False)
         served.control.edit_user(ANA, {"mail": KEPT})
         assert served.control.truth()[ANA].proxy_addresses == (f"SMTP:{KEPT}",)
 
@@ -93,7 +93,7 @@ def test_an_edit_of_mail_moves_the_proxy_addresses() -> None:
 @contextmanager
 def _held(served: Served, where: str, on: str) -> Iterator[list[int]]:
     """Change Ana's address in a thread and hold it at one request; gives the statuses at the end."""
-    served.control.go_wrong({"rules": [{"on": on, "do": "pause", "where": where, "at": 1}]})
+    served.control.set_faults({"rules": [{"on": on, "do": "pause", "where": where, "at": 1}]})
     statuses: list[int] = []
 
     def change() -> None:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from reconciler.emulator.app import make_app
-from reconciler.emulator.faults import Doing
+from reconciler.emulator.faults import FaultKind
 from reconciler.emulator.switches import Switches
 from reconciler.schemas import load_schema
 from tests.contract.emulator.tenant import Tenant
@@ -23,7 +23,7 @@ def test_every_switch_is_documented_with_its_default() -> None:
 
 def test_every_fault_is_documented() -> None:
     """Each key of a fault plan, of its rules, and each thing a rule can do, is named."""
-    names = [*SCHEMA["properties"], *SCHEMA["$defs"]["rule"]["properties"], *Doing]
+    names = [*SCHEMA["properties"], *SCHEMA["$defs"]["rule"]["properties"], *FaultKind]
     assert [name for name in names if not re.search(rf"`{name}`|^{name}:", TEXT, re.MULTILINE)] == []
 
 

@@ -32,10 +32,10 @@ def test_switches_of_a_plan_reach_an_existing_state(tmp_path: Path) -> None:
     plan = fault_plan({"switches": {"pimLicensed": False}})
     with serve(state, faults=plan) as emulator, ControlClient(emulator.root) as control:
         assert control.switches()["pimLicensed"] is False
-        control.go_wrong({})
+        control.set_faults({})
         control.reset()
         assert control.switches()["pimLicensed"] is False
-        control.go_wrong({"switches": {"pimLicensed": True}})
+        control.set_faults({"switches": {"pimLicensed": True}})
         assert control.switches()["pimLicensed"] is True
 
 

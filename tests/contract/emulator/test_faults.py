@@ -11,8 +11,8 @@ import pytest
 
 from reconciler.emulator.clock import Clock
 from reconciler.emulator.control import ControlClient
-from reconciler.emulator.faults import Faults, Way, fault_plan, matches
-from reconciler.emulator.gateway import ConnectionBroken
+from reconciler.emulator.faults import Faults, RequestOrigin, fault_plan, matches
+from reconciler.emulator.pipeline import ConnectionBroken
 from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
 from reconciler.emulator.wire import GraphRequest
@@ -146,7 +146,7 @@ def test_page_tokens_expire(plant: Plant) -> None:
 def test_which_of_the_requests(rule: dict[str, int], struck: list[int]) -> None:
     """`at` and `times` choose among the requests a rule meets; without them it is every one."""
     faults = Faults(fault_plan({"rules": [{"do": "fail", **rule}]}))
-    found = [n for n in range(1, 6) if faults.meet(_request(), Way.SINGLE)]
+    found = [n for n in range(1, 6) if faults.match(_request(), RequestOrigin.SINGLE)]
     assert found == struck
     assert faults.met == [5]
 
@@ -157,7 +157,7 @@ def test_dice_are_the_same_each_time() -> None:
     runs = []
     for _ in range(2):
         faults = Faults(plan)
-        runs.append([bool(faults.meet(_request(), Way.SINGLE)) for _ in range(40)])
+        runs.append([bool(faults.match(_request(), RequestOrigin.SINGLE)) for _ in range(40)])
     assert runs[0] == runs[1]
     assert 5 < sum(runs[0]) < 35
 
@@ -165,23 +165,25 @@ def test_dice_are_the_same_each_time() -> None:
 @pytest.mark.parametrize(
     ("on", "request_", "way", "expected"),
     [
-        ("any", _request(), Way.SINGLE, True),
-        ("any", _request("POST", "/$batch"), Way.ENVELOPE, True),
-        ("any", _request(), Way.ITEM, False),
-        ("reads", _request(), Way.ITEM, True),
-        ("reads", _request("POST", "/$batch"), Way.ENVELOPE, False),
-        ("reads", _request("PATCH", "/users/1"), Way.SINGLE, False),
-        ("writes", _request("POST", "/invitations"), Way.SINGLE, True),
-        ("writes", _request("POST", "/$batch"), Way.ENVELOPE, False),
-        ("PATCH", _request("PATCH", "/users/1"), Way.SINGLE, True),
-        ("POST", _request("POST", "/$batch"), Way.ENVELOPE, False),
-        ("POST /$batch", _request("POST", "/$batch"), Way.ENVELOPE, True),
-        ("GET /users/*", _request("GET", "/users/1"), Way.ITEM, True),
-        ("GET /users/*", _request("GET", "/users"), Way.SINGLE, False),
-        ("GET /users/*", _request("GET", "/groups/1"), Way.SINGLE, False),
+        ("any", _request(), RequestOrigin.SINGLE, True),
+        ("any", _request("POST", "/$batch"), RequestOrigin.ENVELOPE, True),
+        ("any", _request(), RequestOrigin.ITEM, False),
+        ("reads", _request(), RequestOrigin.ITEM, True),
+        ("reads", _request("POST", "/$batch"), RequestOrigin.ENVELOPE, False),
+        ("reads", _request("PATCH", "/users/1"), RequestOrigin.SINGLE, False),
+        ("writes", _request("POST", "/invitations"), RequestOrigin.SINGLE, True),
+        ("writes", _request("POST", "/$batch"), RequestOrigin.ENVELOPE, False),
+        ("PATCH", _request("PATCH", "/users/1"), RequestOrigin.SINGLE, True),
+        ("POST", _request("POST", "/$batch"), RequestOrigin.ENVELOPE, False),
+        ("POST /$batch", _request("POST", "/$batch"), RequestOrigin.ENVELOPE, True),
+        ("GET /users/*", _request("GET", "/users/1"), RequestOrigin.ITEM, True),
+        ("GET /users/*", _request("GET", "/users"), RequestOrigin.SINGLE, False),
+        ("GET /users/*", _request("GET", "/groups/1"), RequestOrigin.SINGLE, False),
     ],
 )
-def test_which_requests_a_rule_is_about(on: str, request_: GraphRequest, way: Way, *, expected: bool) -> None:
+def test_which_requests_a_rule_is_about(
+    on: str, request_: GraphRequest, way: RequestOrigin, *, expected: bool
+) -> None:
     """Rules can be about what is on the wire, about reads or writes in batches too, or about a path."""
     assert matches(on, request_, way) is expected
 
@@ -245,7 +247,7 @@ def test_a_new_plan_lets_go_of_what_is_held() -> None:
         thread = threading.Thread(target=graph.get, args=("/users",))
         thread.start()
         assert control.paused(wait=30)
-        control.go_wrong({})
+        control.set_faults({})
         thread.join()
         assert control.met() == []
 
@@ -279,10 +281,10 @@ def test_late_replicas(plant: Plant) -> None:
     for filtered, found in (("ana@fabrikam.example", [ANA]), (NEW, [])):
         assert tenant.get(f"/users?$filter=mail eq '{filtered}'").ids == found
     assert tenant.reset(ANA, NEW).status == 400
-    tenant.gateway.go_wrong(fault_plan({"replication": {"reads": 600_000}}))
+    tenant.gateway.set_faults(fault_plan({"replication": {"reads": 600_000}}))
     assert tenant.reset(ANA, NEW).status == 201
     assert tenant.user(ANA)["externalUserState"] == "Accepted"
-    tenant.gateway.go_wrong(fault_plan({}))
+    tenant.gateway.set_faults(fault_plan({}))
     assert tenant.user(ANA)["externalUserState"] == "PendingAcceptance"
 
 
@@ -321,10 +323,10 @@ def test_latency_is_emulated_time() -> None:
     latency = [{"on": "POST /invitations", "milliseconds": 300, "spread": 100}, {"milliseconds": 50}]
     faults = Faults(fault_plan({"latency": latency}))
     for _ in range(20):
-        assert 0.2 <= faults.latency(_request("POST", "/invitations"), Way.SINGLE) <= 0.4
-    assert faults.latency(_request(), Way.SINGLE) == 0.05
-    assert faults.latency(_request(), Way.ITEM) == 0
-    assert Faults(fault_plan({})).latency(_request(), Way.SINGLE) == 0
+        assert 0.2 <= faults.latency(_request("POST", "/invitations"), RequestOrigin.SINGLE) <= 0.4
+    assert faults.latency(_request(), RequestOrigin.SINGLE) == 0.05
+    assert faults.latency(_request(), RequestOrigin.ITEM) == 0
+    assert Faults(fault_plan({})).latency(_request(), RequestOrigin.SINGLE) == 0
 
 
 def test_the_clock_can_be_sped_up() -> None:
@@ -338,6 +340,6 @@ def test_the_clock_can_be_sped_up() -> None:
 
 def test_a_plan_sets_the_speed(tenant: Tenant) -> None:
     """The speed of the plan is the clock's from then on."""
-    tenant.gateway.go_wrong(fault_plan({"speed": 5, "latency": [{"milliseconds": 5}]}))
+    tenant.gateway.set_faults(fault_plan({"speed": 5, "latency": [{"milliseconds": 5}]}))
     assert tenant.gateway.clock.speed == 5
     assert tenant.get("/users").status == 200

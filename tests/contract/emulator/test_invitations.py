@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from reconciler.emulator.auth import Caller
+from reconciler.emulator.auth import Principal
 from reconciler.emulator.graph_errors import GraphError
 from tests.contract.emulator.conftest import Plant
 from tests.contract.emulator.tenant import ANA, BO, MARA, ROOT, SEED, SINCE, Tenant
@@ -21,9 +21,9 @@ class Application:
     """Speaks for an application with just these permissions."""
 
     def __init__(self, *permissions: str, application: bool = True) -> None:
-        self._caller = Caller(app_id="app", permissions=frozenset(permissions), application=application)
+        self._caller = Principal(app_id="app", permissions=frozenset(permissions), application=application)
 
-    def authorize(self, bearer: str | None, method: str, path: str) -> Caller | GraphError:
+    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | GraphError:
         """Let it through to the rules."""
         return self._caller
 

@@ -106,7 +106,7 @@ def test_the_domain_of_the_marker_is_taken_unless_switched() -> None:
     """The switch is off by default, and can be turned while the tenant is served."""
     with serving() as served:
         assert served.patch(ANA, otherMails=[RESERVED]).status_code == 204
-        served.control.turn(markerDomainRefused=True)
+        served.control.set_switches(markerDomainRefused=True)
         assert served.patch(ANA, otherMails=[RESERVED]).status_code == 400
         assert served.patch(BO, displayName="Bo H").status_code == 204
 
@@ -127,7 +127,7 @@ def test_other_mails_keep_the_order_they_were_written_in() -> None:
         assert served.user(ANA, "otherMails") == {"otherMails": second}
         assert listed(served) == [second]
         assert served.control.truth()[ANA].other_mails == tuple(second)
-        served.control.go_wrong({"replication": {"reads": 600_000}})
+        served.control.set_faults({"replication": {"reads": 600_000}})
         assert served.user(ANA, "otherMails") == {"otherMails": first}
         assert listed(served) == [first]
         served.control.reset()
@@ -169,7 +169,7 @@ def test_every_answer_bears_the_time_of_the_tenant() -> None:
         ]
         assert "Date" not in answers[5].json()["responses"][0]["headers"]
         for form in ("graph", "html", "empty"):
-            served.control.go_wrong({"rules": [{"do": "fail", "form": form}]})
+            served.control.set_faults({"rules": [{"do": "fail", "form": form}]})
             answers.append(served.graph.get("/users"))
     after = datetime.now(UTC)
     assert [answer.status_code for answer in answers] == [

@@ -96,9 +96,9 @@ def test_the_price_of_a_page_is_that_of_its_query(plant: Plant) -> None:
 def test_a_page_may_be_empty(many: Tenant, path: str) -> None:
     """A page without rows leads to the one that has them; always emptied, a listing still ends."""
     calm = _pages(many, path)
-    many.gateway.go_wrong(fault_plan({"rules": [{"on": "reads", "do": "empty-page"}]}))
+    many.gateway.set_faults(fault_plan({"rules": [{"on": "reads", "do": "empty-page"}]}))
     assert _pages(many, path) == [rows for page in calm for rows in ([], page)]
-    many.gateway.go_wrong(fault_plan({"rules": [{"on": "reads", "do": "empty-page", "at": 2}]}))
+    many.gateway.set_faults(fault_plan({"rules": [{"on": "reads", "do": "empty-page", "at": 2}]}))
     assert _pages(many, path) == [calm[0], [], *calm[1:]]
     assert many.requests()[-1]["fault"] is None
     assert "empty-page after" in {entry["fault"] for entry in many.requests()}
@@ -107,7 +107,7 @@ def test_a_page_may_be_empty(many: Tenant, path: str) -> None:
 def test_only_pages_can_be_odd(many: Tenant) -> None:
     """A rule about pages leaves writes and single objects alone."""
     [user] = many.get("/users?$top=1").ids
-    many.gateway.go_wrong(fault_plan({"rules": [{"do": "empty-page"}, {"do": "repeat-row"}]}))
+    many.gateway.set_faults(fault_plan({"rules": [{"do": "empty-page"}, {"do": "repeat-row"}]}))
     assert many.patch(user, displayName="A").status == 204
     assert many.get(f"/users/{user}").body["displayName"] == "A"
     assert many.gateway.faults.met == [1, 1]
@@ -117,11 +117,11 @@ def test_only_pages_can_be_odd(many: Tenant) -> None:
 def test_a_row_may_come_twice(many: Tenant, path: str) -> None:
     """The last row of a page stands on the next one again; nothing is missed, and the listing ends."""
     calm = [row for page in _pages(many, path) for row in page]
-    many.gateway.go_wrong(fault_plan({"rules": [{"on": "reads", "do": "repeat-row"}]}))
+    many.gateway.set_faults(fault_plan({"rules": [{"on": "reads", "do": "repeat-row"}]}))
     pages = _pages(many, path)
     assert all(page[-1] == following[0] for page, following in pairwise(pages))
     assert list(dict.fromkeys(row for page in pages for row in page)) == calm
-    many.gateway.go_wrong(fault_plan({"rules": [{"on": "reads", "do": "repeat-row", "at": 1}]}))
+    many.gateway.set_faults(fault_plan({"rules": [{"on": "reads", "do": "repeat-row", "at": 1}]}))
     first, second, third = _pages(many, path)
     assert first[-1] == second[0]
     assert second[-1] not in third

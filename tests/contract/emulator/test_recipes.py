@@ -241,7 +241,7 @@ def test_a_delayed_request_can_be_dropped_or_outlived(recipe: Find) -> None:
             pass
         assert served.operations() == []
         assert served.control.requests()[-1].fault == "dropped"
-        served.control.go_wrong(recipe("carried out 90 seconds late"))
+        served.control.set_faults(recipe("carried out 90 seconds late"))
         _give_up(served, answers).join()
     assert answers == ["given up", "given up"]
 

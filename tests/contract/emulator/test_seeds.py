@@ -6,8 +6,8 @@ from textwrap import dedent
 import pytest
 
 from reconciler.emulator.faults import fault_plan, load_faults
-from reconciler.emulator.planting import generated_id
 from reconciler.emulator.seed import load_seed
+from reconciler.emulator.seeding import generated_id
 from reconciler.emulator.switches import Switches
 from reconciler.errors import InvalidDesired, UsageError
 from reconciler.schemas import load_schema, violations

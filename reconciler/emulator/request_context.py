@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reconciler.emulator.auth import Caller
-from reconciler.emulator.faults import Doing
+from reconciler.emulator.auth import Principal
+from reconciler.emulator.faults import FaultKind
 from reconciler.emulator.replicas import Replica
 from reconciler.emulator.store import Store, StoredObject
 from reconciler.emulator.switches import Switches
@@ -21,7 +21,7 @@ class Call:
     request: GraphRequest
     store: Store
     switches: Switches
-    caller: Caller
+    caller: Principal
     now: datetime
     number: int | None
     """The number of the request in the record; `None` for what happens apart from Graph."""
@@ -29,7 +29,7 @@ class Call:
     replica: Replica
     """What reads, and the invitation service, see; writes look at the store itself."""
 
-    oddities: Collection[Doing] = ()
+    oddities: Collection[FaultKind] = ()
     """What is to go wrong while it is answered."""
 
     def user(self, key: str) -> StoredObject | None:

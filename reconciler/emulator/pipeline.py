@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.emulator.auth import Authorizer, Caller
+from reconciler.emulator.auth import Authorizer, Principal
 from reconciler.emulator.batch import BatchItem, join_answers, read_batch
-from reconciler.emulator.call import Call
 from reconciler.emulator.clock import Clock, http_date
-from reconciler.emulator.continuation import continued
-from reconciler.emulator.faults import Doing, Fault, FaultPlan, Faults, Way
+from reconciler.emulator.faults import Fault, FaultKind, FaultPlan, Faults, RequestOrigin
 from reconciler.emulator.graph_errors import GraphError
+from reconciler.emulator.page_tokens import continued
 from reconciler.emulator.pauses import Pauses
 from reconciler.emulator.quotas import Quotas, scripted_throttling
 from reconciler.emulator.replicas import Replica
+from reconciler.emulator.request_context import Call
 from reconciler.emulator.router import dispatch
 from reconciler.emulator.store import Store
 from reconciler.emulator.switches import switches_of, turn_for_good
@@ -28,7 +28,7 @@ _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Com
 class ConnectionBroken(Exception):
     """The request gets no proper answer."""
 
-    def __init__(self, doing: Doing, response: GraphResponse | None = None) -> None:
+    def __init__(self, doing: FaultKind, response: GraphResponse | None = None) -> None:
         super().__init__(doing)
         self.doing = doing
         """`CUT`, `HANG`, or `CUT_BODY`, which begins the answer."""
@@ -41,15 +41,15 @@ class Exchange:
     """A request on its way through the front door."""
 
     request: GraphRequest
-    way: Way
+    way: RequestOrigin
     parent: int | None
     request_id: str
     client_request_id: str
-    caller: Caller | GraphError
+    caller: Principal | GraphError
     faults: Sequence[Fault]
 
 
-class Gateway:
+class Pipeline:
     """Answers Graph requests from the store."""
 
     def __init__(
@@ -61,9 +61,9 @@ class Gateway:
         self.given_up = asyncio.Event()
         """Set when the emulator ends: whoever was never to be answered is let go."""
         self._authorizer = authorizer
-        self.go_wrong(faults or FaultPlan(document={}))
+        self.set_faults(faults or FaultPlan(document={}))
 
-    def go_wrong(self, plan: FaultPlan) -> None:
+    def set_faults(self, plan: FaultPlan) -> None:
         """Follow a fault plan from now on; counters and quotas start anew, what is held is let go.
 
         Its switches are turned, for good.
@@ -87,7 +87,7 @@ class Gateway:
     async def answer(self, request: GraphRequest) -> GraphResponse:
         """Answer a request, a batch or a single one. Raises `ConnectionBroken`."""
         envelope = request.method == "POST" and request.segments == ("$batch",)
-        exchange = self._admit(request, Way.ENVELOPE if envelope else Way.SINGLE)
+        exchange = self._admit(request, RequestOrigin.ENVELOPE if envelope else RequestOrigin.SINGLE)
         latency = self.faults.latency(request, exchange.way)
         await self.clock.sleep(latency / 2)
         response = await self._answer_through_faults(exchange)
@@ -97,7 +97,7 @@ class Gateway:
     def _admit(
         self,
         request: GraphRequest,
-        way: Way,
+        way: RequestOrigin,
         *,
         bearer_of: GraphRequest | None = None,
         parent: int | None = None,
@@ -112,7 +112,7 @@ class Gateway:
             caller=self._authorizer.authorize(
                 _bearer((bearer_of or request).headers), request.method, "/" + "/".join(request.segments)
             ),
-            faults=self.faults.meet(request, way),
+            faults=self.faults.match(request, way),
         )
 
     async def _answer_through_faults(self, exchange: Exchange) -> GraphResponse:
@@ -121,7 +121,7 @@ class Gateway:
                 refused = await self._before(exchange, fault)
                 if refused is not None:
                     return refused
-        if exchange.way is Way.ENVELOPE:
+        if exchange.way is RequestOrigin.ENVELOPE:
             number, response = await self._carry_out_batch(exchange)
         else:
             number, response = self._carry_out(exchange)
@@ -132,11 +132,11 @@ class Gateway:
 
     async def _before(self, exchange: Exchange, fault: Fault) -> GraphResponse | None:
         """Let something go wrong before the request is carried out; `None` when it goes on."""
-        if fault.doing in {Doing.PAUSE, Doing.DELAY}:
+        if fault.doing in {FaultKind.PAUSE, FaultKind.DELAY}:
             if await self._hold(exchange, fault):
                 return None
             self._record_fault(exchange, "dropped", None)
-            raise ConnectionBroken(Doing.CUT)
+            raise ConnectionBroken(FaultKind.CUT)
         response = None if fault.error is None else self._scripted(fault, fault.error, exchange)
         self._record_fault(exchange, fault.label, response)
         if response is None:
@@ -147,7 +147,7 @@ class Gateway:
         self, exchange: Exchange, fault: Fault, number: int, response: GraphResponse
     ) -> GraphResponse:
         """Let something go wrong after the request was carried out."""
-        if fault.doing in {Doing.PAUSE, Doing.DELAY}:
+        if fault.doing in {FaultKind.PAUSE, FaultKind.DELAY}:
             await self._hold(exchange, fault)
             return response
         with self.store.transaction():
@@ -155,9 +155,9 @@ class Gateway:
         if fault.error is not None:
             return self._scripted(fault, fault.error, exchange)
         match fault.doing:
-            case Doing.ANSWER:
+            case FaultKind.ANSWER:
                 return self._identified(fault.edited(response), exchange)
-            case Doing.EMPTY_PAGE | Doing.REPEAT_ROW:
+            case FaultKind.EMPTY_PAGE | FaultKind.REPEAT_ROW:
                 return response  # the listing has seen to it
             case _:
                 raise ConnectionBroken(fault.doing, response)
@@ -174,7 +174,7 @@ class Gateway:
         if proxied is not None:
             return proxied
         headers: Mapping[str, str] = {}
-        if fault.tells_throttle and isinstance(exchange.caller, Caller):
+        if fault.tells_throttle and isinstance(exchange.caller, Principal):
             tenant_id = self.store.meta("organization")["id"]
             headers = scripted_throttling(
                 exchange.request, app_id=exchange.caller.app_id, tenant_id=tenant_id
@@ -203,7 +203,7 @@ class Gateway:
     async def _answer_item(
         self, item: BatchItem, envelope: GraphRequest, answers: Mapping[str, GraphResponse], parent: int
     ) -> GraphResponse:
-        exchange = self._admit(item.request, Way.ITEM, bearer_of=envelope, parent=parent)
+        exchange = self._admit(item.request, RequestOrigin.ITEM, bearer_of=envelope, parent=parent)
         if any(answers[other].status >= 400 for other in item.depends_on):
             error = GraphError(424, "FailedDependency", "A request this one depends on has failed.")
             return self._identified(self._refusal(error, exchange), exchange)
@@ -266,7 +266,7 @@ class Gateway:
 
     def _identified(self, response: GraphResponse, exchange: Exchange) -> GraphResponse:
         headers = {"request-id": exchange.request_id, "client-request-id": exchange.client_request_id}
-        if exchange.way is not Way.ITEM:
+        if exchange.way is not RequestOrigin.ITEM:
             # The time at which it was carried out, however long the answer is under way.
             headers["Date"] = http_date(self.clock.now())
         if response.content:
