@@ -17,7 +17,7 @@ from reconciler.apply import RunResult, Services, Terms, apply_plan
 from reconciler.clock import SystemClock
 from reconciler.guard.approval import Work, approve_all
 from reconciler.model import (
-    Caller,
+    CallerKind,
     Desired,
     Done,
     EmailAddress,
@@ -51,7 +51,7 @@ class Directory:
             tenant_id=declared.tenant_id,
             verified_domains=frozenset({"contoso.example"}),
             invites_from=InvitesFrom.EVERYONE,
-            caller=Caller.APPLICATION,
+            caller=CallerKind.APPLICATION,
             guests=dict(self._guests),
             deleted=frozenset(),
             role_holders={},

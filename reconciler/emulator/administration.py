@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.emulator.request_context import Origin, create, stamp, write
 from reconciler.emulator.resets import redeem_link, reset_redemption
 from reconciler.emulator.seed import Seed, plant
-from reconciler.emulator.seeding import Planter
+from reconciler.emulator.seeding import Seeder
 from reconciler.emulator.store import Store, StoredObject, fold
 from reconciler.emulator.switches import switches_of
 from reconciler.emulator.tenant import organization_of
@@ -51,8 +51,8 @@ def reset_user(store: Store, user: StoredObject, address: str | None, now: datet
 
 def add_user(store: Store, entry: Mapping[str, Any], now: datetime) -> str:
     """Add a guest, or a member when there is no `email`, as in a seed. Gives the id."""
-    planter = Planter.of(store)
-    item = planter.guest(entry) if "email" in entry else planter.member(entry)
+    seeder = Seeder.of(store)
+    item = seeder.guest(entry) if "email" in entry else seeder.member(entry)
     return create(store, item, Origin(time=now, operation="create")).id
 
 

@@ -27,11 +27,11 @@ class CuttableProtocol(H11Protocol):
         self.app_state = {**self.app_state, "cut": transport.abort, "close": transport.close}
 
 
-def make_app(gateway: Pipeline) -> Starlette:
+def make_app(pipeline: Pipeline) -> Starlette:
     """Put the routes together."""
-    graph = Route("/v1.0/{path:path}", _Graph(gateway), methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
-    dated = Middleware(_Dated, clock=gateway.clock)
-    return Starlette(routes=[graph, *control_routes(gateway)], middleware=[dated])
+    graph = Route("/v1.0/{path:path}", _Graph(pipeline), methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
+    dated = Middleware(_Dated, clock=pipeline.clock)
+    return Starlette(routes=[graph, *control_routes(pipeline)], middleware=[dated])
 
 
 class _Dated:
@@ -53,8 +53,8 @@ class _Dated:
 class _Graph:
     """Hands requests to Graph's front door, and answers, or does not."""
 
-    def __init__(self, gateway: Pipeline) -> None:
-        self._gateway = gateway
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -71,7 +71,7 @@ class _Graph:
             root=f"http://{request.headers.get('host', request.url.netloc)}/v1.0",
         )
         try:
-            answer = await self._gateway.answer(asked)
+            answer = await self._pipeline.answer(asked)
         except ConnectionBroken as broken:
             await self._break(broken, scope, receive, send)
             return
@@ -83,7 +83,7 @@ class _Graph:
         gone = asyncio.ensure_future(receive())
         end = "cut"
         if broken.doing is FaultKind.HANG:
-            given_up = asyncio.ensure_future(self._gateway.given_up.wait())
+            given_up = asyncio.ensure_future(self._pipeline.given_up.wait())
             await asyncio.wait((gone, given_up), return_when=asyncio.FIRST_COMPLETED)
             given_up.cancel()
         elif broken.doing is FaultKind.CUT_BODY and broken.response is not None and broken.response.content:

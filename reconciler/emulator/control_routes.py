@@ -29,9 +29,9 @@ from reconciler.emulator.switches import switches_of
 Answer = Callable[[Request], Awaitable[Response]]
 
 
-def control_routes(gateway: Pipeline) -> list[Route]:
+def control_routes(pipeline: Pipeline) -> list[Route]:
     """Give the routes below `/_emulator`."""
-    surface = _Surface(gateway)
+    surface = _Surface(pipeline)
     return [
         Route("/_emulator/truth", surface.truth, methods=["GET"]),
         Route("/_emulator/requests", surface.requests, methods=["GET", "DELETE"]),
@@ -53,9 +53,9 @@ def control_routes(gateway: Pipeline) -> list[Route]:
 class _Surface:
     """Answers for each route; every answer is one transaction."""
 
-    def __init__(self, gateway: Pipeline) -> None:
-        self._gateway = gateway
-        self._store: Store = gateway.store
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._store: Store = pipeline.store
 
     async def truth(self, _request: Request) -> Response:
         with self._store.transaction():
@@ -85,7 +85,7 @@ class _Surface:
                 switches_of(self._store),
                 link=body["redeemUrl"],
                 account=body["account"],
-                now=self._gateway.clock.now(),
+                now=self._pipeline.clock.now(),
             )
         return JSONResponse(asdict(came))
 
@@ -96,7 +96,7 @@ class _Surface:
                 self._store,
                 switches_of(self._store),
                 account=body["account"],
-                now=self._gateway.clock.now(),
+                now=self._pipeline.clock.now(),
             )
         return JSONResponse(asdict(came))
 
@@ -119,10 +119,10 @@ class _Surface:
         if request.method == "PUT":
             body = await _body(request)
             try:
-                self._gateway.set_faults(fault_plan(body))
+                self._pipeline.set_faults(fault_plan(body))
             except ValueError as error:
                 raise HTTPException(400, str(error)) from error
-        faults = self._gateway.faults
+        faults = self._pipeline.faults
         return JSONResponse({"faults": faults.plan.document, "met": faults.met})
 
     async def paused(self, request: Request) -> Response:
@@ -130,11 +130,11 @@ class _Surface:
             seconds = float(request.query_params.get("wait", "0"))
         except ValueError as error:
             raise HTTPException(400, "wait must be a number of seconds") from error
-        return JSONResponse(await self._gateway.pauses.wait(seconds))
+        return JSONResponse(await self._pipeline.pauses.wait(seconds))
 
     async def resume(self, request: Request) -> Response:
         body = await _body(request)
-        self._gateway.pauses.resume(carry_out=body.get("carryOut", True) is True)
+        self._pipeline.pauses.resume(carry_out=body.get("carryOut", True) is True)
         return Response(status_code=204)
 
     async def users(self, request: Request) -> Response:
@@ -142,7 +142,7 @@ class _Surface:
         if not {"email", "userPrincipalName"} & entry.keys():
             raise HTTPException(400, "the body needs an email or a userPrincipalName, as in a seed")
         with self._store.transaction():
-            created = add_user(self._store, entry, self._gateway.clock.now())
+            created = add_user(self._store, entry, self._pipeline.clock.now())
         return JSONResponse({"id": created}, status_code=201)
 
     async def user(self, request: Request) -> Response:
@@ -158,7 +158,7 @@ class _Surface:
             raise HTTPException(400, "email must be an address; without it the reset goes to mail")
         with self._store.transaction():
             try:
-                link = reset_user(self._store, self._found(request), address, self._gateway.clock.now())
+                link = reset_user(self._store, self._found(request), address, self._pipeline.clock.now())
             except ValueError as error:
                 raise HTTPException(400, str(error)) from error
         return JSONResponse({"redeemUrl": link})
@@ -170,7 +170,7 @@ class _Surface:
         return found
 
     def _change(self, user: StoredObject, changes: dict[str, Any], *, delete: bool) -> None:
-        now = self._gateway.clock.now()
+        now = self._pipeline.clock.now()
         if delete:
             delete_user(self._store, user, now)
         else:

@@ -2,7 +2,7 @@
 
 A fault plan is a document, of the shape `schemas/emulator-faults.schema.json` describes. Durations are in
 milliseconds of the emulator's clock, which `speed` plays faster. Decides only what happens to which
-request; `gateway` makes it happen.
+request; `pipeline` makes it happen.
 """
 
 import json

@@ -72,7 +72,7 @@ def derived_id(kind: str, name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planter:
+class Seeder:
     """Turns entries of a seed into rows."""
 
     initial: str
@@ -82,7 +82,7 @@ class Planter:
     """Domain to identity provider."""
 
     @classmethod
-    def of(cls, store: Store) -> "Planter":
+    def of(cls, store: Store) -> "Seeder":
         """Make one for a tenant that exists."""
         initial = store.meta("organization")["verifiedDomains"][0]["name"]
         return cls(initial=initial, providers=store.meta("providers"))
@@ -155,9 +155,9 @@ class Planter:
 
 def plant_document(store: Store, document: Mapping[str, Any]) -> None:
     """Fill a tenant that has its organization with everything else a seed declares."""
-    planter = Planter.of(store)
-    _insert(store, _objects(planter, document))
-    _generate(store, planter, document.get("generate", {}))
+    seeder = Seeder.of(store)
+    _insert(store, _objects(seeder, document))
+    _generate(store, seeder, document.get("generate", {}))
     store.execute_many("INSERT OR IGNORE INTO members VALUES (?, ?)", _memberships(document))
     store.execute_many("INSERT OR IGNORE INTO app_role_assignments VALUES (?, ?, ?)", _app_roles(document))
     store.execute_many(
@@ -167,10 +167,10 @@ def plant_document(store: Store, document: Mapping[str, Any]) -> None:
     )
 
 
-def _objects(planter: Planter, document: Mapping[str, Any]) -> Iterator[StoredObject]:
+def _objects(seeder: Seeder, document: Mapping[str, Any]) -> Iterator[StoredObject]:
     for section in ("guests", "deleted"):
-        yield from map(planter.guest, document.get(section, ()))
-    yield from map(planter.member, document.get("members", ()))
+        yield from map(seeder.guest, document.get(section, ()))
+    yield from map(seeder.member, document.get("members", ()))
     names = names_of(document)
     for entry in document.get("groups", ()):
         group = _addressed("group", entry)
@@ -215,13 +215,13 @@ def _roles(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str, st
         yield assignment, principal, entry["role"], definition, scope, eligible
 
 
-def _generate(store: Store, planter: Planter, generate: Mapping[str, Any]) -> None:
+def _generate(store: Store, seeder: Seeder, generate: Mapping[str, Any]) -> None:
     """Store many guests, `guest-000000@generated.example` and on, made by SQLite from one."""
     count = int(generate.get("guests", 0))
     if not count:
         return
     domain = generate.get("domain", "generated.example")
-    one = planter.guest({"id": "{id}", "email": f"guest-{{number}}@{domain}", "name": "Guest {number}"})
+    one = seeder.guest({"id": "{id}", "email": f"guest-{{number}}@{domain}", "name": "Guest {number}"})
     first = next(store.rows("SELECT coalesce(max(n), 0) + 1 AS n FROM objects"))["n"]
     values = columns(one)
     texts = [_MADE if isinstance(value, str) else "?" for value in values]

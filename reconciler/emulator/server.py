@@ -80,8 +80,8 @@ def serve(
         with store.transaction():
             plant(store, seed or Seed(document={}), switches=switches)
         tokens = tokens_of(store)
-        gateway = Pipeline(store, authorizer or TokenAuthorizer(tokens), Clock(), faults)
-        server = _server(gateway)
+        pipeline = Pipeline(store, authorizer or TokenAuthorizer(tokens), Clock(), faults)
+        server = _server(pipeline)
         # The socket listens before the thread runs: who connects early waits in its queue.
         thread = threading.Thread(target=server.run, args=([listener],), name="emulator")
         thread.start()
@@ -102,9 +102,9 @@ def _signing_in(tokens: TokenService, certificates: Path | None) -> Iterator[str
         yield page.authority
 
 
-def _server(gateway: Pipeline) -> _Server:
+def _server(pipeline: Pipeline) -> _Server:
     config = uvicorn.Config(
-        make_app(gateway),
+        make_app(pipeline),
         http=CuttableProtocol,
         log_config=None,
         log_level="error",
@@ -115,7 +115,7 @@ def _server(gateway: Pipeline) -> _Server:
         server_header=False,
         date_header=False,  # the application writes the tenant's time
     )
-    return _Server(config, gateway.give_up)
+    return _Server(config, pipeline.give_up)
 
 
 def _listen(port: int) -> socket.socket:

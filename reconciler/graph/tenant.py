@@ -9,7 +9,7 @@ from reconciler.graph.responses import Row, unexpected
 from reconciler.graph.rows import rows
 from reconciler.graph.sessions import ReadSession
 from reconciler.graph.unavailable import Check, Unavailable
-from reconciler.model import Caller, InvitesFrom, NotChecked, TenantId
+from reconciler.model import CallerKind, InvitesFrom, NotChecked, TenantId
 from reconciler.rules import Rule
 
 _WHAT = "the tenant"
@@ -84,12 +84,12 @@ async def read_invites_from(session: ReadSession) -> tuple[InvitesFrom | None, t
         )
 
 
-def caller_of(session: ReadSession) -> Caller:
+def caller_of(session: ReadSession) -> CallerKind:
     """Tell on whose behalf the token speaks: only a person's token has delegated scopes.
 
     Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     """
-    return Caller.PERSON if "scp" in session.claims() else Caller.APPLICATION
+    return CallerKind.PERSON if "scp" in session.claims() else CallerKind.APPLICATION
 
 
 def _initial(domains: Iterable[Row]) -> str | None:

@@ -39,7 +39,7 @@ from reconciler.model.identity import (
 from reconciler.model.live import (
     AddressOwner,
     AddressUse,
-    Caller,
+    CallerKind,
     Guest,
     Identity,
     InvitesFrom,
@@ -87,7 +87,7 @@ __all__ = [
     "AddressOwner",
     "AddressUse",
     "Blocked",
-    "Caller",
+    "CallerKind",
     "Change",
     "ChangeKind",
     "ClearMarker",

@@ -31,7 +31,7 @@ class InvitesFrom(StrEnum):
     EVERYONE = "everyone"
 
 
-class Caller(StrEnum):
+class CallerKind(StrEnum):
     """On whose behalf the token speaks; Microsoft drops a custom message of an application."""
 
     APPLICATION = "application"
@@ -194,7 +194,7 @@ class Live:
     invites_from: InvitesFrom | None
     """`None` when the policy could not be read."""
 
-    caller: Caller
+    caller: CallerKind
 
     guests: Mapping[ObjectId, Guest]
     """Those of the ids asked for that exist as users, B2B or not."""

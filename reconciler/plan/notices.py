@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from reconciler.model import (
-    Caller,
+    CallerKind,
     ChangeKind,
     DesiredGuest,
     EmailAddress,
@@ -254,7 +254,7 @@ def _about_reset(difference: Difference, live: Live, *, redeem_links: bool) -> I
             message="no message is sent, and no redeem link is kept: set sendMessage, apply with "
             "--redeem-links, or tell the person to sign in anew",
         )
-    if invitation.send_message and invitation.message is not None and live.caller is Caller.APPLICATION:
+    if invitation.send_message and invitation.message is not None and live.caller is CallerKind.APPLICATION:
         yield Note(
             rule=Rule.MESSAGE_DROPPED,
             message="Microsoft drops the custom message when an application sends the invitation: remove "

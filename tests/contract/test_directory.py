@@ -21,7 +21,7 @@ from reconciler.graph.writer import open_directory
 from reconciler.model import (
     AddressOwner,
     AddressUse,
-    Caller,
+    CallerKind,
     Desired,
     DirectoryReader,
     DirectoryWriter,
@@ -200,7 +200,7 @@ async def test_observing_reads_what_the_tenant_says(reader: DirectoryReader) -> 
     assert live.verified_domains == frozenset({"contoso.onmicrosoft.com", "contoso.example"})
     assert live.initial_domain == "contoso.onmicrosoft.com"
     assert live.invites_from is InvitesFrom.EVERYONE
-    assert live.caller is Caller.APPLICATION
+    assert live.caller is CallerKind.APPLICATION
     assert live.guests == {}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.model import (
     AddressOwner,
     AddressUse,
-    Caller,
+    CallerKind,
     Cloud,
     Desired,
     DesiredGuest,
@@ -126,7 +126,7 @@ def live(*guests: Guest, owners: Iterable[tuple[str, AddressOwner]] = (), **fiel
         tenant_id=TENANT,
         verified_domains=frozenset({"contoso.example"}),
         invites_from=InvitesFrom.EVERYONE,
-        caller=Caller.APPLICATION,
+        caller=CallerKind.APPLICATION,
         guests={each.id: each for each in guests},
         deleted=frozenset(),
         role_holders={},

@@ -12,7 +12,7 @@ from datetime import datetime
 from reconciler.model import (
     AddressOwner,
     AddressUse,
-    Caller,
+    CallerKind,
     Desired,
     EmailAddress,
     Failed,
@@ -169,7 +169,7 @@ class Tenant:
             tenant_id=desired.tenant_id,
             verified_domains=frozenset({"contoso.example"}),
             invites_from=self.invites_from,
-            caller=Caller.APPLICATION,
+            caller=CallerKind.APPLICATION,
             guests={guest.id: guest for guest in self._all_as_of(lag) if guest.id in wanted},
             deleted=frozenset(),
             role_holders={},

@@ -10,7 +10,7 @@ import pytest
 from reconciler.errors import AccessDenied, UnexpectedAnswer, WrongTenant
 from reconciler.model import (
     AddressUse,
-    Caller,
+    CallerKind,
     EmailAddress,
     Identity,
     InvitesFrom,
@@ -295,9 +295,9 @@ async def test_token_tells_the_tenant_when_the_organization_is_not_readable() ->
 
 async def test_token_with_scopes_speaks_for_a_person() -> None:
     """A delegated token is told from an application's, an opaque one counts as an application's."""
-    assert (await observe(quiet(), token=token(scp="User.Read"))).caller is Caller.PERSON
-    assert (await observe(quiet(), token=token(idtyp="app"))).caller is Caller.APPLICATION
-    assert (await observe(quiet())).caller is Caller.APPLICATION
+    assert (await observe(quiet(), token=token(scp="User.Read"))).caller is CallerKind.PERSON
+    assert (await observe(quiet(), token=token(idtyp="app"))).caller is CallerKind.APPLICATION
+    assert (await observe(quiet())).caller is CallerKind.APPLICATION
 
 
 async def test_invitation_policy_is_read_or_told_to_be_missing() -> None:

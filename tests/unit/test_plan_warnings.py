@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.model import (
     AddressUse,
-    Caller,
+    CallerKind,
     DesiredGuest,
     Guest,
     Hold,
@@ -214,7 +214,7 @@ def test_a_custom_message_of_an_application_is_dropped() -> None:
     """Microsoft sends the text only for a person, and only where a message is sent at all."""
     entry = declared(message="hello")
     assert "message-dropped" in warned(entry, guest())
-    assert "message-dropped" not in warned(entry, live(guest(), caller=Caller.PERSON))
+    assert "message-dropped" not in warned(entry, live(guest(), caller=CallerKind.PERSON))
     assert "message-dropped" not in warned(declared(message="hello", send_message=False), guest())
 
 

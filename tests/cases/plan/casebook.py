@@ -22,7 +22,7 @@ from reconciler.graph.rows import guest
 from reconciler.model import (
     AddressOwner,
     AddressUse,
-    Caller,
+    CallerKind,
     Desired,
     EmailAddress,
     InvitesFrom,
@@ -60,7 +60,7 @@ def _live(world: dict[str, Any], desired: Desired) -> Live:
         tenant_id=desired.tenant_id,
         verified_domains=frozenset(world.get("verifiedDomains", ["contoso.example"])),
         invites_from=InvitesFrom(world.get("allowInvitesFrom", "everyone")),
-        caller=Caller(world.get("caller", "application")),
+        caller=CallerKind(world.get("caller", "application")),
         guests={user.id: user for user in users},
         deleted=frozenset(ObjectId(each) for each in world.get("deleted", [])),
         role_holders={ObjectId(each): how for each, how in world.get("roleHolders", {}).items()},
