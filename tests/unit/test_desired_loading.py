@@ -236,7 +236,7 @@ def test_every_rule_is_tested() -> None:
 
 def test_problems_of_each_kind_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Very many problems of schema, values or repetition are told up to a limit, and that it was reached."""
-    monkeypatch.setattr("reconciler.desired.conform.MAX_PROBLEMS", 50)
+    monkeypatch.setattr("reconciler.desired.schema_check.MAX_PROBLEMS", 50)
     wrong = guests_of(60, "{{id: 1b6a4f0c-8a0c-4d6e-9a51-{:012}, email: x, mail: x}}")
     tree = Tree(files={"tenant.yaml": f"tenantId: {TENANT_ID}".encode(), "a.yaml": wrong})
     rules = Counter(problem.rule for problem in problems(tree))
