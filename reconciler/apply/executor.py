@@ -179,8 +179,9 @@ class _Execution:
                 task.cancel()
             if running:
                 await asyncio.wait(running)
+        self._outcomes.sort(key=lambda outcome: outcome.id)
         return RunResult(
-            outcomes=tuple(sorted(self._outcomes, key=lambda outcome: outcome.id)),
+            outcomes=tuple(self._outcomes),
             notes=(self._control.stop_reason,) if self._control.stop_reason else (),
             interrupted=interrupted.is_set(),
             crash=self._crash,

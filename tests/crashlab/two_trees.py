@@ -93,8 +93,18 @@ def _violations(evidence: Evidence) -> Iterator[str]:
         yield "another plan still has a change"
     if (after.mail, markers_in(after.other_mails)) != (_CORRECTED, {}):
         yield f"mail is {after.mail}, otherMails are {after.other_mails}"
-    if holder_of(after) != _CORRECTED:
+    if holder_of(after) != _CORRECTED and not _is_reported(evidence):
         yield f"bound or invited is {holder_of(after)}"
+
+
+def _is_reported(evidence: Evidence) -> bool:
+    """Return whether a run has reported that another one reset the guest under its last write.
+
+    H7 of docs/apply-machine.md: a whole run fits between the last read of the other and its last write, which
+    is on its way already. No read could have shown it before; the read back does.
+    """
+    outcomes = (one for ran in evidence.runs if ran.report for one in ran.report["outcomes"])
+    return any(one["id"] == _GUEST and one["rule"] == "reset-meanwhile" for one in outcomes)
 
 
 def trials() -> Iterator[TwoTrees]:
