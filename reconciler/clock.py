@@ -1,4 +1,4 @@
-"""Time, as everything that waits or dates takes it: passed in, so that tests can imagine it.
+"""The clock of every module that waits or dates: passed in, so that tests can replace it.
 
 Must hold no rule about how long anything may take.
 """
@@ -14,7 +14,7 @@ class Clock(Protocol):
     """Instants, durations and waiting, of the computer or of a test."""
 
     def now(self) -> datetime:
-        """Return the instant, in UTC."""
+        """Return the current instant, in UTC."""
         ...
 
     def monotonic(self) -> float:
@@ -22,12 +22,12 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return after that many seconds of this clock."""
+        """Wait for that many seconds of this clock."""
         ...
 
 
 def _counting_suspension() -> Callable[[], float]:
-    """Return the computer's clock that goes on while the machine sleeps, else the ordinary one.
+    """Return the computer's clock that advances while the machine sleeps, else the ordinary one.
 
     On Linux `time.monotonic` stands still while a laptop sleeps, so that a guest read eight hours ago
     would count as read just now. Source: https://docs.python.org/3/library/time.html#time.CLOCK_BOOTTIME
@@ -43,7 +43,7 @@ class SystemClock:
         self._monotonic = _counting_suspension()
 
     def now(self) -> datetime:
-        """Return the instant, in UTC."""
+        """Return the current instant, in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
@@ -51,5 +51,5 @@ class SystemClock:
         return self._monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Return after that many seconds."""
+        """Wait for that many seconds."""
         await asyncio.sleep(seconds)

@@ -13,8 +13,8 @@
     │   └── UnexpectedAnswer        an answer of a shape nobody documented
     └── GitHubError              6  GitHub cannot be used, in the commands that talk to it
 
-An exception means that the run cannot go on. A guest that failed is an outcome, not an exception.
-Errors carry data; only `cli` prints and exits.
+An exception means that the run cannot continue. A guest that failed is an outcome, not an exception. Errors
+carry data; only `cli` prints and exits.
 """
 
 from typing import ClassVar
@@ -44,7 +44,7 @@ class ReconcilerError(Exception):
         self.rule = rule
         """Stable id of the cause, such as `wrong-tenant`; programs may branch on it."""
         self.hint = hint
-        """What to do about it; empty when the message says it."""
+        """The remedy; empty when the message says it."""
 
 
 class UsageError(ReconcilerError):
@@ -95,11 +95,11 @@ class DirectoryError(ReconcilerError):
 
 
 class Unreachable(DirectoryError):
-    """No connection to the directory, or no answer in time."""
+    """No connection to the directory, or no answer within the time limit."""
 
 
 class AccessDenied(DirectoryError):
-    """No token could be had, it has expired, or it lacks a permission."""
+    """No token could be obtained, or the token has expired or lacks a permission."""
 
 
 class UnexpectedAnswer(DirectoryError):

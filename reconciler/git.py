@@ -1,7 +1,7 @@
 """Reads the desired tree as it stood at a git revision, from the repository the tree lies in.
 
-Nothing is checked out and no shell is involved. Only plumbing commands are asked that read objects:
-neither hooks nor filters run, and no link is followed.
+Nothing is checked out and no shell is involved. Only plumbing commands that read objects are run: neither
+hooks nor filters run, and no link is followed.
 
 Sources: https://git-scm.com/docs/git-rev-parse, https://git-scm.com/docs/git-ls-tree and
 https://git-scm.com/docs/git-cat-file
@@ -34,7 +34,7 @@ class _Entry:
     """Name of the object, in hexadecimal digits."""
 
     size: int
-    """In bytes; 0 for what is no file."""
+    """In bytes; 0 for an entry that is no file."""
 
     path: str
     """Relative to the tree."""
@@ -43,7 +43,7 @@ class _Entry:
 def tree_at(revision: str, root: Path) -> Tree:
     """Read the files of the desired tree `root` as of a revision: a commit, a branch, a tag, `HEAD^1`.
 
-    A tree that did not exist then is an empty one. What cannot be read is a problem in the tree.
+    A tree that did not exist then is an empty one. A file that cannot be read is a problem in the tree.
     Raises `UsageError` when there is no git, no repository around `root`, or no such commit in it.
     """
     _ask(root, "rev-parse", "--is-inside-work-tree", refused=_no_repository(root))
@@ -54,7 +54,7 @@ def tree_at(revision: str, root: Path) -> Tree:
 
 
 def commit_of(root: Path) -> str | None:
-    """Return the commit that is checked out where `root` lies; `None` outside of a repository."""
+    """Return the commit that is checked out in the repository of `root`; `None` outside of a repository."""
     try:
         found = _run(root, ("rev-parse", "--verify", "--quiet", "HEAD^{commit}"))
     except UsageError:
@@ -63,7 +63,7 @@ def commit_of(root: Path) -> str | None:
 
 
 def _commit(revision: str, root: Path) -> str:
-    """Resolve a revision to the name of a commit, which nothing can take for an option."""
+    """Resolve a revision to the name of a commit, which git cannot parse as an option."""
     asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     found = _run(root, asked)
     if found.returncode == 0:
@@ -84,13 +84,13 @@ def _entries(listing: bytes) -> Iterable[_Entry]:
         if line:
             described, _, path = line.partition(b"\t")
             mode, _, name, size = described.split()
-            # A dash stands for what has no size, and BAD for a file that is lost.
+            # A dash stands for an entry without a size, and BAD for a lost file.
             length = int(size) if size.isdigit() else 0
             yield _Entry(mode=mode, object=name, size=length, path=os.fsdecode(path))
 
 
 def _sorted_out(entries: Iterable[_Entry]) -> tuple[list[_Entry], list[Problem]]:
-    """Pick the files that declare something, within the bounds that hold for a folder too."""
+    """Select the files that declare guests or the tenant, within the bounds that hold for a folder too."""
     wanted: list[_Entry] = []
     problems: list[Problem] = []
     room = MAX_TREE_BYTES
@@ -110,12 +110,12 @@ def _sorted_out(entries: Iterable[_Entry]) -> tuple[list[_Entry], list[Problem]]
     if len(wanted) > MAX_FILES or room < 0:
         message = f"the tree has more than {MAX_FILES} files or {MAX_TREE_BYTES} bytes"
         problems.append(problem(ROOT, (1, 1), Rule.TOO_LARGE, message))
-    # A tree with a problem is refused whatever its files hold, so they are not even fetched.
+    # A tree with a problem is refused whatever its files contain, so they are not read.
     return ([] if problems else wanted), problems
 
 
 def _contents(entries: Sequence[_Entry], root: Path, *, refused: UsageError) -> dict[str, bytes]:
-    """Read files in one go: for each, `<name> blob <size>`, a line feed, its bytes, a line feed."""
+    """Read files with one command: for each, `<name> blob <size>`, a line feed, its bytes, a line feed."""
     if not entries:
         return {}
     asked = b"".join(entry.object + b"\n" for entry in entries)
@@ -139,7 +139,7 @@ def _ask(root: Path, *arguments: str, given: bytes = b"", refused: UsageError) -
 
 
 def _run(root: Path, arguments: Sequence[str], *, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run git in the folder `root`; what it says to people is for nobody: it could quote a stranger."""
+    """Run git in the folder `root`; its messages are dropped: they could quote a stranger."""
     command = ("git", "--no-replace-objects", "-C", str(root.resolve()), *arguments)
     try:
         return subprocess.run(command, input=given, capture_output=True, check=False)

@@ -5,21 +5,21 @@ from collections.abc import Callable
 
 
 class GroupCommit:
-    """Runs one blocking call for all who wait, in a thread; who comes later never shares an earlier call."""
+    """Runs one blocking call for all waiting callers, in a thread; later ones never share an earlier call."""
 
     def __init__(self, force: Callable[[], None]) -> None:
         """Prepare commits by `force`, which blocks and may raise."""
         self._force = force
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
-        """Waits for the one that runs, and takes everybody along who has come by then."""
+        """Waits for the running call, and then serves all callers that have arrived."""
 
     async def commit(self) -> None:
-        """Return when a call that began after this one has ended. Raises what that call raised."""
+        """Wait until a call that began after this one has ended. Raises what that call raised."""
         if self._next is None:
             self._next = asyncio.ensure_future(self._commit_after(self._running))
             self._next.add_done_callback(_retrieve)
-        # One waiter who is cancelled takes the commit from nobody else.
+        # A cancelled waiter must not cancel the commit of the others.
         await asyncio.shield(self._next)
 
     async def _commit_after(self, running: asyncio.Task[None] | None) -> None:
@@ -30,6 +30,6 @@ class GroupCommit:
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:
-    """Take note of an error that all who waited for it have left behind."""
+    """Read the error of a call that no caller waits for any more, so that asyncio does not log it."""
     if not task.cancelled():
         task.exception()

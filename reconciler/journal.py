@@ -1,8 +1,8 @@
-"""The append-only record of every write: one JSON line before it and one after it, and what it proves later.
+"""The append-only record of every write: one JSON line before it and one after it, and its later proofs.
 
-It names guests by object id only, and holds no address, no redeem link and no response body.
-A journal that is read may have been written by anybody: it is read within bounds, a line that is none is
-passed over, and nothing but the instants and markers of the lines is taken from it.
+It names guests by object id only, and holds no address, no redeem link and no response body. A journal that
+is read may have been written by anybody: it is read within bounds, invalid lines are skipped, and only the
+instants and markers of the lines are used.
 """
 
 import json
@@ -23,31 +23,31 @@ from reconciler.model import ObjectId, format_instant, parse_instant
 from reconciler.rules import Rule
 
 LARGEST_JOURNAL: Final = 64 * 1024 * 1024
-"""Bytes of one file; six lines a guest of 400 bytes each make this 28,000 changes."""
+"""Most bytes of one file; six lines a guest of 400 bytes each make this 28,000 changes."""
 
 _MOST_JOURNALS: Final = 10_000
 _SKEW: Final = timedelta(days=1)
-"""An instant further ahead of this machine's clock than that was never written by a run."""
+"""An instant further ahead of this machine's clock than that cannot come from a run."""
 
 _RESET: Final = "ResetRedemption"
 
 _PLAUSIBLE: Final = re.compile(rb"^\{\"[^\n]{94,}", re.MULTILINE)
-"""A line that may hold all there has to be; millions of short ones are not worth a look each."""
+"""A line long enough to hold all required keys; millions of short lines are skipped without parsing."""
 
 
 class JournalEvent(StrEnum):
-    """What happened to a write."""
+    """The stages of a write."""
 
     SENDING = "sending"
-    """It is about to be sent; without a later event for the same attempt its fate is not known."""
+    """About to be sent; without a later event for the same attempt its result is not known."""
 
     DONE = "done"
 
     FAILED = "failed"
-    """Certainly not carried out."""
+    """Certainly not executed."""
 
     UNKNOWN = "unknown"
-    """Sent; whether it was carried out is not known."""
+    """Sent; whether it was executed is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class JournalEntry:
     """HTTP status; `None` before there is an answer, and when there was none."""
 
     client_request_id: str
-    """The id this side gave the request: finds it in Microsoft's logs when the answer is lost."""
+    """The `client-request-id` of the request: finds it in Microsoft's logs when the answer is lost."""
 
     request_id: str | None
     """Graph's `request-id`."""
@@ -84,7 +84,7 @@ class JournalEntry:
     """The instant in the answer's `Date` header; `None` when there was no such answer."""
 
     address: str | None = None
-    """`address_digest` of where a reset sends the invitation; `None` for other writes."""
+    """`address_digest` of the address that a reset invites; `None` for other writes."""
 
 
 class Journal:
@@ -97,7 +97,7 @@ class Journal:
     def record(self, entry: JournalEntry) -> None:
         """Append one line, which survives a kill from then on. Raises `OSError`.
 
-        What must survive a power cut is forced to the disk by `flush`.
+        `flush` forces lines to the disk that must survive a power cut.
         """
         self._lines.append(
             {
@@ -118,9 +118,9 @@ class Journal:
         )
 
     async def flush(self) -> None:
-        """Wait until all lines recorded so far are on the disk, in one go with whoever waits too.
+        """Wait until all lines recorded so far are on the disk, in one call with other waiting callers.
 
-        The event loop goes on meanwhile. Raises `OSError`, to everybody who waits.
+        Does not block the event loop. Raises `OSError` in every waiting caller.
         """
         await self._lines.flush()
 
@@ -145,7 +145,7 @@ def open_journal(path: Path, *, run: str) -> Iterator[Journal]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What the journals of earlier runs prove."""
+    """The facts that journals of earlier runs prove."""
 
     resets: tuple[AcknowledgedReset, ...] = ()
     """In the order in which they were read, each once."""
@@ -155,9 +155,9 @@ class Evidence:
 
 
 def evidence_files(path: Path) -> tuple[Path, ...]:
-    """List the journals that a path names: itself, or what a folder holds at any depth, sorted.
+    """List the journals at a path: itself, or the files in a folder at any depth, sorted.
 
-    Raises `UsageError` when there is nothing at that path, or more than can be read.
+    Raises `UsageError` when there is nothing at that path, or more files than can be read.
     """
     try:
         if not path.is_dir():
@@ -174,7 +174,7 @@ def evidence_files(path: Path) -> tuple[Path, ...]:
 
 
 def read_evidence(paths: Iterable[Path], *, now: datetime) -> Evidence:
-    """Read journals and folders of journals. `now` tells instants of the past from made-up ones.
+    """Read journals and folders of journals. Lines dated more than a day after `now` are skipped.
 
     Raises `UsageError` when a path cannot be read or a journal is too large.
     """
@@ -195,11 +195,11 @@ class _Line:
     at: datetime | None
 
     reset: AcknowledgedReset | None
-    """`None` for a line that proves none."""
+    """`None` for a line that proves no reset."""
 
 
 def _lines(files: Iterable[Path]) -> Iterator[_Line]:
-    """Give the lines that are of the form of a journal's."""
+    """Yield the lines that have the form of a journal's."""
     for file in files:
         for line in _PLAUSIBLE.finditer(_content(file)):
             try:
@@ -213,7 +213,7 @@ def _lines(files: Iterable[Path]) -> Iterator[_Line]:
 def _content(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
-            # The size that a file states is not asked: a pipe and a file that grows have none.
+            # The size of the file is not used: a pipe and a growing file have no definite one.
             content = opened.read(LARGEST_JOURNAL + 1)
     except OSError as error:
         raise _unreadable(file, str(error.strerror)) from error
@@ -227,7 +227,7 @@ def _content(file: Path) -> bytes:
 
 
 def _line(document: Any) -> _Line | None:
-    """Pick out of a line what counts, when all of it is of the right type. Raises `ValueError`."""
+    """Parse a document into a line, when all its values have the right type. Raises `ValueError`."""
     match document:
         case {
             "time": str(time),

@@ -1,4 +1,4 @@
-"""Files that only grow, one JSON document a line: what was written before a kill stays readable."""
+"""Append-only files with one JSON document a line: lines written before a kill stay readable."""
 
 import errno
 import json
@@ -18,8 +18,8 @@ class JsonLines:
     def __init__(self, path: Path, *, no_follow: bool = False) -> None:
         """Open `path` for appending; a new file is for its owner only. Raises `OSError`.
 
-        A run that was killed may have left half a line: what is appended starts on a line of its own.
-        With `no_follow` a symbolic link is an error, on systems that can tell.
+        A run that was killed may have left half a line: the next document starts on a line of its own. With
+        `no_follow` a symbolic link is an error, on systems that can detect it.
         """
         flags = getattr(os, "O_NOFOLLOW", 0) if no_follow else 0
         self._file = FileIO(path, "a+", opener=lambda name, mode: os.open(name, mode | flags, _OWNER_ONLY))
@@ -33,13 +33,13 @@ class JsonLines:
             raise
 
     def fileno(self) -> int:
-        """Give the file descriptor, to ask the system about the very file that is open."""
+        """Return the file descriptor, to ask the system about the very file that is open."""
         return self._file.fileno()
 
     def append(self, document: Mapping[str, object]) -> None:
         """Write one line, which survives a kill from then on. Raises `OSError`.
 
-        What an earlier failure has left of a line is ended first. `flush` forces lines to the disk.
+        A partial line of an earlier failure is ended first. `flush` forces lines to the disk.
         """
         if self._torn:
             self._end_last_line()
@@ -48,17 +48,17 @@ class JsonLines:
         self._torn = False
 
     async def flush(self) -> None:
-        """Wait until all lines appended so far are on the disk, in one go with whoever waits too.
+        """Wait until all lines appended so far are on the disk, in one call with other waiting callers.
 
-        The event loop goes on meanwhile. Raises `OSError`.
+        Does not block the event loop. Raises `OSError`.
         """
         await self._commits.commit()
 
     def new_documents(self) -> Iterator[object]:
-        """Give what this or another process has appended since the last call, oldest first.
+        """Yield the documents that this or another process has appended since the last call, oldest first.
 
-        The first call begins at the beginning. A line that is none is passed over; one without an end yet
-        waits for the next call. Raises `OSError`.
+        The first call begins at the start of the file. A line that is no document is skipped; a line without
+        an end yet is left to the next call. Raises `OSError`.
         """
         self._file.seek(self._read_to)
         whole, end, _ = self._file.readall().rpartition(b"\n")
@@ -84,7 +84,7 @@ class JsonLines:
         try:
             os.fsync(self._file.fileno())
         except OSError as error:
-            # A device such as /dev/null keeps nothing, and says so.
+            # A device such as /dev/null stores nothing, and fails with this error.
             if error.errno != errno.EINVAL:
                 raise
 

@@ -1,7 +1,7 @@
-"""The one file that may hold redeem links, written only when it was asked for.
+"""The one file that may hold redeem links, written only on request.
 
-A redeem link is a bearer secret: whoever holds it can bind an account of their own to the guest.
-So the file is its owner's alone, and nothing else in the product ever sees the link.
+A redeem link is a bearer secret: any holder of it can bind an account of their own to the guest. So only its
+owner can read the file, and no other part of the product handles the link.
 """
 
 import os
@@ -22,7 +22,7 @@ class RedeemLinks:
     """An open file of redeem links."""
 
     def __init__(self, lines: JsonLines) -> None:
-        """Go on with a file that may hold links of earlier runs."""
+        """Open links over a file that may hold links of earlier runs."""
         self._lines = lines
         self._kept: set[tuple[ObjectId, EmailAddress]] = set()
 
@@ -32,13 +32,13 @@ class RedeemLinks:
         self._kept.add((guest, email))
 
     async def flush(self) -> None:
-        """Wait until all links are on the disk; the event loop goes on meanwhile. Raises `OSError`."""
+        """Wait until all links are on the disk; does not block the event loop. Raises `OSError`."""
         await self._lines.flush()
 
     def holds(self, guest: ObjectId, email: EmailAddress) -> bool:
-        """Tell whether a link of this guest at this address is in the file, whichever run has put it there.
+        """Return whether the file holds a link of this guest at this address, from any run.
 
-        Another run may go on appending: only what is new is read. What cannot be read does not count.
+        Another run may be appending: only new lines are read. A line that cannot be read is ignored.
         """
         if (guest, email) not in self._kept:
             with suppress(OSError):
@@ -50,8 +50,8 @@ class RedeemLinks:
 def open_redeem_links(path: Path) -> Iterator[RedeemLinks]:
     """Open a file of redeem links for appending; a new one gets mode 0600.
 
-    Raises `UsageError` when the file cannot be opened, is a symbolic link or no plain file, or can be
-    read by others. Windows has no such mode: there the folder's access list decides.
+    Raises `UsageError` when the file cannot be opened, is a symbolic link or no plain file, or readable by
+    other users. Windows has no such mode: there the folder's access list decides.
     """
     try:
         lines = JsonLines(path, no_follow=True)
@@ -79,7 +79,7 @@ def open_redeem_links(path: Path) -> Iterator[RedeemLinks]:
 
 
 def _kept_in(lines: JsonLines) -> Iterator[tuple[ObjectId, EmailAddress]]:
-    """Read whose links a file holds that were not read before."""
+    """Read guest and address of the links in a file that were not read before."""
     for entry in lines.new_documents():
         match entry:
             case {"id": str(guest), "email": str(email)}:

@@ -1,7 +1,7 @@
-"""The published JSON Schemas and their verdict on a value: the only place that imports jsonschema.
+"""Validates values against the published JSON Schemas: the only place that imports jsonschema.
 
-A violation is told in words of our own: jsonschema's messages quote the value without bounds, and
-values come from strangers.
+A violation has a message of our own: jsonschema's messages quote the value without bounds, and values come
+from strangers.
 """
 
 import json
@@ -33,45 +33,45 @@ class Violation:
     """One place where a value breaks its schema."""
 
     path: tuple[str | int, ...]
-    """Keys and indexes from the root to the offending value, or to the offending key."""
+    """Keys and indexes from the root to the offending value, or to the offending key itself."""
 
     keyword: str
     """The JSON Schema keyword that was broken, such as `required`."""
 
     message: str
-    """What is wrong, without the place. Quotes at most `MAX_QUOTED` characters of the value, unescaped."""
+    """The violation, without the place. Quotes at most `MAX_QUOTED` characters of the value, unescaped."""
 
     on_key: bool = False
-    """Whether the last element of `path` is itself the culprit: a key that may not be there."""
+    """Whether the last element of `path` is itself the violation: a key that is not allowed."""
 
     choices: tuple[str, ...] = ()
-    """What could stand there instead, where the schema lists it: known keys, or the values of an `enum`."""
+    """The allowed alternatives, if the schema lists them: known keys, or the values of an `enum`."""
 
 
 @cache
 def load_schema(name: str) -> Mapping[str, Any]:
-    """Read the schema called `name`, such as `guests`; never change what this returns."""
+    """Read the schema called `name`, such as `guests`; never modify the returned value."""
     schema: Mapping[str, Any] = json.loads(schema_path(name).read_bytes())
     return schema
 
 
 def schema_path(name: str, package: Path = Path(__file__).parent) -> Path:
-    """Find a schema file: inside the installed package, or beside the package in a checkout."""
+    """Return the path of a schema file: inside the installed package, or beside the package in a checkout."""
     installed = package / "schemas"
     folder = installed if installed.is_dir() else package.parent / "schemas"
     return folder / f"{name}.schema.json"
 
 
 def violations(name: str, value: Any) -> Iterator[Violation]:
-    """Give every violation of the schema called `name`, lazily and once; nothing when `value` conforms.
+    """Yield every violation of the schema called `name`, lazily and once; nothing when `value` conforms.
 
-    `value` is made of dict, list, str, int, float, bool and None. The formats of strings are notes
-    for editors and are not looked at.
+    `value` is made of dict, list, str, int, float, bool and None. The formats of strings are notes for
+    editors and are not checked.
     """
     told = set()
     for error in _validator(name).iter_errors(value):
         for violation in _translate(error):
-            if violation not in told:  # of two missing keys there are two errors, and neither says which
+            if violation not in told:  # two missing keys are two errors, and neither names its key
                 told.add(violation)
                 yield violation
 
@@ -111,7 +111,7 @@ def _translate(error: "ValidationError") -> Iterator[Violation]:
 
 
 def _parts(error: "ValidationError") -> tuple[Any, Any, Any]:
-    # Typed as perhaps unset, which they are only before an error leaves its validator.
+    # Typed as optional, but unset only until an error leaves its validator.
     return error.instance, error.validator_value, error.schema
 
 
@@ -155,5 +155,5 @@ def _described(value: object) -> str:
 
 
 def quoted(text: str) -> str:
-    """Repeat a stranger's text in a message, cut to a bounded length; escaping is left to the output."""
+    """Cut a stranger's text to a bounded length for a message; the output escapes it."""
     return f"'{text}'" if len(text) <= MAX_QUOTED else f"'{text[:MAX_QUOTED]}…'"

@@ -1,4 +1,4 @@
-"""When reads count: what an earlier run has written last may not show yet.
+"""The instant from which reads count: the last write of an earlier run may not show in them before.
 
 The instant of the last write is kept for each tenant in the user's state directory. It is a hint that may
 be deleted at any time: whatever is wrong with it, it counts as unknown, and nothing is ever refused for it.
@@ -22,7 +22,7 @@ _APPLICATION: Final = "reconciler"
 _LAST_WRITE: Final = "lastWrite"
 
 _LARGEST: Final = 1024
-"""Bytes; a hint has less than a hundred."""
+"""Most bytes of a hint that are read; a hint has less than a hundred."""
 
 _KEPT_AHEAD: Final = timedelta(seconds=1)
 
@@ -35,9 +35,9 @@ def settled_at(
 ) -> datetime:
     """Return the instant from which reads show what earlier runs have written, `watch` seconds after it.
 
-    `started` is when this process began, `last_writes` what the hint and the journals say, `None` for one
-    that says nothing. Where nothing is `known` of earlier runs (no hint, no journal, no evidence), one may
-    have ended just before this one began; and a write cannot be later than that.
+    `started` is when this process began, `last_writes` the instants in the hint and the journals, `None` for
+    one without an instant. Where nothing is `known` of earlier runs (no hint, no journal, no evidence), one
+    may have ended just before this one began; and a write cannot be later than that.
     """
     found = [min(instant, started) for instant in last_writes if instant is not None]
     if not known:
@@ -50,14 +50,14 @@ def settled_at(
 def read_hint(tenant: TenantId, root: str) -> datetime | None:
     """Return when a run on this machine last wrote to a tenant; `None` when that is not known.
 
-    `root` is where Graph answers, so that an emulator of a tenant is not taken for the tenant.
+    `root` is the URL of Graph, so that an emulator of a tenant is not taken for the tenant.
     """
     place = _place(tenant, root)
     return None if place is None else _read(place)
 
 
 def write_hint(tenant: TenantId, root: str, instant: datetime) -> None:
-    """Keep the instant of a write, unless a later one is kept already. Raises nothing: it is a hint."""
+    """Store the instant of a write, unless a later one is stored already. Raises nothing: it is a hint."""
     place = _place(tenant, root)
     if place is None:
         return
@@ -69,7 +69,7 @@ def write_hint(tenant: TenantId, root: str, instant: datetime) -> None:
 
 
 class LastWrite:
-    """Keeps the hint up to date while a run writes."""
+    """Updates the hint while a run writes."""
 
     def __init__(self, tenant: TenantId, root: str) -> None:
         self._tenant = tenant
@@ -77,7 +77,7 @@ class LastWrite:
         self._kept: datetime | None = None
 
     def touch(self, instant: datetime) -> None:
-        """Count a write: at most once a second it is kept, as of a second later, so that none is after it."""
+        """Record a write: stored at most once a second, dated a second ahead, so that none is after it."""
         if self._kept is None or instant > self._kept:
             self._kept = instant + _KEPT_AHEAD
             write_hint(self._tenant, self._root, self._kept)

@@ -1,7 +1,7 @@
 """Executes approved changes: sends, retries, verifies.
 
-A run that ends early reports who is half done. This package knows guests, actions and kinds of failure,
-never Graph.
+A run that ends early reports the guests that are half done. This package knows guests, actions and kinds of
+failure, never Graph.
 """
 
 from reconciler.apply.events import RunObserver, WaitReason

@@ -1,4 +1,4 @@
-"""Who may be in flight: a limited number of guests, and few before the directory has taken a write."""
+"""Admits guests: a limited number in flight, and few before the directory has accepted a write."""
 
 import asyncio
 from collections.abc import Iterable
@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from reconciler.model import Guest, ObjectId
 
 _CANARIES = 3
-"""How many first writes may be on their way until one of any guest has succeeded."""
+"""Most first writes in flight until one of any guest has succeeded."""
 
 
 class Admission:
     """The concurrency limit of a run, and its canaries."""
 
     def __init__(self, limit: int) -> None:
-        """Let at most `limit` guests be between their first write and their last."""
+        """Limit to `limit` the guests between their first write and their last."""
         self._limit = limit
         self._slots = asyncio.Semaphore(limit)
         self._canaries = asyncio.Semaphore(_CANARIES)
@@ -26,23 +26,23 @@ class Admission:
         self.in_flight += 1
 
     def leave(self) -> None:
-        """Give a slot back."""
+        """Release a slot."""
         self.in_flight -= 1
         self._slots.release()
 
     async def first_write(self) -> bool:
-        """Wait until a guest's first write may go; true when it goes as a canary, which has to be ended."""
+        """Wait until a guest's first write may be sent; return whether as a canary, to be ended later."""
         if self._released:
             return False
         await self._canaries.acquire()
         return True
 
     def end_canary(self) -> None:
-        """Let another canary go."""
+        """Release the slot of a canary for another one."""
         self._canaries.release()
 
     def release_canaries(self) -> None:
-        """Let guests start in numbers: the directory takes writes."""
+        """Release all waiting first writes: the directory accepts writes."""
         if not self._released:
             self._released = True
             # Only guests that hold a slot can be waiting, so this many releases wake them all.
@@ -51,17 +51,17 @@ class Admission:
 
 
 class Predecessors:
-    """Guests whom others wait for, because they free an address."""
+    """The guests that others wait for, because they free an address."""
 
     def __init__(self, guests: Iterable[ObjectId]) -> None:
-        """Expect these guests of this run; nobody waits for any other."""
+        """Create a future for each of these guests of this run; no other guest is waited for."""
         self._freed: dict[ObjectId, asyncio.Event] = {guest: asyncio.Event() for guest in guests}
         self._seen: dict[ObjectId, Guest | None] = {}
 
     async def wait_for(self, guest: ObjectId) -> Guest | None:
-        """Return a guest as first read with their new address; `None` when that was not seen.
+        """Return a guest as first read with their new address; `None` when no read showed it.
 
-        A guest who is no part of this run is never seen.
+        A guest who is not part of this run returns `None`.
         """
         freed = self._freed.get(guest)
         if freed is None:
@@ -70,7 +70,7 @@ class Predecessors:
         return self._seen[guest]
 
     def free(self, guest: ObjectId, seen: Guest | None) -> None:
-        """Let those who wait for a guest go on; the first word counts."""
+        """Wake the guests that wait for a guest; only the first call has an effect."""
         freed = self._freed.get(guest)
         if freed is not None and not freed.is_set():
             self._seen[guest] = seen

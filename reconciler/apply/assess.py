@@ -1,4 +1,4 @@
-"""The rules of the first read: the guest against what was approved, and what is left to do."""
+"""The rules of the first read: the guest is compared with the approved change, and the rest is planned."""
 
 from dataclasses import replace
 from typing import assert_never
@@ -30,10 +30,10 @@ from reconciler.model import (
 
 
 def on_assess_read(state: GuestState, guest: Guest | None, moment: Moment) -> GuestState:
-    """Hold the guest against what was approved; the first match of the table wins."""
+    """Compare the guest with the approved change; the first matching case decides."""
     point = resume_point(state.recorded, guest, proofs=dict(state.proofs))
     over = waited(state, moment) >= state.settings.see_within
-    # The plan has seen newer state, a journal proves more, or this replica does not know the guest (yet).
+    # The plan has read newer state, a journal proves more, or this replica does not know the guest (yet).
     behind = guest is not None and _is_behind(state, guest)
     if (guest is None or behind or point.verdict is Verdict.WAIT) and not over:
         return read_again(
@@ -63,7 +63,7 @@ def _is_behind(state: GuestState, guest: Guest) -> bool:
     """Return whether a read shows an older state than this run's own plan was made from."""
     planned = state.planned
     if planned is None or guest.state is None:
-        # Who was made internal has neither state nor time any more: no read will ever show more.
+        # A guest converted to internal has neither state nor time any more: no later read shows more.
         return False
     return later(planned.precondition.state_changed_at, guest.state_changed_at)
 
@@ -82,7 +82,7 @@ def _already_applied(state: GuestState, point: ResumePoint, guest: Guest, moment
 
 
 def _set_out(state: GuestState, point: ResumePoint, guest: Guest, moment: Moment) -> GuestState:
-    """Take up what is left; only the plan of this run supplies values to write."""
+    """Start the remaining actions; only the plan of this run supplies values to write."""
     recorded, planned = state.recorded, state.planned
     todo = _asked_for(planned.actions if planned else (), point.remaining, recorded.actions)
     if not todo:
@@ -101,7 +101,7 @@ def _set_out(state: GuestState, point: ResumePoint, guest: Guest, moment: Moment
 def _asked_for(
     planned: tuple[Action, ...], remaining: tuple[Action, ...], recorded: tuple[Action, ...]
 ) -> tuple[Action, ...]:
-    """Return the planned actions that do what is left of the approved ones; none when one is not planned."""
+    """Return the planned actions that match the rest of the approved ones; none when one is not planned."""
     if remaining == recorded:
         return planned
     names = [action.name for action in remaining]

@@ -1,4 +1,4 @@
-"""The rules of the last write and of reading back: the marker goes, and applied means seen."""
+"""The rules of the last write and of reading back: the marker is removed, and applied means read back."""
 
 from dataclasses import replace
 
@@ -51,7 +51,7 @@ from reconciler.model import (
 
 
 def on_clear_read(state: GuestState, guest: Guest | None, moment: Moment) -> GuestState:
-    """Judge the read from which the last write is made."""
+    """Judge the read that the last write is built from."""
     if guest is None:
         return keep_trying(state, moment) or finish(state, outcomes.not_replicated(state))
     if reset_since(guest, state.reset_at, shown_at=state.reset_shown_at):
@@ -73,7 +73,7 @@ def on_clear_read(state: GuestState, guest: Guest | None, moment: Moment) -> Gue
 
 
 def _is_written(state: GuestState, guest: Guest) -> bool:
-    """Return whether the last write shows, whoever has made it."""
+    """Return whether a read shows the last write, from any writer."""
     if guest.markers:
         return False
     if state.marks:
@@ -91,7 +91,7 @@ def keep_trying(state: GuestState, moment: Moment) -> GuestState | None:
 
 
 def on_clear_answered(state: GuestState, event: Answered, moment: Moment) -> GuestState:
-    """Go on after the last write."""
+    """Return the state after the last write's answer."""
     answer, update = event.answer, event.sent.write
     state = with_answer(state, event)
     if isinstance(answer, Done) and isinstance(update, UserUpdate):
@@ -108,7 +108,7 @@ def on_clear_answered(state: GuestState, event: Answered, moment: Moment) -> Gue
 
 
 def _with_kept_addresses(state: GuestState, update: UserUpdate) -> GuestState:
-    """Name what stands in `otherMails` although nobody planned it: it can sign in."""
+    """Add a remark on values of `otherMails` that nobody planned: they allow a sign-in."""
     planned = (state.planned or state.recorded).actions[-1]
     if not isinstance(planned, ClearMarker):
         return state
@@ -121,7 +121,7 @@ def _with_kept_addresses(state: GuestState, update: UserUpdate) -> GuestState:
 
 
 def on_read_back(state: GuestState, guest: Guest | None, moment: Moment) -> GuestState:
-    """Judge a read once everything is written: applied means seen."""
+    """Judge a read once everything is written: applied means that a read shows it."""
     if guest is not None and reset_since(guest, state.reset_at, shown_at=state.reset_shown_at):
         return finish(state, outcomes.reset_meanwhile(state))
     change = state.planned or state.recorded
@@ -138,14 +138,14 @@ def on_read_back(state: GuestState, guest: Guest | None, moment: Moment) -> Gues
 
 
 def _is_edited_since(state: GuestState, guest: Guest) -> bool:
-    """Return whether everything shows but the list, which somebody has written after this run did."""
+    """Return whether everything shows but the list, which was written again after this run."""
     edited = frozenset(guest.other_mails)
     change = state.planned or state.recorded
     return state.marks and shows_result(change, guest, listed=edited, since=state.redemption)
 
 
 def read_back_again(state: GuestState, moment: Moment) -> GuestState:
-    """Return the state before the next read back; at the end of the wait the result counts as not seen."""
+    """Return the state before the next read back; at the end of the wait the outcome is unverified."""
     if waited(state, moment) >= state.settings.see_within:
         return finish(state, outcomes.not_seen(state))
     return read_again(state, moment, WaitReason.READ_BACK, within=state.settings.see_within)

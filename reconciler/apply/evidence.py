@@ -1,4 +1,4 @@
-"""What a read of the guest proves about a change. Pure; the laws of evidence stand here.
+"""Decides what a read of the guest proves about a change. Pure; all rules of evidence are here.
 
 A redemption state that became `Accepted` shows that somebody redeemed, never that our reset was sent.
 """
@@ -36,14 +36,14 @@ def redemption_of(guest: Guest) -> Redemption:
 
 
 def proves_reset(guest: Guest, *, before: Redemption, patched_at: datetime | None) -> bool:
-    """Return whether a reset whose answer was lost has certainly happened.
+    """Return whether a reset whose answer was lost was certainly executed.
 
     `before` is the state as read before it was sent. `patched_at` is the `Date` of the answer to the first
-    PATCH, in whole seconds: a reset before that may have been of the old address. `None` for a change that
-    wrote nothing before.
+    PATCH, in whole seconds: a reset before that may have been to the old address. `None` for a change without
+    an earlier write.
 
-    A guest who was accepted can only have been accepted anew after a reset; one who was pending may have
-    followed the link from before.
+    A guest who was accepted can only have accepted anew after a reset; a pending guest may have followed the
+    earlier link.
     """
     accepted_before = before.state is RedemptionState.ACCEPTED
     pending = guest.state is RedemptionState.PENDING
@@ -53,7 +53,7 @@ def proves_reset(guest: Guest, *, before: Redemption, patched_at: datetime | Non
 
 
 def reset_since(guest: Guest, at: datetime | None, *, shown_at: datetime | None) -> bool:
-    """Return whether somebody else has reset the guest after our own reset, acknowledged at `at`.
+    """Return whether another client has reset the guest after our own reset, acknowledged at `at`.
 
     `shown_at` is the time by which an earlier read has shown our reset: then no tolerance is needed.
     """
@@ -65,8 +65,8 @@ def reset_since(guest: Guest, at: datetime | None, *, shown_at: datetime | None)
 def time_of_reset(guest: Guest, at: datetime | None, *, before: Redemption | None) -> datetime | None:
     """Return the time by which a read shows our own reset, acknowledged at `at`; `None` when it does not.
 
-    `before` is the state as read before the reset; `None` when an earlier run sent it. What a read shows that
-    was there before is an earlier reset, which may be seconds older.
+    `before` is the state as read before the reset; `None` when an earlier run sent it. A time that was there
+    before is of an earlier reset, which may be only seconds older.
     """
     changed = guest.state_changed_at
     if at is None or changed is None or guest.state is not RedemptionState.PENDING:
@@ -81,7 +81,7 @@ def shows_update(
 ) -> bool:
     """Return whether a read shows a PATCH of this run; `mail` is `None` where it writes the list alone.
 
-    A marker of ours alone is enough: whatever else stands there was written after it.
+    A marker of ours alone is enough: any other values were written after it.
     """
     if own:
         return guest.mail == mail and guest.marker in own
@@ -94,7 +94,7 @@ def shows_result(
     """Return whether a guest is as a carried-out change leaves them; `since` is `None` without a reset.
 
     `listed` is `otherMails` as this run left them. The person may have redeemed meanwhile, so any later time
-    will do. A guest who was pending before may have kept their time: whether a reset moves it then is not
+    is accepted. A guest who was pending before may have kept their time: whether a reset moves it then is not
     documented.
     """
     if guest.markers or frozenset(guest.other_mails) != listed or guest.mail != mail_after(change):
@@ -106,7 +106,7 @@ def shows_result(
 
 
 def mail_after(change: Change) -> EmailAddress | None:
-    """Return `mail` as a change leaves it."""
+    """Return `mail` as it is after a change."""
     mail = change.precondition.mail
     for action in change.actions:
         match action:
@@ -120,6 +120,6 @@ def mail_after(change: Change) -> EmailAddress | None:
 
 
 def still_holds(guest: Guest, address: EmailAddress) -> bool:
-    """Return whether an address that was to be freed still stands on its old owner."""
+    """Return whether an address that was to be freed is still held by its old owner."""
     proxies = (proxy.address for proxy in guest.proxy_addresses)
     return address == guest.mail or address in guest.other_mails or address in proxies

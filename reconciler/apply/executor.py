@@ -1,4 +1,4 @@
-"""Runs the guests of a plan concurrently, each by its own machine, and reports what became of each."""
+"""Runs the guests of a plan concurrently, each by its own state machine, and reports the outcome of each."""
 
 import asyncio
 from collections import defaultdict
@@ -39,7 +39,7 @@ from reconciler.settling import LastWrite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What a run reaches the world with."""
+    """The external services of a run."""
 
     reader: DirectoryReader
     writer: DirectoryWriter
@@ -50,15 +50,15 @@ class Services:
     """`None`: no journal is kept, and no later run can know which resets were acknowledged."""
 
     links: RedeemLinks | None = None
-    """`None`: redeem links are thrown away."""
+    """`None`: redeem links are discarded."""
 
     last_write: LastWrite | None = None
-    """Where the next run on this machine finds when this one wrote; `None`: nowhere."""
+    """The record of this run's last write for the next run on this machine; `None`: none is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a run is to keep to, and what it knows of earlier runs."""
+    """The limits of a run, and the proofs of earlier runs."""
 
     settings: Settings = field(default_factory=Settings)
 
@@ -69,28 +69,28 @@ class Terms:
     """From this instant on, reads show all that earlier runs wrote; `None`: from the beginning on."""
 
     marker_domains: tuple[str, ...] = (DEFAULT_MARKER_DOMAIN,)
-    """Where markers may be addresses, the preferred domain first."""
+    """The domains that markers may be in, the preferred one first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """What a run leaves to be reported."""
+    """The result of a run, for its report."""
 
     outcomes: tuple[GuestOutcome, ...]
     """One for each piece of work, sorted by id."""
 
     notes: tuple[Note, ...]
-    """Why the run broke off; empty when every guest was admitted."""
+    """Why the run stopped early; empty when every guest was admitted."""
 
     interrupted: bool
-    """Whether a person or the system ended the run."""
+    """Whether a signal ended the run."""
 
     crash: BaseException | None
-    """A bug that ended one guest's machine: raise it, once the report is written."""
+    """The exception of a bug in one guest's state machine: raise it once the report is written."""
 
 
 def _waited_for(work: Sequence[Work]) -> frozenset[ObjectId]:
-    """Return the guests of this run for whom others wait."""
+    """Return the guests of this run that others wait for."""
     running = {one.recorded.id for one in work}
     changes = [one.planned for one in work if one.planned is not None]
     return frozenset(
@@ -101,11 +101,11 @@ def _waited_for(work: Sequence[Work]) -> frozenset[ObjectId]:
 async def apply_plan(
     work: Sequence[Work], services: Services, terms: Terms, *, shutdown: asyncio.Event
 ) -> RunResult:
-    """Carry out `work` and return what became of each guest; a guest who fails is no exception.
+    """Apply `work` and return the outcome of each guest; a guest who fails is no exception.
 
-    Guests start in the order of `work`, as many as may be in flight. When `shutdown` is set, no other guest
-    starts, those whose reset was sent lose their marker first without being read back, and the call returns
-    within `Settings.grace` seconds.
+    Guests start in the order of `work`, up to the limit of guests in flight. When `shutdown` is set, no other
+    guest starts, those whose reset was sent lose their marker first without being read back, and the call
+    returns within `Settings.grace` seconds.
     """
     control = RunControl(
         clock=services.clock,
@@ -123,7 +123,7 @@ async def apply_plan(
 
 
 def _by_change(resets: Iterable[AcknowledgedReset]) -> Mapping[str, Sequence[AcknowledgedReset]]:
-    """Sort resets by the digits of the change that they may belong to, which a marker ends with."""
+    """Sort resets by the digits of the change they may belong to, with which a marker ends."""
     sorted_out: defaultdict[str, list[AcknowledgedReset]] = defaultdict(list)
     for each in resets:
         digits = each.marker[-DIGITS:] if each.marker else digits_of(each.change or "")
@@ -188,7 +188,7 @@ class _Execution:
         )
 
     async def _admit(self, state: GuestState) -> bool:
-        """Wait for a slot, so that only guests are begun who can go on; who waits for another needs none."""
+        """Wait for a slot, held only by guests that can start; one with a predecessor needs none."""
         if state.phase is Phase.PREDECESSOR:
             return False
         entered = await self._control.first(self._admission.enter(), gives_up=lambda: self._control.drains)
@@ -200,7 +200,7 @@ class _Execution:
             result = await guest.run()
         except asyncio.CancelledError:
             raise
-        except Exception as crash:  # noqa: BLE001 - a bug in one guest's rules must not leave the others half done
+        except Exception as crash:  # noqa: BLE001 - a bug in one guest's rules must not leave other guests half done
             self._crash = self._crash or crash
             note = Note(rule=Rule.INTERNAL_ERROR, message=f"a bug in the reconciler: {type(crash).__name__}")
             self._control.stop_admission(note)

@@ -1,4 +1,4 @@
-"""What the writes of a whole run say about the directory: pure bookkeeping, no waiting."""
+"""Judges the directory by all writes of a run: pure bookkeeping, no waiting."""
 
 from collections import deque
 
@@ -12,30 +12,30 @@ _WINDOW = 20
 _STOPPING = 5
 
 _NOT_TAKEN = frozenset({FailureKind.NOT_EXECUTED, FailureKind.UNKNOWN})
-"""Failures that say something about the directory; a refusal is an answer, and one guest's affair."""
+"""Failures that count against the directory; a refusal is an answer, and concerns one guest."""
 
 _SHORTER = 0.95
 
 
 class FailureBudget:
-    """Counts how guests end, and returns when the run has to stop."""
+    """Counts the results of guests, and returns the reason when the run has to stop."""
 
     def __init__(self) -> None:
         self._first: dict[ObjectId, FaultDomain | None] = {}
         self._last: deque[FaultDomain | None] = deque(maxlen=_WINDOW)
 
     def first_write(self, guest: ObjectId) -> None:
-        """Count one guest's first write."""
+        """Record one guest's first write."""
         if len(self._first) < _FIRST:
             self._first.setdefault(guest, None)
 
     def record(
         self, guest: ObjectId, blames: FaultDomain | None, *, permission_held: bool | None
     ) -> Note | None:
-        """Count one guest's end, and return the reason to stop, if there is one.
+        """Record one guest's end, and return the reason to stop, if there is one.
 
-        `blames` is `None` if nothing failed. When the token's roles hold the permission, a guest who is
-        denied is that guest's own affair: in a restricted administrative unit, or in a role-assignable group.
+        `blames` is `None` if nothing failed. When the token's roles hold the permission, a denial concerns
+        that guest only: one in a restricted administrative unit, or in a role-assignable group.
         """
         self._last.append(blames)
         if guest in self._first and permission_held is not True:
@@ -59,19 +59,19 @@ class FailureBudget:
 
 
 class CircuitBreaker:
-    """Opens when no write of anybody has got through for too long.
+    """Opens when no write of any guest has succeeded for too long.
 
-    Each guest's own allowances count when a write of theirs has failed; while the directory takes
-    nothing, most guests only wait for their turn.
+    Each guest's own allowances count when one of its writes has failed; while the directory accepts nothing,
+    most guests only wait for their turn.
     """
 
     def __init__(self, *, longest: float) -> None:
-        """Open when every write has failed for `longest` seconds."""
+        """Set the breaker to open when every write has failed for `longest` seconds."""
         self.longest = longest
         self._failing_since: float | None = None
 
     def observe(self, answer: WriteAnswer, now: float) -> None:
-        """Count how a write went, whoever's it was."""
+        """Record the result of a write of any guest."""
         if not (isinstance(answer, Failed) and answer.kind in _NOT_TAKEN):
             self._failing_since = None
         elif self._failing_since is None:
@@ -83,7 +83,7 @@ class CircuitBreaker:
 
 
 class ReplicationLag:
-    """The time a write takes until reads show it, by what other guests have measured.
+    """The time a write takes until reads show it, as measured by other guests.
 
     Guests share replicas, so one guest's measured lag delays the first read of the others.
     """
@@ -95,15 +95,15 @@ class ReplicationLag:
     def initial_delay(self) -> float:
         """Seconds to wait before the first read; 0 as long as writes show at once.
 
-        Never more than between two reads: one guest who was late must not hold up the others.
+        Never longer than between two reads: one guest with a high lag must not delay the others.
         """
         return min(self._expected, POLL.longest) if self._expected > POLL.first else 0.0
 
     def observe(self, shown: Shown) -> None:
-        """Count that a write showed.
+        """Record the lag of a write that showed.
 
-        A first read that succeeds says only that the wait was long enough: the next may be a little
-        shorter. However many guests measure that at the same time, it is shortened once.
+        A first read that succeeds proves only that the wait was long enough: the next may be a little
+        shorter. It is shortened once, however many guests measure that at the same time.
         """
         shorter = min(self._expected, _SHORTER * shown.seconds)
         self._expected = shorter if shown.reads == 1 else shown.seconds

@@ -1,4 +1,4 @@
-"""The moves all rules are made of: to another phase, to the end, to the next read, to the next try."""
+"""The moves that all rules use: to another phase, to the end, to the next read, to the next try."""
 
 from dataclasses import replace
 from typing import assert_never
@@ -39,7 +39,7 @@ from reconciler.rules import RuleId
 
 
 def move(state: GuestState, phase: Phase, moment: Moment) -> GuestState:
-    """Return the state in another phase, whose reads begin now. Raises `ValueError` where no way leads."""
+    """Return the state in another phase, whose reads begin now. Raises `ValueError` if not in `MOVES`."""
     if phase not in MOVES[state.phase]:
         raise ValueError(f"no way leads from {state.phase} to {phase}")
     return replace(state, phase=phase, pause=None, owed=None, poll=Poll(started=moment.now))
@@ -70,7 +70,7 @@ def proceed(state: GuestState, moment: Moment) -> GuestState:
 
 
 def _towards_the_last_write(state: GuestState, email: EmailAddress, moment: Moment) -> GuestState:
-    """Go to the PATCH that takes the marker away, by a read that shows the marker."""
+    """Move to the PATCH that removes the marker, by a read that shows the marker."""
     if not state.confirmed:
         return wait_to_show(move(state, Phase.CONFIRM, moment), moment, WaitReason.REPLICATION)
     guest = state.guest
@@ -81,7 +81,7 @@ def _towards_the_last_write(state: GuestState, email: EmailAddress, moment: Mome
 
 
 def wait_to_show(state: GuestState, moment: Moment, reason: WaitReason) -> GuestState:
-    """Let the first read of a phase wait for as long as writes take to show just now."""
+    """Set the first read of a phase to wait for as long as writes take to show now."""
     if not moment.initial_delay:
         return state
     return replace(state, pause=Sleep(reason=reason, seconds=moment.initial_delay, until_draining=False))
@@ -95,7 +95,7 @@ def waited(state: GuestState, moment: Moment) -> float:
 def read_again(
     state: GuestState, moment: Moment, reason: WaitReason, *, within: float, until_draining: bool = False
 ) -> GuestState:
-    """Return the state before its next read: one comes just when `within` is over, later ones go on."""
+    """Return the state before its next read: one falls exactly on the end of `within` seconds."""
     poll = state.poll or Poll(started=moment.now)
     delay, rest = POLL.delay(poll.number), within - waited(state, moment)
     if rest > 0:
@@ -108,18 +108,18 @@ def read_again(
 
 
 def with_read(state: GuestState, guest: Guest, moment: Moment) -> GuestState:
-    """Return the state with the guest as read now."""
+    """Return the state with the guest as just read."""
     return replace(state, guest=guest, read_at=moment.now)
 
 
 def with_lesson(state: GuestState, moment: Moment) -> GuestState:
-    """Return the state with how long it took until a write of this run showed."""
+    """Return the state with the lag until a write of this run showed."""
     reads = state.poll.number if state.poll else 1
     return replace(state, shown=Shown(seconds=waited(state, moment), reads=reads))
 
 
 def may_wait(state: GuestState, allowance: Allowance, seconds: float, moment: Moment) -> bool:
-    """Return whether an allowance lasts for another wait of so many seconds."""
+    """Return whether an allowance covers another wait of so many seconds."""
     if moment.stalled:
         return False
     total = seconds_failing(state, allowance, moment.now) + seconds
@@ -140,17 +140,17 @@ def stop_run(state: GuestState, rule: RuleId, message: str) -> GuestState:
 
 
 def give_up(state: GuestState, failed: Failed, blames: FaultDomain) -> GuestState:
-    """End with a write that is not tried again."""
+    """End with a write that is not retried."""
     return finish(state, given_up(state, failed, blames))
 
 
 def after_failure(
     state: GuestState, failed: Failed, rule: RetryRule, moment: Moment
 ) -> tuple[GuestState, Sleep | None]:
-    """Return what a failed write leaves: the end, or the wait before the next try.
+    """Return the state after a failed write: the end, or the wait before the next try.
 
-    Where the directory asks for a longer wait than the last write may take in all, it is tried once more at
-    the end of its time.
+    If the directory asks for a longer wait than the last write may take in all, it is retried once at the end
+    of its time.
     """
     state = replace(state, failure=failed)
     resend = rule.then if isinstance(rule, Verify) else rule

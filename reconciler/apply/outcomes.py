@@ -1,4 +1,4 @@
-"""Every sentence in which one guest's change can end. Pure: states to results."""
+"""Builds every result of one guest's change, with its sentence. Pure: states to results."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ _LOST_LINK = (
 
 
 def guest_outcome(state: GuestState, result: GuestResult) -> GuestOutcome:
-    """Return what the report says of a guest; no action that was sent or skipped is left out."""
+    """Return the outcome of a guest for the report; no action that was sent or skipped is left out."""
     for tries in state.tries:
         unfinished = ActionResult.UNKNOWN if tries.in_doubt else ActionResult.FAILED
         state = with_record(state, tries.action, unfinished)
@@ -53,7 +53,7 @@ def guest_outcome(state: GuestState, result: GuestResult) -> GuestOutcome:
 
 
 def informed(state: GuestState, result: GuestResult) -> GuestResult:
-    """Downgrade a success to `link-lost` when the person cannot know of the reset; a failure says it too."""
+    """Downgrade a success to `link-lost` when the person cannot know of the reset; a failure adds it."""
     if not state.link_lost:
         return result
     if result.outcome is Outcome.FAILED:
@@ -68,7 +68,7 @@ def informed(state: GuestState, result: GuestResult) -> GuestResult:
 
 
 def applied(guest: Guest) -> GuestResult:
-    """Return that the guest has been seen as the change leaves them."""
+    """Return that a read showed the guest as the change leaves them."""
     message = f"the guest's address is {guest.mail}"
     if guest.state is RedemptionState.PENDING:
         message = f"signs in with {guest.mail} once the invitation is redeemed"
@@ -76,7 +76,7 @@ def applied(guest: Guest) -> GuestResult:
 
 
 def already_applied(point: ResumePoint, guest: Guest | None) -> GuestResult:
-    """Return that somebody has carried the change out before this run wrote anything."""
+    """Return that the change was applied before this run wrote anything."""
     return GuestResult(outcome=Outcome.ALREADY_APPLIED, message=point.message, seen=guest)
 
 
@@ -86,7 +86,7 @@ def stale(message: str) -> GuestResult:
 
 
 def changed_meanwhile(state: GuestState, message: str = _ANOTHER_RUN) -> GuestResult:
-    """Return that somebody else has written since this run read the guest, and that it goes no further."""
+    """Return that another client has written since this run read the guest, and that this run stops here."""
     return GuestResult(
         outcome=Outcome.FAILED,
         rule=Rule.CHANGED_MEANWHILE,
@@ -96,7 +96,7 @@ def changed_meanwhile(state: GuestState, message: str = _ANOTHER_RUN) -> GuestRe
 
 
 def reset_meanwhile(state: GuestState) -> GuestResult:
-    """Return that somebody else has reset the guest after this run did: whose link works is not known."""
+    """Return that another client has reset the guest after this run: which link works is not known."""
     marked = state.marks and not any(record.action == ClearMarker.name for record in state.records)
     then = (
         "the marker stays, and the next run resets again"
@@ -112,7 +112,7 @@ def reset_meanwhile(state: GuestState) -> GuestResult:
 
 
 def not_found(state: GuestState) -> GuestResult:
-    """Return that no part of the directory that was asked knows the guest any more."""
+    """Return that no replica that answered knows the guest any more."""
     return GuestResult(
         outcome=Outcome.FAILED,
         rule=Rule.NOT_FOUND,
@@ -123,7 +123,7 @@ def not_found(state: GuestState) -> GuestResult:
 
 
 def reads_behind() -> GuestResult:
-    """Return that reads stay older than what is known already; nothing was written."""
+    """Return that reads stay older than the known state; nothing was written."""
     return GuestResult(
         outcome=Outcome.STALE,
         rule=Rule.READS_BEHIND,
@@ -142,7 +142,7 @@ def unreadable(state: GuestState, failed: ReadFailed) -> GuestResult:
 
 
 def not_replicated(state: GuestState) -> GuestResult:
-    """Return that reads have not shown what this run wrote for as long as anybody waits."""
+    """Return that reads have not shown the writes of this run within their allowance."""
     return GuestResult(
         outcome=Outcome.FAILED,
         rule=Rule.NOT_REPLICATED,
@@ -153,7 +153,7 @@ def not_replicated(state: GuestState) -> GuestResult:
 
 
 def not_seen(state: GuestState) -> GuestResult:
-    """Return that everything was written, and does not show in time."""
+    """Return that everything was written, and no read showed it in time."""
     return GuestResult(
         outcome=Outcome.UNVERIFIED,
         rule=Rule.NOT_SEEN,
@@ -173,7 +173,7 @@ def not_read_back(reason: Note) -> GuestResult:
 
 
 def given_up(state: GuestState, failed: Failed, blames: FaultDomain) -> GuestResult:
-    """Return that a write will not be tried again."""
+    """Return that a write will not be retried."""
     message = failed.message
     if state.sent is Sent.YES:
         message = f"{message}; {_half_done(state)}; apply again to finish it"
@@ -185,7 +185,7 @@ def given_up(state: GuestState, failed: Failed, blames: FaultDomain) -> GuestRes
 
 
 def marker_refused(domains: tuple[str, ...]) -> GuestResult:
-    """Return that the tenant takes no marker; this was the first write, so nothing is lost."""
+    """Return that the tenant accepts no marker; this was the first write, so nothing is lost."""
     return GuestResult(
         outcome=Outcome.FAILED,
         rule=Rule.MARKER_REFUSED,
@@ -229,7 +229,7 @@ def crashed(state: GuestState, note: Note) -> GuestResult:
 
 
 def keeps_address(predecessor: str, held: tuple[EmailAddress, ...]) -> GuestResult:
-    """Return that the address this guest takes over still stands on its old owner."""
+    """Return that the address this guest takes over is still held by its old owner."""
     named = ", ".join(address.text for address in held)
     return GuestResult(
         outcome=Outcome.NOT_ATTEMPTED,
@@ -240,7 +240,7 @@ def keeps_address(predecessor: str, held: tuple[EmailAddress, ...]) -> GuestResu
 
 
 def predecessor_failed(predecessor: str) -> GuestResult:
-    """Return that the change this one waits for has not been seen carried out."""
+    """Return that no read showed the change this one waits for."""
     return GuestResult(
         outcome=Outcome.NOT_ATTEMPTED,
         rule=Rule.ADDRESS_IN_USE,
@@ -250,7 +250,7 @@ def predecessor_failed(predecessor: str) -> GuestResult:
 
 
 def not_asked_for(recorded: Change, remaining: tuple[Action, ...]) -> GuestResult:
-    """Return that something approved is not planned any more, and how far an earlier run has come with it."""
+    """Return that an approved action is not planned any more, and how far an earlier run has come."""
     done = recorded.actions[: len(recorded.actions) - len(remaining)]
     match remaining:
         case (ResetRedemption(email=email), *_) if done:
@@ -263,7 +263,7 @@ def not_asked_for(recorded: Change, remaining: tuple[Action, ...]) -> GuestResul
 
 
 def _how_far(state: GuestState) -> str:
-    """Say what of a change stands on the guest, as far as this run knows."""
+    """Return a sentence on the parts of a change that are on the guest, as far as this run knows."""
     if state.sent is not Sent.NO:
         return _half_done(state)
     first = next(iter(state.recorded.actions))
@@ -280,7 +280,7 @@ def _how_far(state: GuestState) -> str:
 
 
 def _patched(state: GuestState) -> bool:
-    """Return whether a PATCH of this run was carried out, or may have been."""
+    """Return whether a PATCH of this run was executed, or may have been."""
     done = any(record.result is ActionResult.DONE for record in state.records)
     return done or bool(state.own) or any(tries.in_doubt for tries in state.tries)
 

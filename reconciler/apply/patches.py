@@ -45,7 +45,7 @@ from reconciler.rules import Rule
 
 
 def on_patch_answered(state: GuestState, event: Answered, moment: Moment) -> GuestState:
-    """Go on after a PATCH that comes before any reset."""
+    """Return the state after a PATCH that comes before any reset."""
     answer, update = event.answer, event.sent.write
     unknown = isinstance(answer, Failed) and answer.kind is FailureKind.UNKNOWN
     state = with_answer(state, event)
@@ -57,7 +57,7 @@ def on_patch_answered(state: GuestState, event: Answered, moment: Moment) -> Gue
         state = replace(state, patched_at=state.patched_at or answer.at)
         return _patch_done(state, moment)
     if isinstance(update, UserUpdate) and update.marker and answer.rule == Rule.VALUE_REFUSED:
-        # A 400 that names no known cause: the tenant may not take the marker.
+        # A 400 that names no known cause: the tenant may not accept the marker.
         refused = (*state.refused_domains, update.marker.domain)
         state = replace(state, refused_domains=refused, failure=answer)
         if marker_domain(state, moment) is None:
@@ -108,7 +108,7 @@ def _as_last_read(state: GuestState, guest: Guest) -> bool:
 
 
 def _not_found(state: GuestState, moment: Moment) -> GuestState:
-    """Read again: a part of the directory may not know a guest whom another part has just shown."""
+    """Read again: one replica may not know a guest that another has just returned."""
     state = begin_failing(state, Allowance.REPLICATION, moment.now)
     if may_wait(state, Allowance.REPLICATION, 0.0, moment):
         return read_again(

@@ -1,4 +1,4 @@
-"""The shell around one guest's state machine: does what `next_step` returns, and decides nothing."""
+"""The shell around one guest's state machine: executes what `next_step` returns, and decides nothing."""
 
 import uuid
 from dataclasses import dataclass, replace
@@ -57,7 +57,7 @@ _CARRIED_OUT = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """What the guests' machines are carried out with; shared by all guests of a run."""
+    """The services of the guests' state machines; shared by all guests of a run."""
 
     reader: DirectoryReader
     writer: DirectoryWriter
@@ -70,24 +70,24 @@ class Shell:
 
 @dataclass(slots=True, kw_only=True)
 class _Outgoing:
-    """A write on its way out."""
+    """A write in flight."""
 
     send: Send
     client_request_id: str
     asked_at: float
 
     journalled: bool = False
-    """Whether the journal says that it is about to be sent."""
+    """Whether the journal has its line before sending."""
 
     went_out_at: float | None = None
-    """Moment at which it went out; `None` while it waits for its turn."""
+    """Monotonic time, in seconds, at which it was sent; `None` while it waits for its turn."""
 
 
 class GuestReconciliation:
-    """One guest on the way through a run."""
+    """The reconciliation of one guest in a run."""
 
     def __init__(self, state: GuestState, shell: Shell, *, admitted: bool) -> None:
-        """Begin; `admitted` says that a slot is held already."""
+        """Prepare one guest; `admitted` says that a slot is held already."""
         self.state = state
         self._shell = shell
         self._control = shell.control
@@ -95,7 +95,7 @@ class GuestReconciliation:
         self._is_canary = False
 
     async def run(self) -> GuestResult:
-        """Do step after step until the machine has a result, and return it."""
+        """Run step after step until the machine has a result, and return it."""
         seen = None
         try:
             while not isinstance(step := next_step(self.state, self._moment()), Finish):
@@ -110,7 +110,7 @@ class GuestReconciliation:
         return self.state.result or step.result
 
     def end_canary(self) -> None:
-        """Let another canary go, now that the run has counted what came of this one."""
+        """Release the canary, now that the run has counted its result."""
         if self._is_canary:
             self._is_canary = False
             self._shell.admission.end_canary()
@@ -232,7 +232,7 @@ class GuestReconciliation:
         )
 
     async def _permit(self, out: _Outgoing) -> bool:
-        """Let a write go out whose turn has come, with its line in the journal before it."""
+        """Approve a write whose turn has come, with its line in the journal before it."""
         commits = self.state.phase is Phase.CLEAR
         if not permits(self.state, self._moment()):
             return False
@@ -240,7 +240,7 @@ class GuestReconciliation:
             out.journalled = True
             written = self._journal(out, None)
             if isinstance(out.send.write, ResetRedemption):
-                # Only a reset cannot be recognised in the directory after a power cut.
+                # A reset alone cannot be recognised in the directory after a power cut.
                 written = await self._shell.log.flush() and written
             if not (written or commits) or not permits(self.state, self._moment()):
                 return False
@@ -250,11 +250,11 @@ class GuestReconciliation:
         return True
 
     def _not_answered(self, out: _Outgoing, *, sent: bool) -> Event:
-        """Return what it means that a write has no answer: withheld, or cut off by the end of the process."""
+        """Return the event of a write without an answer: withheld, or cut off by the end of the process."""
         if sent and out.went_out_at is not None:
             return GraceOver(in_flight=out.send)
         if out.journalled:
-            # Without this line the request would count as in flight, because the line before says `sending`.
+            # Without this line the request would count as in flight, because the line before is `sending`.
             self._journal(out, None, event=JournalEvent.FAILED)
         if self._control.grace_over:
             return GraceOver(in_flight=None)
@@ -264,7 +264,7 @@ class GuestReconciliation:
         link = LinkKept.NOT_ASKED
         write = out.send.write
         if isinstance(write, ResetRedemption) and isinstance(answer, Done):
-            # Before the journal's line: whoever takes that line for proof finds the link kept.
+            # Before the journal's line: a run that takes that line as proof finds the link stored.
             link = await self._shell.log.keep_link(self.state.id, write.email, answer.redeem_url)
         self._journal(out, answer)
         self._control.on_answer(answer)

@@ -1,7 +1,7 @@
-"""The rules of the one request that locks a guest out: when it may be sent, and whether it happened.
+"""The rules of the one request that locks a guest out: when it may be sent, and whether it was executed.
 
-The POST is never repeated blindly: a lost answer is looked for in the guest's own state, and where that
-cannot tell, the POST is sent once more and never a third time.
+The POST is never repeated blindly: a lost answer is inferred from the guest's own state, and if that is
+inconclusive, the POST is sent once more and never a third time.
 """
 
 from dataclasses import replace
@@ -48,7 +48,7 @@ MOST_LOST_ANSWERS = 2
 
 
 def on_confirm_read(state: GuestState, event: GuestRead, moment: Moment) -> GuestState:
-    """Judge a read that has to show what this run wrote, or that nothing has changed, before the reset."""
+    """Judge a read that has to show the writes of this run, or an unchanged guest, before the reset."""
     guest = event.guest
     if guest is not None and state.lost_answers and _happened_unanswered(state, guest):
         return _found_to_have_happened(with_read(state, guest, moment), guest, moment)
@@ -70,7 +70,7 @@ def on_confirm_read(state: GuestState, event: GuestRead, moment: Moment) -> Gues
 
 
 def on_confirm_failed(state: GuestState, event: ReadFailed, moment: Moment) -> GuestState:
-    """Go on after a read before the reset that brought nothing."""
+    """Return the state after a read before the reset that failed."""
     if event.denied:
         return finish(stop_run(state, event.rule, event.message), outcomes.unreadable(state, event))
     if waited(state, moment) >= state.settings.see_within:
@@ -79,7 +79,7 @@ def on_confirm_failed(state: GuestState, event: ReadFailed, moment: Moment) -> G
 
 
 def on_reset_answered(state: GuestState, event: Answered, moment: Moment) -> GuestState:
-    """Go on after the POST: it happened, it did not, or nobody knows."""
+    """Return the state after the POST: executed, not executed, or in doubt."""
     answer, sent = event.answer, event.sent
     if state.lost_answers == 0 and state.guest is not None:
         state = replace(state, redemption=redemption_of(state.guest))
@@ -98,7 +98,7 @@ def on_reset_answered(state: GuestState, event: Answered, moment: Moment) -> Gue
 
 
 def on_verify_read(state: GuestState, event: GuestRead, moment: Moment) -> GuestState:
-    """Judge a read after a lost answer; when nothing shows by the end of the wait, the POST is repeated."""
+    """Judge a read after a lost answer; if none shows the reset in time, the POST is repeated."""
     guest = event.guest
     if guest is not None and _happened_unanswered(state, guest):
         return _found_to_have_happened(with_read(state, guest, moment), guest, moment)
@@ -117,7 +117,7 @@ def on_verify_read(state: GuestState, event: GuestRead, moment: Moment) -> Guest
 
 
 def on_verify_failed(state: GuestState, event: ReadFailed, moment: Moment) -> GuestState:
-    """Go on after a read that was to show whether the reset happened, and brought nothing."""
+    """Return the state after a failed read that was to show whether the reset was executed."""
     if event.denied:
         state = stop_run(state, event.rule, event.message)
     over = waited(state, moment) >= state.settings.throttled_for
@@ -127,7 +127,7 @@ def on_verify_failed(state: GuestState, event: ReadFailed, moment: Moment) -> Gu
 
 
 def skip_reset(state: GuestState, at: datetime | None, moment: Moment) -> GuestState:
-    """Go on from a reset of an earlier run that its journal proves; it need not be seen any more."""
+    """Skip a reset of an earlier run that its journal proves; no read need show it any more."""
     state = replace(state, sent=Sent.YES, reset_at=at)
     waits = state.guest is not None and state.guest.state is RedemptionState.PENDING
     lost = waits and moment.link_held is False and state.reset is not None
@@ -135,7 +135,7 @@ def skip_reset(state: GuestState, at: datetime | None, moment: Moment) -> GuestS
 
 
 def _judge_again(state: GuestState, guest: Guest | None, moment: Moment) -> GuestState:
-    """Hold a guest to whom nothing was written yet against what was approved once more."""
+    """Compare a guest that was not written to yet with the approved change once more."""
     point = resume_point(state.recorded, guest, proofs={})
     doubted = state.lost_answers > 0
     match point.verdict:
@@ -153,7 +153,7 @@ def _judge_again(state: GuestState, guest: Guest | None, moment: Moment) -> Gues
 
 
 def _confirmed(state: GuestState, guest: Guest, moment: Moment) -> GuestState:
-    """Go on with what this run wrote in sight."""
+    """Return the state once reads show the writes of this run."""
     state = replace(state, confirmed=True, freed=state.freed or (guest if state.marks else None))
     match state.todo:
         case (ClearMarker(email=email), *_):
@@ -180,7 +180,7 @@ def _found_to_have_happened(state: GuestState, guest: Guest, moment: Moment) -> 
 def _happened(
     state: GuestState, *, at: datetime | None, link: LinkKept, twice: bool, moment: Moment
 ) -> GuestState:
-    """Go on from a reset that was carried out; `twice` says that an earlier one may have been as well."""
+    """Return the state after an executed reset; `twice` says that an earlier one may have been too."""
     reset = state.reset
     if reset is None:
         raise AssertionError(state)
@@ -199,7 +199,7 @@ def _happened(
 
 
 def _without_link(state: GuestState, reset: ResetRedemption) -> GuestState:
-    """Take note that the guest was reset and the redeem link that was asked for is lost."""
+    """Record that the guest was reset and the requested redeem link is lost."""
     if reset.invitation.send_message:
         return with_remark(state, "the redeem link is not in the file, and Microsoft's message has one")
     return replace(state, link_lost=True)

@@ -1,6 +1,6 @@
-"""What follows a failed write: one table, by what was being written and how it failed.
+"""The retry policy of writes: one table, by the write and the kind of failure.
 
-Pure. It never sees a code or a message of Graph; `FailureKind` is all that counts.
+Pure. It never sees a code or a message of Graph; it decides by `FailureKind` alone.
 """
 
 import zlib
@@ -14,7 +14,7 @@ from reconciler.model import FailureKind
 
 
 class Stage(StrEnum):
-    """A write, by what a failure at that point leaves behind."""
+    """A write, by the state in which a failure leaves the guest."""
 
     PREPARE = "prepare"
     """A PATCH before any reset: nobody is locked out yet."""
@@ -23,11 +23,11 @@ class Stage(StrEnum):
     """The POST that locks the guest out: each success kills the link sent before."""
 
     COMMIT = "commit"
-    """A PATCH after the reset: without it the guest is not as declared, and says so."""
+    """A PATCH after the reset: without it the guest is not as declared, and carries a marker."""
 
 
 class Allowance(StrEnum):
-    """Which of a guest's allowances a wait is taken from."""
+    """The allowance of a guest that a wait is charged to."""
 
     DIRECTORY = "directory"
     """`Settings.throttled_for`"""
@@ -36,20 +36,20 @@ class Allowance(StrEnum):
     """`Settings.replicate_for`"""
 
     RUN = "run"
-    """`Settings.commit_for`, and on for as long as other guests get ahead."""
+    """`Settings.commit_for`, and longer as long as other guests make progress."""
 
 
 class FaultDomain(StrEnum):
-    """Whose failure it is; the failure budget counts by it."""
+    """The domain of a failure; the failure budget counts by it."""
 
     GUEST = "guest"
-    """Nobody else is concerned."""
+    """No other guest is concerned."""
 
     DENIED = "denied"
-    """The directory denied this write; when it denies the first of all, the cause is hardly the guest."""
+    """The directory denied this write; if the first of all, the cause is rarely the guest."""
 
     DIRECTORY = "directory"
-    """Not the guest's own: throttled out, out of reach, no answer."""
+    """The directory's: throttled for too long, unreachable, no answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Resend:
     waits_as: WaitReason
 
     blames: FaultDomain = FaultDomain.DIRECTORY
-    """Whose failure it is once the allowance is used up."""
+    """The domain of the failure once the allowance is used up."""
 
     stops_run: bool = False
     """Whether no other guest starts from now on."""
@@ -83,15 +83,15 @@ class Resend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verify:
-    """The write may have been carried out: read the guest before anything else."""
+    """The write may have been executed: read the guest before anything else."""
 
     then: Resend | None
-    """How it is sent again when a read does not show it; `None`: never by a rule of this table."""
+    """The resend when no read shows it; `None`: never by a rule of this table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveUp:
-    """Another try would not change the answer."""
+    """A retry would not change the answer."""
 
     blames: FaultDomain
     stops_run: bool = False
@@ -100,7 +100,7 @@ class GiveUp:
 RetryRule = Resend | Verify | GiveUp
 
 POLL = Backoff(first=0.5, growth=1.25, longest=10.0)
-"""Between two reads that wait for a write to show."""
+"""Delay between two reads that wait for a write to show: 0.5 s growing to 10 s."""
 
 SHUTDOWN_DELAY = 1.0
 """Longest delay, in seconds, once the run has been interrupted."""
@@ -155,11 +155,11 @@ _DENIED = GiveUp(blames=FaultDomain.DENIED)
 
 
 def retry_rule(stage: Stage, kind: FailureKind, *, status: int | None, patched: bool = True) -> RetryRule:
-    """Return what follows a failure.
+    """Return the rule for a failure.
 
     `patched` says whether an address was written before the reset, now or in an earlier run: only then can
-    an address that the reset does not know be a matter of waiting. A 403 is set apart from other refusals:
-    it may be the application that is denied, rather than the guest.
+    waiting help if the reset does not know the address. A 403 differs from other refusals: it may deny the
+    application, rather than the guest.
     """
     if stage is Stage.RESET and kind is FailureKind.REPLICATION and not patched:
         return _REFUSED
@@ -171,8 +171,8 @@ def retry_rule(stage: Stage, kind: FailureKind, *, status: int | None, patched: 
 def delay_before_retry(backoff: Backoff, *, tries: int, retry_after: float | None, guest: str) -> float:
     """Return the seconds to wait before sending again.
 
-    What the directory asked for is kept to the letter. On top comes up to a second, different for each
-    guest and try, so that many guests who were turned away together do not come back together.
+    The directory's `Retry-After` is respected exactly. Up to one second of jitter is added, different for
+    each guest and try, so that guests who were refused together do not retry together.
     """
     wait = backoff.delay(tries) if retry_after is None else retry_after
     return wait + zlib.crc32(f"{guest}/{tries}".encode()) / 2**32

@@ -1,7 +1,7 @@
-"""What all guests of one run share: whether it drains or shuts down, and how the directory fares.
+"""The shared state of one run: whether it drains or shuts down, and the health of the directory.
 
-A run *drains* when no other guest starts, for the first of the reasons given. It *shuts down* when a person
-or the system asked it to end at once.
+A run *drains* when no other guest starts, for the first of the reasons given. It *shuts down* when a signal
+asks it to end at once.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class RunControl:
         marker_domains: tuple[str, ...],
         shutdown: asyncio.Event,
     ) -> None:
-        """Begin a run.
+        """Start a run.
 
         Reads show all that earlier runs wrote from `settled_at` on; `None`: from now on. `marker_domains`
         are tried in this order.
@@ -52,7 +52,7 @@ class RunControl:
         self.shutting_down = False
         self.stalled = False
         self.grace_over = False
-        """Whether the process ends now, whatever is still awaited."""
+        """Whether the process ends now, without waiting for pending answers."""
         self._shutdown = shutdown
         self._change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.stop_reason: Note | None = None
@@ -67,7 +67,7 @@ class RunControl:
         self._stuck: set[ObjectId] = set()
 
     def moment(self, guest: ObjectId, *, others_in_flight: int, link_held: bool | None) -> Moment:
-        """Return all that a rule may know now about one guest."""
+        """Return the facts that a rule may use now about one guest."""
         return Moment(
             now=self.clock.monotonic(),
             instant=self.clock.now(),
@@ -88,18 +88,18 @@ class RunControl:
         return self.stop_reason is not None
 
     def stop_admission(self, reason: Note) -> None:
-        """Let no other guest start; the first reason is the one that is reported."""
+        """Stop admissions; the first reason is the one that is reported."""
         if self.stop_reason is None:
             self.stop_reason = reason
             self._changed()
             _log.warning("run drains rule=%s", reason.rule)
 
     def on_answer(self, answer: WriteAnswer) -> None:
-        """Count how a write went, whoever's it was."""
+        """Record the result of a write of any guest."""
         self.breaker.observe(answer, self.clock.monotonic())
 
     def on_state(self, before: GuestState, state: GuestState) -> None:
-        """Take over what one guest's new state means for the whole run."""
+        """Apply the effects of one guest's new state on the whole run."""
         if state.stops_run is not None:
             self.stop_admission(state.stops_run)
         if state.shown is not None and state.shown is not before.shown:
@@ -110,17 +110,17 @@ class RunControl:
             self._stuck.discard(state.id)
         taken = state.own and len(state.records) > len(before.records)
         if state.refused_domains and taken and state.own[-1].domain != self.marker_domains[0]:
-            # The directory has taken a marker in another domain: the guests to come begin with that.
+            # The directory has accepted a marker in another domain: later guests begin with that domain.
             preferred = state.own[-1].domain
             rest = tuple(each for each in self.marker_domains if each != preferred)
             self.marker_domains = (preferred, *rest)
 
     def forget(self, guest: ObjectId) -> None:
-        """Count a guest who has ended, however, among those stuck no longer."""
+        """Remove a guest who has ended from those that are stuck."""
         self._stuck.discard(guest)
 
     async def watch(self, writer: DirectoryWriter) -> None:
-        """Stop admissions on shutdown or when no write gets through; end the grace after a shutdown."""
+        """Stop admissions on shutdown or when no write succeeds; end the grace after a shutdown."""
         asked = asyncio.ensure_future(self._shutdown.wait())
         try:
             while not asked.done() and (left := self.breaker.opens_in(self.clock.monotonic())) > 0:
@@ -143,7 +143,7 @@ class RunControl:
     ) -> _Got[_T] | None:
         """Return what `work` returns; `None`, with the work cancelled, once `gives_up` is true.
 
-        `gives_up` is asked whenever the run drains, shuts down, stalls, or ends its grace.
+        `gives_up` is called whenever the run drains, shuts down, stalls, or ends its grace.
         """
         working = asyncio.ensure_future(work)
         try:
@@ -174,15 +174,15 @@ class RunControl:
         self._changed()
 
     def _changed(self) -> None:
-        """Wake everybody who waits."""
+        """Wake all waiting guests."""
         change, self._change = self._change, asyncio.get_running_loop().create_future()
         change.set_result(None)
 
 
 async def _give_up(task: asyncio.Future[Any]) -> None:
-    """Cancel what is not done, and wait until it is."""
+    """Cancel a task that is not done, and wait until it is."""
     if not task.done():
         task.cancel()
         await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # nobody asks any more what it came to
+            task.exception()  # its result is not needed any more

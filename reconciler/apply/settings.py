@@ -8,28 +8,28 @@ class Settings:
     """Limits and allowances of one apply run. All durations are seconds."""
 
     max_in_flight: int = 50
-    """At most this many guests stand between their first write and their last."""
+    """Most guests between their first write and their last."""
 
     see_within: float = 60.0
-    """How long a write may take to show in reads before it counts as not seen."""
+    """Longest time for a write to show in reads, before it is unverified."""
 
     reread_after: float = 60.0
-    """A guest read longer ago than this is read again before the first write and before the reset."""
+    """Age from which a read is repeated before the first write and before the reset."""
 
     clear_within: float = 15.0
-    """A read that shows our marker and is older than this is made anew before the marker is taken away."""
+    """Age from which a read that shows our marker is repeated before the marker is removed."""
 
     throttled_for: float = 600.0
-    """How long one guest may take in all, from a first failure on, until the directory carries writes out."""
+    """Longest total wait of one guest, from its first failure, until the directory executes writes."""
 
     replicate_for: float = 300.0
-    """How long one guest may take in all until the invitation service knows the address just written."""
+    """Longest total wait of one guest until the invitation service knows the address just written."""
 
     commit_for: float = 600.0
-    """How long taking the marker of a reset guest away is tried at least; longer while others get ahead."""
+    """Least time for retries of a reset guest's marker removal; longer while other guests make progress."""
 
     grace: float = 7.0
-    """How long an interrupted run takes to finish what is half done.
+    """Longest time an interrupted run takes to finish half-done guests.
 
     GitHub sends SIGTERM 7.5 s after SIGINT to a job that is cancelled, and kills it 2.5 s later.
     Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation
@@ -37,4 +37,4 @@ class Settings:
 
 
 DEFAULT_WATCH = 30.0
-"""Seconds for which nothing that reads show counts after the last write of an earlier run."""
+"""Seconds after the last write of an earlier run in which reads do not count."""

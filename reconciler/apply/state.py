@@ -1,6 +1,6 @@
-"""Everything that decides what becomes of one guest: one frozen value, and the sums kept in it.
+"""The state of one guest's change: one frozen value, and the totals in it.
 
-No rule is in here. Whatever a rule needs to know later has to stand in `GuestState`.
+No rule is in here. Every fact that a rule needs later has to be in `GuestState`.
 """
 
 from collections.abc import Iterable
@@ -30,18 +30,18 @@ from reconciler.model import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """Reads that wait for one thing to show."""
+    """The reads that wait for one write to show."""
 
     started: float
-    """Moment of the first one."""
+    """Monotonic time of the first read, in seconds."""
 
     number: int = 1
-    """Of the read that comes now, counted from 1."""
+    """Number of the next read, counted from 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """How long a write of this run took to show: what other guests can learn the replication lag from."""
+    """The time a write of this run took to show: a measure of the replication lag for other guests."""
 
     seconds: float
     reads: int
@@ -49,12 +49,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failing:
-    """What has been used up of one allowance."""
+    """The used part of one allowance."""
 
     allowance: Allowance
 
     since: float | None
-    """Moment from which on writes have failed; `None` while they succeed."""
+    """Monotonic time, in seconds, from which writes have failed; `None` while they succeed."""
 
     spent: float = 0.0
     """Seconds of earlier failures."""
@@ -62,13 +62,13 @@ class Failing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tries:
-    """How often one action was sent, and how that ended last."""
+    """The attempts of one action, and the result of the last one."""
 
     action: str
     count: int
 
     in_doubt: bool
-    """Whether one of them may have been carried out, and none was seen to be."""
+    """Whether one attempt may have been executed, and no read or answer showed it."""
 
     request_id: str | None
     """Graph's id of the last answered request."""
@@ -76,76 +76,77 @@ class Tries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestState:
-    """One guest on the way through a run."""
+    """The state of one guest in a run."""
 
     recorded: Change
-    """What was approved, and the state it was planned from."""
+    """The approved change, and the state it was planned from."""
 
     planned: Change | None
     """The change of this run's own plan, from which alone values are written; `None`: nothing is planned."""
 
     proofs: tuple[tuple[str, datetime], ...]
     """Acknowledged resets of this change by earlier runs: the marker's local part, or the digest of a change
-    that puts none on the guest, and the answer's `Date`."""
+    that sets none, and the answer's `Date`.
+    """
 
     settings: Settings
     phase: Phase
 
     pause: Sleep | None = None
-    """To be slept before anything else."""
+    """The sleep due before the next step."""
 
     poll: Poll | None = None
     todo: tuple[Action, ...] = ()
-    """Of `planned`, in their order; the first one is due."""
+    """The remaining actions of `planned`, in their order; the first one is due."""
 
     guest: Guest | None = None
-    """As last read."""
+    """The guest as last read."""
 
     read_at: float = 0.0
-    """Moment of that read."""
+    """Monotonic time of that read, in seconds."""
 
     before: Guest | None = None
-    """As read just before this run's first PATCH: what an older replica may still show."""
+    """The guest as read just before this run's first PATCH: the state an older replica may still return."""
 
     own: tuple[Marker, ...] = ()
-    """The markers that may stand on the guest by this run's doing, the newest last."""
+    """The markers that this run may have set on the guest, the newest last."""
 
     refused_domains: tuple[str, ...] = ()
-    """Domains in which the directory took no marker of this guest."""
+    """Domains in which the directory refused a marker of this guest."""
 
     patched_at: datetime | None = None
     """`Date` of the answer to this run's first PATCH."""
 
     confirmed: bool = True
-    """Whether all that this run has written shows in reads."""
+    """Whether reads show all writes of this run."""
 
     listed: frozenset[EmailAddress] = frozenset()
-    """`otherMails` as this run has left them, or found them."""
+    """`otherMails` as this run has written or read them."""
 
     sent: Sent = Sent.NO
     reset_at: datetime | None = None
-    """When our newest reset was carried out, by the directory's clock; `None` when that is not known."""
+    """When our newest reset was executed, by the directory's clock; `None` when that is not known."""
 
     reset_shown_at: datetime | None = None
-    """The state-change time of our newest reset, once a read has shown it: a later one is somebody else's."""
+    """The state-change time of our newest reset, once a read shows it: a later one is another client's."""
 
     redemption: Redemption | None = None
-    """What a reset has to be seen against: the state before it; `None` without one."""
+    """The redemption state before a reset, for comparison; `None` without one."""
 
     withheld: int = 0
-    """How often the turn of the last write came too late for the read it was made from."""
+    """Number of times the last write was withheld because its read was too old."""
 
     lost_answers: int = 0
-    """Answers to the reset that were lost in this run."""
+    """Number of lost answers to the reset in this run."""
 
     repeats: bool = False
     """Whether an earlier run may have sent the reset already."""
 
     link_lost: bool = False
-    """Whether the guest was reset, no message went out, and the redeem link asked for was not kept."""
+    """Whether the guest was reset, no message went out, and the requested redeem link was not stored."""
 
     owed: Sleep | None = None
-    """To be slept before a write is sent again, unless a read shows first that it was carried out."""
+    """The sleep due before a write is sent again, unless a read shows first that it was executed."""
 
     failure: Failed | None = None
     """The newest failure of a write."""
@@ -155,16 +156,16 @@ class GuestState:
     records: tuple[ActionRecord, ...] = ()
 
     remarks: tuple[str, ...] = ()
-    """Sentences that go behind the message of the outcome."""
+    """Sentences appended to the message of the outcome."""
 
     stops_run: Note | None = None
-    """Why no other guest should start, by what this one has met."""
+    """Why no other guest should start, as a result of this one."""
 
     shown: Shown | None = None
-    """The newest lesson about replication lag."""
+    """The newest measurement of replication lag."""
 
     freed: Guest | None = None
-    """As first read with the new address written: whether the old one is free shows there."""
+    """The guest as first read with the new address: it shows whether the old address is free."""
 
     result: GuestResult | None = None
 
@@ -175,12 +176,12 @@ class GuestState:
 
     @property
     def marks(self) -> bool:
-        """Whether this change puts a marker on the guest."""
+        """Whether this change sets a marker on the guest."""
         return self.recorded.kind in {ChangeKind.CHANGE_EMAIL, ChangeKind.RESTORE_MAIL}
 
     @property
     def wrote(self) -> bool:
-        """Whether anything was sent at all."""
+        """Whether any write was sent."""
         return bool(self.tries)
 
     @property
@@ -190,49 +191,49 @@ class GuestState:
 
     @property
     def reset(self) -> ResetRedemption | None:
-        """The reset of this change, done or not."""
+        """The reset of this change, executed or not."""
         change = self.planned or self.recorded
         return change.reset or change.fallback
 
     @property
     def stuck(self) -> bool:
-        """Whether the last write of a reset guest does not go through."""
+        """Whether the last write of a reset guest does not succeed."""
         return any(each.allowance is Allowance.RUN and each.since is not None for each in self.failing)
 
 
 def tries_of(state: GuestState, action: Action) -> Tries | None:
-    """Return how often an action was sent; `None` when it was not."""
+    """Return the attempts of an action; `None` when it was not sent."""
     return next((tries for tries in state.tries if tries.action == action.name), None)
 
 
 def attempts_of(state: GuestState, action: Action) -> int:
-    """Return how often an action was sent."""
+    """Return the number of times an action was sent."""
     tries = tries_of(state, action)
     return tries.count if tries else 0
 
 
 def in_doubt(state: GuestState, action: Action) -> bool:
-    """Return whether an action may have been carried out although no answer says so."""
+    """Return whether an action may have been executed although no answer says so."""
     tries = tries_of(state, action)
     return tries is not None and tries.in_doubt
 
 
 def with_try(state: GuestState, sent: Send, *, in_doubt: bool, request_id: str | None) -> GuestState:
-    """Record that a write was sent, and how that ended."""
+    """Record an attempt of a write, and its result."""
     tried = Tries(action=sent.action.name, count=sent.attempt, in_doubt=in_doubt, request_id=request_id)
     others = (tries for tries in state.tries if tries.action != sent.action.name)
     return replace(state, tries=(*others, tried))
 
 
 def with_answer(state: GuestState, event: Answered) -> GuestState:
-    """Record how a PATCH was answered: after a lost answer only a success says whether it was carried out."""
+    """Record the answer of a PATCH: after a lost answer only a success proves its execution."""
     answer = event.answer
     lost = isinstance(answer, Failed) and (answer.kind is FailureKind.UNKNOWN or in_doubt(state, state.due))
     return with_try(state, event.sent, in_doubt=lost, request_id=answer.request_id)
 
 
 def with_try_settled(state: GuestState, action: Action) -> GuestState:
-    """Record that an action whose answer was lost was carried out."""
+    """Record that an action whose answer was lost was executed."""
     return replace(
         state,
         tries=tuple(
@@ -242,7 +243,7 @@ def with_try_settled(state: GuestState, action: Action) -> GuestState:
 
 
 def with_record(state: GuestState, action: str, result: ActionResult) -> GuestState:
-    """Record how the action of that name ended; the first record of an action stands."""
+    """Record the result of the action of that name; the first record of an action stands."""
     if any(record.action == action for record in state.records):
         return state
     tries = next((tries for tries in state.tries if tries.action == action), None)
@@ -262,9 +263,9 @@ def with_remark(state: GuestState, *remarks: str) -> GuestState:
 
 
 def seconds_failing(state: GuestState, allowance: Allowance, now: float) -> float:
-    """Return how much of an allowance is used up.
+    """Return the used seconds of an allowance.
 
-    By the clock and not by the pauses: a call that hangs, or a turn that does not come, counts as well.
+    Measured by the clock and not by the pauses: a call that hangs, or a queued write, counts as well.
     """
     for each in state.failing:
         if each.allowance is allowance:
@@ -273,7 +274,7 @@ def seconds_failing(state: GuestState, allowance: Allowance, now: float) -> floa
 
 
 def begin_failing(state: GuestState, allowance: Allowance, now: float) -> GuestState:
-    """Let an allowance run from now on, if it does not run yet."""
+    """Start an allowance now, if it does not run yet."""
     found = next((each for each in state.failing if each.allowance is allowance), None)
     if found is None:
         return replace(state, failing=(*state.failing, Failing(allowance=allowance, since=now)))
@@ -283,7 +284,7 @@ def begin_failing(state: GuestState, allowance: Allowance, now: float) -> GuestS
 
 
 def forgive(state: GuestState, allowance: Allowance, seconds: float) -> GuestState:
-    """Count so many seconds not against an allowance that is running."""
+    """Add so many seconds back to an allowance that is running."""
     found = next((each for each in state.failing if each.allowance is allowance), None)
     if found is None or found.since is None:
         return state

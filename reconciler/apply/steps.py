@@ -1,7 +1,7 @@
-"""The alphabet of one guest's state machine: phases, what is to be done next, and what can come of it.
+"""The alphabet of one guest's state machine: phases, steps and events.
 
-Types and one table, no rules. Every way from phase to phase stands in `MOVES`; `docs/apply-machine.md` is
-drawn from it.
+Types and one table, no rules. Every transition between phases is in `MOVES`; `docs/apply-machine.md` is drawn
+from it.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from reconciler.rules import RuleId
 
 
 class Phase(StrEnum):
-    """Where a guest stands between the beginning of a run and their result."""
+    """The phase of a guest between the beginning of a run and the result."""
 
     PREDECESSOR = "predecessor"
     """Waits for another guest, who frees the address that this one takes over."""
@@ -27,7 +27,7 @@ class Phase(StrEnum):
     """Waits to be one of those in flight."""
 
     ASSESS = "assess"
-    """Is read and held against what was approved."""
+    """Is read and compared with the approved change."""
 
     PATCH = "patch"
     """A PATCH that comes before any reset is due."""
@@ -45,7 +45,7 @@ class Phase(StrEnum):
     """The answer to the POST was lost: is read until it shows whether it happened."""
 
     CLEAR_READ = "clear-read"
-    """Is read until our own marker shows, the reset done: what stands there is kept."""
+    """Is read until our own marker shows, the reset done: all other values are kept."""
 
     CLEAR = "clear"
     """The PATCH that takes the marker away, or sets the declared list after a reset, is due."""
@@ -72,7 +72,7 @@ MOVES: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
         Phase.DONE: frozenset(),
     }
 )
-"""Every way from phase to phase; to stay in a phase needs none."""
+"""Every transition between phases; to stay in a phase needs none."""
 
 IN_FLIGHT = frozenset(Phase) - {Phase.PREDECESSOR, Phase.ADMISSION, Phase.READ_BACK, Phase.DONE}
 """Phases that count against `Settings.max_in_flight`."""
@@ -88,14 +88,14 @@ LEAVES_WHEN_DRAINING = frozenset(
         Phase.RESET,
     }
 )
-"""Phases in which a guest can be left without loss, unless the answer to a reset was lost."""
+"""Phases in which a guest can be left without harm, unless the answer to a reset was lost."""
 
 
 class Sent(StrEnum):
-    """What is known about the reset of a change."""
+    """The knowledge about the reset of a change."""
 
     NO = "no"
-    """Not sent in this run, or certainly not carried out."""
+    """Not sent in this run, or certainly not executed."""
 
     IN_DOUBT = "in-doubt"
     YES = "yes"
@@ -103,7 +103,7 @@ class Sent(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestResult:
-    """How one guest's change ended: the one result there is."""
+    """The final result of one guest's change."""
 
     outcome: Outcome
     rule: RuleId | None = None
@@ -113,57 +113,57 @@ class GuestResult:
     """`None` when nothing failed."""
 
     seen: Guest | None = None
-    """The guest as last read, when the outcome rests on that."""
+    """The guest as last read, when the outcome depends on that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """All that a rule may know of the run and of time when it decides."""
+    """The facts about the run and the time that a rule may use."""
 
     now: float
-    """Seconds of a clock that never runs backwards and counts a suspended computer's time."""
+    """Monotonic time in seconds, with the time of a suspended computer."""
 
     instant: datetime
     """The same moment, UTC."""
 
     settled_at: float
-    """From this moment of the same clock on, reads show all that earlier runs wrote."""
+    """From this time of the same clock on, in seconds, reads show all that earlier runs wrote."""
 
     nonce: str
-    """Eight hexadecimal digits that no earlier moment had."""
+    """Eight hexadecimal digits, unique to this moment."""
 
     marker_domains: tuple[str, ...]
-    """Where a marker may be an address, the preferred domain first."""
+    """The domains that a marker may be in, the preferred one first."""
 
     draining: Note | None = None
     """Why no other guest starts; `None` while guests start."""
 
     shutting_down: bool = False
-    """Whether the process is to end within the grace."""
+    """Whether the process has to end within `Settings.grace` seconds."""
 
     stalled: bool = False
-    """Whether no write of anybody gets through: nobody waits for another try."""
+    """Whether no write of any guest succeeds: no guest waits for another try."""
 
     others_progress: bool = False
-    """Whether other guests in flight get ahead."""
+    """Whether other guests in flight make progress."""
 
     initial_delay: float = 0.0
-    """Seconds that a write takes to show in reads just now."""
+    """Seconds that a write takes to show in reads now."""
 
     link_held: bool | None = None
-    """Whether the file of redeem links holds one of this guest and address; `None`: links are not kept."""
+    """Whether the file of redeem links holds a link of this guest and address; `None`: none are stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class AwaitPredecessor:
-    """Wait until another guest has been seen without the address, or has ended."""
+    """Wait until a read shows another guest without the address, or that guest has ended."""
 
     guest: ObjectId
 
 
 @dataclass(frozen=True, slots=True)
 class AwaitAdmission:
-    """Wait to be one of those in flight."""
+    """Wait for a slot in flight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,17 +173,17 @@ class ReadGuest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
-    """Send one write; the permit asks `permits` when its turn comes."""
+    """Send one write; the permit calls `permits` just before it is sent."""
 
     action: Action
-    """Of the plan, for the journal and the report."""
+    """The action of the plan, for the journal and the report."""
 
     write: Write
     attempt: int
     """Counted from 1 for each action of a guest."""
 
     marker: str | None
-    """Local part of the marker that stands on the guest once this is sent, or until it is carried out."""
+    """Local part of the marker on the guest once this is sent, or until it is executed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +199,7 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """Nothing is left to do."""
+    """End with a result."""
 
     result: GuestResult
 
@@ -209,15 +209,15 @@ Step = AwaitPredecessor | AwaitAdmission | ReadGuest | Send | Sleep | Finish
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The predecessor has been seen, or has ended."""
+    """A read showed the predecessor's change, or the predecessor has ended."""
 
     seen: Guest | None
-    """As last read; `None` when their change was not carried out, or not seen."""
+    """The predecessor as last read; `None` when no read showed its change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The guest is one of those in flight."""
+    """The guest has a slot in flight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ class GuestRead:
     """The guest was read."""
 
     guest: Guest | None
-    """`None`: there is no such user, as far as the part of the directory that answered knows."""
+    """`None`: there is no such user, as far as the replica that answered knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +240,7 @@ class ReadFailed:
 
 
 class LinkKept(StrEnum):
-    """What became of the redeem link of an acknowledged reset."""
+    """The fate of the redeem link of an acknowledged reset."""
 
     NOT_ASKED = "not-asked"
     KEPT = "kept"
@@ -249,23 +249,23 @@ class LinkKept(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """A write was sent and answered, or its answer is certain never to come."""
+    """A write was sent and answered, or its answer will certainly not arrive."""
 
     sent: Send
     answer: Done | Failed
 
     queued: float
-    """Seconds for which the write waited for its turn."""
+    """Seconds that the write was queued."""
 
     link: LinkKept = LinkKept.NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withheld:
-    """The write was not sent: its permit was refused, or nobody waits for its turn any more."""
+    """The write was not sent: its permit was refused, or its wait was cancelled."""
 
     queued: float
-    """Seconds for which the write waited for its turn."""
+    """Seconds that the write was queued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +280,7 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraceOver:
-    """The process ends now, whatever is still awaited."""
+    """The process ends now, without waiting for pending answers."""
 
     in_flight: Send | None
     """The write whose answer was awaited."""
@@ -307,7 +307,7 @@ AWAITED: Mapping[Phase, frozenset[type[Event]]] = MappingProxyType(
         Phase.DONE: frozenset(),
     }
 )
-"""What the step of a phase can bring; `ASSESS` sleeps until what earlier runs wrote shows."""
+"""The events that the step of a phase can produce; `ASSESS` sleeps until what earlier runs wrote shows."""
 
 AWAITED_WHILE_PAUSED: frozenset[type[Event]] = frozenset({Slept, GraceOver})
-"""What a pause can bring, in any phase."""
+"""The events that a pause can produce, in any phase."""

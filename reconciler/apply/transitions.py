@@ -1,13 +1,13 @@
-"""The rules of one guest's change: what to do next, and what an event makes of the state.
+"""The rules of one guest's change: the next step, and the state after an event.
 
 Everything that affects a guest's state is decided here and, for the reset alone, in `resets`. Both
 functions are total and pure: they know no clock, event loop, file or network but what a `Moment` holds. The
 special cases are these:
 
 - a guest is judged from the start once more (`ASSESS`) only before this run has written anything;
-- the turn of `CLEAR` is let go twice for a read that has grown old in a queue, and then taken: with a tiny
+- `CLEAR` is withheld twice for a read that has grown old in a queue, and then sent: with a tiny
   share of the quotas every turn comes late, and a guest must not be left with a marker for that;
-- who is reset stays in a run that drains, everybody else leaves it.
+- a guest that was reset stays in a run that drains, every other guest leaves it.
 """
 
 from dataclasses import replace
@@ -100,7 +100,7 @@ def begin(work: Work, *, settings: Settings, proofs: Proofs) -> GuestState:
 
 
 def next_step(state: GuestState, moment: Moment) -> Step:
-    """Return what is to be done now."""
+    """Return the next step."""
     if state.result is not None:
         return Finish(result=state.result)
     early = _leaves(state, moment)
@@ -128,7 +128,7 @@ def next_step(state: GuestState, moment: Moment) -> Step:
 
 
 def permits(state: GuestState, moment: Moment) -> bool:
-    """Return whether the write of this state may go out, now that its turn has come."""
+    """Return whether the write of this state may be sent, now that its turn has come."""
     age = moment.now - state.read_at
     if state.phase is Phase.CLEAR:
         return age < state.settings.clear_within or moment.shutting_down or state.withheld >= _MOST_WITHHELD
@@ -136,7 +136,7 @@ def permits(state: GuestState, moment: Moment) -> bool:
 
 
 def after(state: GuestState, event: Event, moment: Moment) -> GuestState:
-    """Return what an event makes of a guest. Raises `ValueError` for one that the last step cannot bring."""
+    """Return the state after an event. Raises `ValueError` for an event that the last step cannot produce."""
     _must_be_awaited(state, event)
     match event:
         case Slept():
@@ -168,7 +168,7 @@ def _must_be_awaited(state: GuestState, event: Event) -> None:
 
 
 def _leaves(state: GuestState, moment: Moment) -> GuestResult | None:
-    """Return how a guest ends who goes no further because the run drains or shuts down; else `None`."""
+    """Return the result of a guest that stops because the run drains or shuts down; else `None`."""
     if moment.shutting_down and state.phase is Phase.READ_BACK:
         return outcomes.not_read_back(_reason(moment))
     if moment.draining is None or state.phase not in LEAVES_WHEN_DRAINING:
@@ -183,7 +183,7 @@ def _reason(moment: Moment) -> Note:
 
 
 def _sleep(pause: Sleep, moment: Moment) -> Sleep:
-    """Shorten a wait when the process is about to end."""
+    """Cut a wait short when the process is about to end."""
     if not moment.shutting_down:
         return pause
     return replace(pause, seconds=min(pause.seconds, SHUTDOWN_DELAY))
@@ -266,7 +266,7 @@ def _on_answered(state: GuestState, event: Answered, moment: Moment) -> GuestSta
 
 
 def _on_withheld(state: GuestState, moment: Moment) -> GuestState:
-    """Go on after a write whose turn was not taken: to the end, or to another read of the guest."""
+    """Return the state after a withheld write: the end, or another read of the guest."""
     early = _leaves(state, moment)
     if early is not None:
         return finish(state, early)
@@ -283,7 +283,7 @@ def _on_withheld(state: GuestState, moment: Moment) -> GuestState:
 
 
 def _on_grace_over(state: GuestState, event: GraceOver, moment: Moment) -> GuestState:
-    """End with what is known when the process ends although an answer is awaited."""
+    """End with the known facts when the process ends while an answer is pending."""
     sent, reason = event.in_flight, _reason(moment)
     if sent is not None:
         state = with_try(state, sent, in_doubt=True, request_id=None)

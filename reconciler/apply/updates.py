@@ -1,4 +1,4 @@
-"""What a PATCH of one guest says, and what shows that it was carried out."""
+"""Builds the PATCH of one guest, and checks whether a read shows it."""
 
 from typing import assert_never
 
@@ -20,7 +20,7 @@ PatchAction = AddOtherMail | SetMail | ClearMarker | SetOtherMails
 
 
 def update_for(state: GuestState, action: PatchAction, guest: Guest, moment: Moment) -> UserUpdate:
-    """Return the PATCH of an action for a guest as last read: it drops nothing that was not planned."""
+    """Return the PATCH of an action for a guest as last read: it removes planned values only."""
     match action:
         case AddOtherMail(email=email):
             return UserUpdate(mail=None, other_mails=_with(guest.other_mails, email))
@@ -43,18 +43,18 @@ def marker_domain(state: GuestState, moment: Moment) -> str | None:
 
 
 def target_mail(state: GuestState) -> EmailAddress | None:
-    """Return what `mail` is to be."""
+    """Return the value `mail` should have."""
     change = state.planned or state.recorded
     return next((action.email for action in change.actions if isinstance(action, SetMail)), None)
 
 
 def is_shown(state: GuestState, guest: Guest) -> bool:
-    """Return whether a read shows what this run has written."""
+    """Return whether a read shows the writes of this run."""
     return shows_update(guest, mail=target_mail(state), other_mails=state.listed, own=frozenset(state.own))
 
 
 def is_foreign(state: GuestState, guest: Guest) -> bool:
-    """Return whether a read shows somebody else's write: neither what this run wrote nor what stood there."""
+    """Return whether a read shows another client's write: neither this run's values nor those before."""
     before = state.before
     if before is None:
         return False
@@ -67,20 +67,20 @@ def is_foreign(state: GuestState, guest: Guest) -> bool:
 
 
 def _with(addresses: tuple[EmailAddress, ...], *more: EmailAddress) -> tuple[EmailAddress, ...]:
-    """Return addresses and those of `more` that are not among them, in the spelling of those that stand."""
+    """Return addresses and those of `more` that are not among them, in the spelling of the first."""
     missing = {address for address in more if address not in addresses}
     return tuple(sorted((*addresses, *missing), key=lambda address: (address.key, address.text)))
 
 
 def _since_planned(state: GuestState, guest: Guest) -> tuple[EmailAddress, ...]:
-    """Return what somebody has added to `otherMails` since this run planned."""
+    """Return the values added to `otherMails` since this run planned."""
     planned = (state.planned or state.recorded).precondition
     known = {*planned.other_mails, planned.mail}
     return tuple(address for address in guest.other_mails if address not in known)
 
 
 def _fresh_marker(state: GuestState, moment: Moment) -> Marker:
-    """Return a marker that no write ever carried: late writes can be told from later ones."""
+    """Return a new marker that no write had before: it distinguishes late writes from later ones."""
     return Marker(
         seconds=int(moment.instant.timestamp()),
         nonce=moment.nonce,

@@ -1,4 +1,4 @@
-"""The two files of a run: the journal of its writes, and the redeem links if they were asked for."""
+"""The two files of a run: the journal of its writes, and the redeem links if requested."""
 
 import logging
 
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class WriteLog:
-    """Records what goes out and what comes back; a file that cannot be written stops admissions."""
+    """Records requests and answers; a file that cannot be written stops admissions."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class WriteLog:
         self._links = links
 
     def record(self, entry: JournalEntry) -> bool:
-        """Append a line to the journal, if there is one; false when it cannot be written."""
+        """Append a line to the journal, if there is one; return false when it cannot be written."""
         if self._last_write is not None:
             self._last_write.touch(entry.time)
         try:
@@ -41,7 +41,7 @@ class WriteLog:
         return True
 
     async def flush(self) -> bool:
-        """Wait until all lines are on the disk; false when that fails."""
+        """Wait until all lines are on the disk; return false when that fails."""
         try:
             if self._journal is not None:
                 await self._journal.flush()
@@ -54,7 +54,7 @@ class WriteLog:
         return None if self._links is None else self._links.holds(guest, email)
 
     async def keep_link(self, guest: ObjectId, email: EmailAddress, link: RedeemUrl | None) -> LinkKept:
-        """Write down a redeem link, if that was asked for, and wait until it is on the disk."""
+        """Write a redeem link to its file, if that was requested, and wait until it is on the disk."""
         if self._links is None:
             return LinkKept.NOT_ASKED
         if link is None:

@@ -1,7 +1,7 @@
 """The command line: argv and environment to options, the wiring, and the exit codes.
 
-Must not hold rules about guests or about Graph, and must not import a command's module before that
-command is called: `reconciler --help` and `reconciler validate` stay quick that way.
+Must not hold rules about guests or about Graph, and must not import a command's module before that command is
+called: `reconciler --help` and `reconciler validate` stay fast that way.
 """
 
 import importlib
@@ -25,10 +25,10 @@ _COMMANDS = {
     "emulator": "Serve the embedded Graph emulator on loopback.",
     "demo": "Run the whole story against the embedded emulator.",
 }
-"""Each command and its line in `--help`; the module of the same name is imported when it is called."""
+"""Each command with its line in `--help`; the module of the same name is imported when it is called."""
 
 _ANSWER_SIGNALS = frozenset({"apply", "emulator"})
-"""Commands with an ending of their own for a signal, one that came before they began among them."""
+"""Commands that handle signals themselves, including a signal that arrived before they began."""
 
 
 class _LazyGroup(click.Group):
@@ -74,14 +74,14 @@ def root(ctx: click.Context, desired: Path) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code; `errors.py` and each command's help say which there are.
+    """Run one command and return its exit code, as described in `errors.py` and each command's help.
 
-    An error that is none of `ReconcilerError` is a bug and passes through, with its traceback.
+    An error that is no `ReconcilerError` is a bug and passes through, with its traceback.
     """
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            # A console that cannot show a character must not end a run that has written to the directory.
+            # A console that cannot print a character must not end a run that has written to the directory.
             reconfigure(errors="backslashreplace")
     try:
         outcome = root.main(args=arguments, prog_name="reconciler", standalone_mode=False)

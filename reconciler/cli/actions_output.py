@@ -1,6 +1,6 @@
-"""What a command says to GitHub when it runs as a step of a workflow: annotations, summary, outputs.
+"""The output of a command for GitHub when it runs as a step of a workflow: annotations, summary, outputs.
 
-Elsewhere these functions do nothing, so that commands need not ask where they run.
+Elsewhere these functions do nothing, so that commands need not check where they run.
 
 Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -17,12 +17,12 @@ from reconciler.rules import Rule
 
 
 def in_workflow() -> bool:
-    """Tell whether this process is a step of a GitHub workflow."""
+    """Return whether this process is a step of a GitHub workflow."""
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
 def annotate(commands: str) -> None:
-    """Show rendered workflow commands, on stderr: GitHub reads both, and stdout belongs to the result."""
+    """Print rendered workflow commands to stderr: GitHub reads both, and stdout belongs to the result."""
     if in_workflow() and commands:
         console.block(commands.rstrip("\n"))
 
@@ -53,13 +53,13 @@ def event() -> Any:
 
 
 def from_fork() -> bool:
-    """Tell whether the run is about a pull request from a fork. Raises `UsageError`."""
+    """Return whether the run is about a pull request from a fork. Raises `UsageError`."""
     pull = pull_of(event()) if in_workflow() else None
     return pull is not None and pull.from_fork
 
 
 def folder_of(tree: Path) -> str:
-    """Give the path of a desired tree from the root of the repository, as annotations want it."""
+    """Return the path of a desired tree from the root of the repository, as annotations need it."""
     root = Path(os.environ.get("GITHUB_WORKSPACE", ".")).resolve()
     try:
         return tree.resolve().relative_to(root).as_posix()

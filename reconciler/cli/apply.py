@@ -50,7 +50,7 @@ from reconciler.settling import LastWrite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Options:
-    """What the person asked for."""
+    """The options of the command."""
 
     tree: Path
     plans: tuple[Path, ...]
@@ -58,7 +58,7 @@ class _Options:
     settings: Settings
 
     watch: float
-    """Seconds since the last write of an earlier run before reads count."""
+    """Seconds since the last write of an earlier run until reads count."""
 
     quota_share: int
     """Percent of Graph's quotas to use."""
@@ -68,13 +68,13 @@ class _Options:
 
     @property
     def asks(self) -> bool:
-        """Whether nobody has approved anything yet."""
+        """Whether the command has to ask for approval."""
         return not self.plans and not self.auto_approve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Files:
-    """Where the run writes; `None` where nobody asked for it."""
+    """The files the run writes; `None` for a file that was not requested."""
 
     report: Path | None
     journal: Path | None
@@ -154,7 +154,7 @@ class _Files:
     " where nothing is known of earlier runs, since the start. With 0 a person may get a second message.",
 )
 @click.pass_obj
-def command(  # noqa: PLR0913 - click hands over each option on its own
+def command(  # noqa: PLR0913 - click passes each option on its own
     desired: Path,
     *,
     plans: tuple[Path, ...],
@@ -186,7 +186,7 @@ def command(  # noqa: PLR0913 - click hands over each option on its own
         evidence=evidence,
     )
     files = _Files(report=report_file, journal=journal_file, links=links_file)
-    # The loop closes last: whatever it waits for then holds up no report.
+    # The loop closes last: its pending tasks then delay no report.
     with handled_signals() as signals, asyncio.Runner() as runner:
         check_distinct(
             {"--report": report_file, "--journal": journal_file, "--redeem-links": links_file},
@@ -200,7 +200,7 @@ def command(  # noqa: PLR0913 - click hands over each option on its own
 
 
 def _run(options: _Options, files: _Files, *, signals: Signals, runner: asyncio.Runner) -> int:
-    """Apply, and leave a report however that ends."""
+    """Apply, and write a report however that ends."""
     record = ReportBuilder(run=str(uuid.uuid4()), clock=SystemClock())
     exit_code = EXIT_BUG
     try:
@@ -317,13 +317,13 @@ async def _apply(
 
 
 def _marker_domains(desired: Desired, live: Live) -> tuple[str, ...]:
-    """Return where markers may be addresses: as declared, else in the tenant's initial domain."""
+    """Return the domains that markers may be in: the declared one, then the tenant's initial domain."""
     domains = (desired.marker_domain, live.initial_domain)
     return tuple(dict.fromkeys(domain for domain in domains if domain is not None))
 
 
 def _guard(work: Sequence[Work], *, plan: Plan, desired: Desired, clock: Clock) -> None:
-    """Refuse the run when what would run now breaks a limit, or would write markers that open a door."""
+    """Refuse the run when its work exceeds a limit, or its markers could be redeemed by somebody."""
     for refusal in plan.refusals:
         if refusal.rule == Rule.MARKER_DOMAIN:
             raise Refused(refusal.message, rule=refusal.rule)
@@ -335,7 +335,7 @@ def _guard(work: Sequence[Work], *, plan: Plan, desired: Desired, clock: Clock) 
 
 def _ask(work: Sequence[Work], signals: Signals) -> None:
     guests = "1 guest" if len(work) == 1 else f"{len(work)} guests"
-    # The event loop stands still while somebody thinks, so a signal has to end the question itself.
+    # The event loop is blocked during the prompt, so a signal has to end the prompt itself.
     with signals.interrupting():
         agreed = click.confirm(f"Apply this to {guests}?", default=False, err=True)
     if not agreed:

@@ -1,8 +1,8 @@
-"""The folder in which one job of a workflow hands the approved plans to the next.
+"""The folder in which one job of a workflow passes the approved plans to the next.
 
-plan.json     the fresh plan that the approvals were held against
+plan.json     the fresh plan that the approvals were compared with
 pulls.json    the pull requests that the run answers for, and why one approves nothing
-plans/*.json  what was approved, for `apply --plan`
+plans/*.json  the approved plans, for `apply --plan`
 """
 
 import json
@@ -22,7 +22,7 @@ PLANS: Final = "plans"
 
 
 class ApprovedPlans:
-    """One such folder: made by `create`, filled, closed; or opened where it is."""
+    """One such folder: created by `create`, filled, closed; or opened if it exists."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -30,12 +30,12 @@ class ApprovedPlans:
 
     @classmethod
     def create(cls, root: Path) -> Self:
-        """Make a new folder. Raises `UsageError` when there is one: what it holds would approve too."""
+        """Make a new folder. Raises `UsageError` when it exists: its files would approve changes too."""
         new_folder(root / PLANS)
         return cls(root)
 
     def keep(self, reviewed: ReviewedPlan, *, tenant: TenantId) -> None:
-        """Keep the plan of a pull request, unless it cannot be used: then it is named without one."""
+        """Store the plan of a pull request; an unusable plan is listed as missing."""
         if reviewed.plan is not None:
             try:
                 plan_from_json(reviewed.plan, tenant=tenant)
@@ -46,11 +46,11 @@ class ApprovedPlans:
         self._kept.append(reviewed)
 
     def keep_own(self, plan: Path) -> None:
-        """Keep the run's own plan, which a person approves by letting the run go on."""
+        """Store the run's own plan, which a user approves by letting the run continue."""
         write_whole(self._root / PLANS / "own.json", read_saved_plan(plan).decode())
 
     def close(self, plan: Path) -> None:
-        """Write down what was kept, and beside it the fresh plan."""
+        """Write the list of stored plans, and the fresh plan."""
         write_whole(self._root / "plan.json", read_saved_plan(plan).decode())
         pulls = [
             {"number": one.pull.number, "head": one.pull.head, "missing": one.missing} for one in self._kept
@@ -62,12 +62,12 @@ class ApprovedPlans:
         return saved_plan(self._root / "plan.json")
 
     def plans(self) -> tuple[Plan, ...]:
-        """Read what was approved, sorted by name. Raises `UnusablePlan`."""
+        """Read the approved plans, sorted by name. Raises `UnusablePlan`."""
         tenant = self.fresh().tenant_id
         return tuple(saved_plan(path, tenant=tenant) for path in plan_files(self._root / PLANS))
 
     def reviews(self) -> tuple[ReviewedPlan, ...]:
-        """Read which pull requests the run answers for. Raises `UnusablePlan`."""
+        """Read the pull requests that the run answers for. Raises `UnusablePlan`."""
         try:
             document = json.loads(read_saved(self._root / "pulls.json"))
             pulls = [
@@ -92,5 +92,5 @@ class ApprovedPlans:
 
 
 def plan_files(path: Path) -> tuple[Path, ...]:
-    """Give the plan documents that a path names: itself, or what a folder holds, sorted by name."""
+    """Return the plan documents at a path: itself, or those in a folder, sorted by name."""
     return tuple(sorted(path.glob("*.json"))) if path.is_dir() else (path,)

@@ -1,4 +1,4 @@
-"""From a git revision to what was declared then."""
+"""Loads the entries declared at a git revision."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from reconciler.plan import Baseline
 
 
 def load_baseline(revision: str, root: Path, *, desired: Desired) -> Baseline:
-    """Read the tree `root` as of a revision, to hold `desired` against it. Raises `UsageError`."""
+    """Read the tree `root` as of a revision, to compare `desired` with it. Raises `UsageError`."""
     tree = tree_at(revision, root)
     if not tree.files and not tree.problems:
         return Baseline.empty()

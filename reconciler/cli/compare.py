@@ -1,4 +1,4 @@
-"""`reconciler compare`: what approved plans allow of a fresh one, without asking the directory."""
+"""`reconciler compare`: the part of a fresh plan that approved plans allow, without the directory."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def command(*, fresh: Path, approved: tuple[Path, ...], format_: str, detailed_e
     Exit codes: 0 compared; 2 wrong usage; 4 see the option; 5 a file is no plan, is partial, or is for
     another tenant.
     """
-    # Read twice: the first time for the tenant, the second as a plan that has to be whole.
+    # Read twice: the first time for the tenant, then as a plan that must not be partial.
     tenant = saved_plan(fresh).tenant_id
     plan = saved_plan(fresh, tenant=tenant)
     files = [file for path in approved for file in plan_files(path)]

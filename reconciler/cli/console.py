@@ -17,12 +17,12 @@ _LOG_WIDTH = 100
 
 
 def width() -> int:
-    """Columns of the terminal; 100 where the output goes to a file or a CI log."""
+    """Return the columns of the terminal; 100 where the output goes to a file or a CI log."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else _LOG_WIDTH
 
 
 def colour() -> bool:
-    """Whether stdout is a terminal that wants colour.
+    """Return whether stdout is a terminal that supports colour.
 
     Source: https://no-color.org
     """
@@ -32,8 +32,8 @@ def colour() -> bool:
 def result(output: str) -> None:
     """Write a command's result to stdout; an empty one writes nothing.
 
-    A reader that went away (`reconciler plan | head`) is nobody's fault. Raises `UsageError` when
-    stdout cannot take the result, because then it is lost.
+    A reader that has ended (`reconciler plan | head`) is no error. Raises `UsageError` when stdout cannot be
+    written, because then the result is lost.
     """
     try:
         click.echo(output if output.endswith("\n") or not output else output + "\n", nl=False, color=True)
@@ -48,14 +48,14 @@ def result(output: str) -> None:
 
 
 def notice(message: str) -> None:
-    """Tell the person one line that is not the result."""
+    """Print one line to stderr that is not the result."""
     block(escape.terminal(message))
 
 
 def block(rendered: str) -> None:
-    """Show something rendered already, which is not the result.
+    """Print rendered text to stderr that is not the result.
 
-    Raises nothing: that nobody listens must not stop a run that has a guest half done.
+    Raises nothing: a closed stderr must not stop a run that has a guest half done.
     """
     try:
         click.echo(rendered, err=True)
@@ -64,20 +64,20 @@ def block(rendered: str) -> None:
 
 
 def _silence(stream: TextIO) -> None:
-    """Let what is still written to a broken stream, at exit too, go nowhere."""
+    """Forward a broken stream to the null device, for writes at exit too."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
 def emulator_notice(cloud: Cloud) -> None:
-    """Say beside a result that is data and cannot say so itself that none of it is about a real tenant."""
+    """Print that a result, which is data without a place for it, is not about a real tenant."""
     if cloud is Cloud.EMULATOR:
         notice(wording.EMULATOR)
 
 
 def show_error(error: ReconcilerError) -> None:
-    """Print an error with its remedy; every problem where it carries several."""
+    """Print an error with its remedy; for several problems, each of them."""
     if isinstance(error, InvalidDesired):
         block(text.problems(error.problems).rstrip("\n"))
         notice(f"Error: {error.message}")

@@ -1,4 +1,4 @@
-"""`reconciler demo`: the whole story against the embedded emulator, by the commands a person would type."""
+"""`reconciler demo`: the whole sequence against the embedded emulator, by the commands a user would type."""
 
 import os
 import shutil
@@ -23,13 +23,13 @@ _PACKAGE = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stage:
-    """Where the story plays."""
+    """The folder and the emulator of the demo."""
 
     folder: Path
     root: str
 
     def type(self, *arguments: str) -> int:
-        """Run the command as its own process, show what it prints, and give its exit code."""
+        """Run the command as its own process, print its output, and return its exit code."""
         _say(f"\n$ reconciler {' '.join(arguments)}")
         done = subprocess.run(
             [sys.executable, "-m", "reconciler", *arguments],
@@ -66,7 +66,7 @@ def command() -> int:
 
 
 def sample_tree(package: Path = _PACKAGE) -> Path:
-    """Find the sample tree: inside the installed package, or beside the package in a checkout."""
+    """Return the path of the sample: inside the installed package, or beside the package in a checkout."""
     installed = package / "sample"
     return installed if installed.is_dir() else package.parent / "desired"
 
@@ -91,7 +91,7 @@ def _tell(stage: _Stage, control: ControlClient) -> bool:
 
 
 def _show_record(before: Mapping[str, GuestTruth], control: ControlClient) -> bool:
-    """Show from the tenant's own record what happened to each guest; say whether all kept what they had."""
+    """Print from the tenant's own record each guest's state; return whether all kept their access."""
     after = control.truth()
     history = control.history()
     _say("\nWhat the tenant itself recorded:")
@@ -116,7 +116,7 @@ def _possessions(guest: GuestTruth) -> tuple[object, ...]:
 
 
 def _redeem(before: Mapping[str, GuestTruth], control: ControlClient) -> None:
-    """Let each invited person follow the link, and then the former ones try to get in."""
+    """Redeem the link of each invited person, and then try to sign in with the former addresses."""
     _say("\nThe people at the new addresses follow the link they were sent:")
     for message in control.messages():
         came = control.redeem(message.redeem_url, message.to)

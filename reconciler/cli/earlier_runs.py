@@ -1,4 +1,4 @@
-"""What a run knows of those before it: which resets were acknowledged, and when they wrote last."""
+"""The facts a run knows of earlier ones: their acknowledged resets, and their last write."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from reconciler.settling import read_hint, settled_at
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRuns:
-    """What the journals of earlier runs say."""
+    """The evidence in the journals of earlier runs."""
 
     evidence: Evidence
 
     known: bool
-    """Whether a journal or evidence was named that is there, be it empty."""
+    """Whether a named journal or evidence exists, even an empty one."""
 
     def settled_at(
         self, tenant: TenantId, endpoint: Endpoint, *, started: datetime, watch: float
     ) -> datetime | None:
-        """Return from when on reads show all that earlier runs wrote; `None` where writes show at once."""
+        """Return when reads show all writes of earlier runs; `None` if writes show at once."""
         if not endpoint.lags:
             return None
         hint = read_hint(tenant, endpoint.root)
@@ -36,9 +36,9 @@ class EarlierRuns:
 
 
 def read_earlier_runs(paths: Iterable[Path], *, journal: Path | None, now: datetime) -> EarlierRuns:
-    """Read the journals that were named, and this run's own before it is added to. Raises `UsageError`.
+    """Read the named journals, and this run's own before the first append. Raises `UsageError`.
 
-    What is no plain file is not read: nothing can be read back from a device.
+    Only plain files are read: a device cannot be read back.
     """
     named = [*paths, *([journal] if journal is not None and journal.is_file() else [])]
     return EarlierRuns(evidence=read_evidence(named, now=now), known=bool(named))

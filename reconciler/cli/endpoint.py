@@ -1,4 +1,4 @@
-"""Which directory a run talks to: the tenant's cloud, a loopback root, or the embedded emulator."""
+"""Chooses the directory of a run: the tenant's cloud, a loopback root, or the embedded emulator."""
 
 import os
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ from reconciler.model import Desired
 from reconciler.rules import Rule
 
 STATE_FOLDER = Path(".reconciler")
-"""Where the embedded emulator keeps its tenants, in the working directory."""
+"""The folder of the embedded emulator's tenants, in the working directory."""
 
 SEED_FILE = "emulator.yaml"
-"""What the embedded emulator's tenant starts with, at the root of the desired tree."""
+"""The seed of the embedded emulator's tenant, at the root of the desired tree."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where Graph answers for this run, and what opens it."""
+    """The Graph root of this run, and its tokens."""
 
     root: str
     """Scheme, host and port, without `/v1.0`."""
@@ -29,15 +29,15 @@ class Endpoint:
     tokens: TokenSource
 
     lags: bool = True
-    """Whether reads may show older states than were written: not in an emulator inside this process."""
+    """Whether reads may show states older than the last write: not in an emulator inside this process."""
 
 
 @contextmanager
 def endpoint(desired: Desired, tree: Path) -> Iterator[Endpoint]:
-    """Give the endpoint for a desired tree; the embedded emulator runs until the block ends.
+    """Yield the endpoint for a desired tree; the embedded emulator runs until the block ends.
 
-    Raises `UsageError` for a root that is not loopback, `AccessDenied` when the environment lacks
-    what signing in needs, and for the emulator `InvalidDesired` when its seed is broken.
+    Raises `UsageError` for a root that is not loopback, `AccessDenied` when the environment lacks a variable
+    for signing in, and for the emulator `InvalidDesired` when its seed is invalid.
     """
     root = graph_root_from(os.environ, desired.cloud)
     tokens = token_source(cloud=desired.cloud, tenant_id=desired.tenant_id, environ=os.environ)

@@ -1,7 +1,7 @@
-"""Files a command writes, besides those that only grow.
+"""Writes the files of a command, except append-only ones.
 
-A plain file is replaced as a whole, where it is: a symbolic link to it stays. Devices, pipes and what
-stdout leads to are written through, never replaced.
+A plain file is replaced as a whole, in place: a symbolic link to it stays. Devices, pipes and the target of
+stdout are written through, never replaced.
 """
 
 import errno
@@ -19,19 +19,19 @@ from reconciler.rules import Rule
 _THROUGH: Final = (
     os.O_WRONLY
     | os.O_TRUNC
-    # A pipe that nobody reads would hold up the run for ever.
+    # A pipe without a reader would block the run for ever.
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_NOCTTY", 0)
 )
 
 _TEMPORARY: Final = ".reconciler-"
-"""How the file begins that is about to take another one's place."""
+"""Prefix of the temporary file that replaces another one."""
 
 
 def check_writable(path: Path) -> None:
-    """Find out, before anything else happens, that `write_whole` will be able to write a file.
+    """Check, before any other step, that `write_whole` will be able to write a file.
 
-    Raises `UsageError` when it will not.
+    Raises `UsageError` otherwise.
     """
     try:
         file = _plain_file(path)
@@ -45,7 +45,7 @@ def check_writable(path: Path) -> None:
 
 
 def clear(path: Path) -> None:
-    """Take away what an earlier run has left: a killed run leaves nothing, rather than the report of another.
+    """Remove the file of an earlier run: a killed run must leave none, rather than the report of another.
 
     Links and devices stay. Raises `UsageError` when the file cannot be removed.
     """
@@ -63,7 +63,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file that is either the old one or the new one, never half of it; write a stream through.
+    """Write a file that is either the old one or the new one, never half of it; a stream is written through.
 
     Raises `UsageError` when it cannot be written.
     """
@@ -78,7 +78,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def new_folder(path: Path) -> None:
-    """Make a folder that is not there yet: what it holds would count too. Raises `UsageError`."""
+    """Make a new folder: files in an existing one would count too. Raises `UsageError`."""
     try:
         path.mkdir(parents=True)
     except OSError as error:
@@ -88,7 +88,7 @@ def new_folder(path: Path) -> None:
 
 
 def _plain_file(path: Path) -> Path | None:
-    """Find the plain file that a path leads to, or would make; `None` for a stream. Raises `OSError`."""
+    """Find the plain file that a path leads to, or would create; `None` for a stream. Raises `OSError`."""
     real = Path(os.path.realpath(path))
     try:
         found = path.stat()
@@ -98,8 +98,8 @@ def _plain_file(path: Path) -> Path | None:
         raise IsADirectoryError(errno.EISDIR, "Is a directory")
     if not any(kind(found.st_mode) for kind in (stat.S_ISREG, stat.S_ISCHR, stat.S_ISFIFO)):
         raise OSError(errno.EINVAL, "neither a file nor a stream")
-    # Behind /dev/stdout and /dev/fd/3 may stand a plain file, which somebody has open: whatever else goes
-    # there, or a name that it has no longer, would be lost if another file took its place.
+    # /dev/stdout and /dev/fd/3 may lead to a plain file that another process has open: its other output, or a
+    # file already unlinked, would be lost if another file replaced it.
     replaceable = stat.S_ISREG(found.st_mode) and _own_stream(found) is None and _is_at(found, real)
     return real if replaceable else None
 
@@ -112,14 +112,14 @@ def _is_at(found: os.stat_result, real: Path) -> bool:
 
 
 def _own_stream(found: os.stat_result) -> int | None:
-    """Return the descriptor of this process's stdout or stderr if that is where a path leads."""
-    # Where a system numbers no files, all devices would be the same one.
+    """Return the descriptor of this process's stdout or stderr if a path leads to it."""
+    # On a system without inode numbers, all devices would be the same one.
     streams = (1, 2) if found.st_ino else ()
     return next((number for number in streams if os.path.samestat(found, os.fstat(number))), None)
 
 
 def _write_through(path: Path, data: bytes) -> None:
-    # What was shown before comes before.
+    # Earlier output must come first.
     sys.stdout.flush()
     sys.stderr.flush()
     own = _own_stream(path.stat())
@@ -144,7 +144,7 @@ def _replace(file: Path, data: bytes) -> None:
             opened.write(data)
             opened.flush()
             os.fsync(number)
-        # A temporary file is its owner's alone; a result is readable like any other file.
+        # Only its owner can read a temporary file; a result is readable like any other file.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)

@@ -1,6 +1,6 @@
 """`reconciler github`: the steps of the workflows that need GitHub, each a command of its own.
 
-What is written comes from `github.bodies`, how GitHub is asked from the rest of `reconciler.github`.
+The texts come from `github.bodies`, the requests from the rest of `reconciler.github`.
 """
 
 import os
@@ -239,14 +239,14 @@ def drift(desired: Path, *, plan_file: Path) -> int:
 
 @contextmanager
 def _session() -> Iterator[tuple[GitHub, str]]:
-    """Open the API that the environment names."""
+    """Open a session with the API that the environment names."""
     access = read_access(os.environ)
     with GitHub(api=access.api, token=access.token, trust_env=not _on_this_machine(access.api)) as github:
         yield github, access.repository
 
 
 def _on_this_machine(api: str) -> bool:
-    """Tell whether an API is on this machine. Raises `UsageError` where the token must not go."""
+    """Return whether an API is on this machine. Raises `UsageError` where the token must not be sent."""
     try:
         root = urlsplit(api)
         host, signed, _ = root.hostname or "", root.username is not None, root.port

@@ -1,4 +1,4 @@
-"""Plan and report documents that an earlier command has written."""
+"""Reads the plan and report documents that an earlier command has written."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from reconciler.rules import Rule
 
 
 def read_saved(path: Path) -> bytes:
-    """Read a file that may be no plan. Raises `UnusablePlan` when it cannot be read."""
+    """Read a file that need not be a plan. Raises `UnusablePlan` when it cannot be read."""
     return _read(
         path,
         what="the file",

@@ -1,4 +1,4 @@
-"""Refuses to take one file for two things: whatever is written last would destroy the other."""
+"""Refuses one file for two options: the last write would destroy the other content."""
 
 import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -16,10 +16,11 @@ _EVIDENCE = "--evidence"
 def check_distinct(
     written: Mapping[str, Path | None], plans: Sequence[Path], *, evidence: Sequence[Path] = ()
 ) -> None:
-    """Raise `UsageError` when an option names what another one names, in whatever spelling.
+    """Raise `UsageError` when two options name the same file, in any spelling.
 
     `written` has the file of each option that names one to write; `plans` are the files, and folders of
-    files, of `--plan`; `evidence` is what `--evidence` names, the journal that this run goes on with perhaps.
+    files, of `--plan`; `evidence` are the paths of `--evidence`, which may include the journal that this run
+    continues.
     """
     files = [(option, path) for option, path in written.items() if path is not None]
     named = [*files, *((_PLAN, file) for plan in plans for file in plan_files(plan))]
@@ -35,7 +36,7 @@ def check_distinct(
 
 
 def _marks(path: Path) -> Iterator[Hashable]:
-    """Give what is the same for two paths to one file: where they lead, and the file, if there is one."""
+    """Yield values equal for two paths to one file: the resolved path, and the file's id, if it exists."""
     yield os.path.realpath(path)
     try:
         found = path.stat()
@@ -45,7 +46,7 @@ def _marks(path: Path) -> Iterator[Hashable]:
 
 
 def _would_be_read(path: Path, plans: Iterable[Path]) -> bool:
-    """Tell whether a file that is not there yet would be one of a folder of plans."""
+    """Return whether a file that does not exist yet would be one of a folder of plans."""
     folder, name = os.path.split(os.path.realpath(path))
     return name.endswith(".json") and any(folder == os.path.realpath(plan) for plan in plans)
 

@@ -20,10 +20,10 @@ from reconciler.render import github, markdown, text
 from reconciler.rules import Rule
 
 PLAN_MARKER = "reconciler-plan"
-"""Hidden in the first line of the Markdown: by it a comment is found again and updated in place."""
+"""Hidden in the first line of the Markdown: by it a comment is found and updated in place."""
 
 _TOLERATED = frozenset({Rule.ON_HOLD, Rule.PROTECTED})
-"""Rules that somebody wrote down on purpose: a guest blocked by one is no failure."""
+"""Rules that the tree declares on purpose: a guest blocked by one is no failure."""
 
 
 @click.command(
@@ -91,7 +91,7 @@ def command(
     if out is not None:
         write_whole(out, dump(plan_to_json(plan)))
     console.result(show(plan, format_))
-    if actions_output.in_workflow():  # rendering a large plan is not free
+    if actions_output.in_workflow():  # rendering a large plan takes time
         actions_output.annotate(github.plan(plan, folder=actions_output.folder_of(desired)))
         actions_output.summarise(
             markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the artifacts of this run")
@@ -134,7 +134,7 @@ def show(plan: Plan, format_: str) -> str:
         case "markdown":
             return markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the plan document")
         case "html":
-            from reconciler.render import html  # noqa: PLC0415 - the template engine is for pages alone
+            from reconciler.render import html  # noqa: PLC0415 - only pages need the template engine
 
             return html.plan(plan)
         case _:

@@ -1,4 +1,4 @@
-"""How far an apply is, on stderr: a bar on a terminal, plain lines anywhere else."""
+"""Shows the progress of an apply on stderr: a bar on a terminal, plain lines elsewhere."""
 
 import asyncio
 from collections import Counter
@@ -27,22 +27,22 @@ _WAITS = {
 }
 
 Quotas = Callable[[], Sequence[Waiting]]
-"""Tells which quotas of the directory requests wait for just now."""
+"""Returns the quotas of the directory that requests wait for now."""
 
 _LINE_EVERY = 10.0
 """Seconds between two plain lines about the whole run: a log is read afterwards."""
 
 _DRAWN_EVERY = 0.5
-"""Seconds until what stands beside the bar is said anew."""
+"""Seconds between two updates of the text beside the bar."""
 
 
 class Tally:
-    """What is known of the run's progress: hears of every step, and puts it in words."""
+    """The progress of a run: observes every step, and describes it in words."""
 
     def __init__(
         self, *, guests: int, clock: Clock, quotas: Quotas, show_end: Callable[["Tally", GuestOutcome], None]
     ) -> None:
-        """Know nothing yet. `show_end` shows that a guest has ended."""
+        """Start with no guest ended. `show_end` shows that a guest has ended."""
         self.guests = guests
         self.finished = 0
         self._quotas = quotas
@@ -52,11 +52,11 @@ class Tally:
         self._waiting: dict[ObjectId, tuple[WaitReason, datetime | None]] = {}
 
     def guest_started(self, change: Change) -> None:
-        """Count the guest as moving."""
+        """Count the guest as not waiting."""
         self._waiting.pop(change.id, None)
 
     def action_ended(self, guest: ObjectId, record: ActionRecord) -> None:
-        """Count the guest as moving."""
+        """Count the guest as not waiting."""
         del record
         self._waiting.pop(guest, None)
 
@@ -65,13 +65,13 @@ class Tally:
         self._waiting[guest] = (reason, until)
 
     def guest_finished(self, outcome: GuestOutcome) -> None:
-        """Show what became of the guest."""
+        """Show the outcome of the guest."""
         self._waiting.pop(outcome.id, None)
         self.finished += 1
         self._show_end(self, outcome)
 
     def line(self) -> str:
-        """Say what most of the waiting guests wait for, and when the run should end."""
+        """Return what most of the waiting guests wait for, and when the run is expected to end."""
         now = self._clock.now()
         waits = [wait for wait in self._waiting.values() if wait[1] is None or wait[1] > now]
         parts = []
@@ -85,7 +85,7 @@ class Tally:
         parts.extend(_queue(queue) for queue in self._quotas())
         if 0 < self.finished < self.guests:
             known_ends = [until for _, until in waits if until is not None]
-            # Who waits does so side by side with the others, and as long as was said.
+            # Waiting guests run in parallel and have a known end, so only the others enter the estimate.
             moving = self.guests - self.finished - len(known_ends)
             at_this_pace = now + (now - self._started) / self.finished * moving
             parts.append(f"expected to end at {max([at_this_pace, *known_ends]):%H:%M:%S} UTC")
@@ -130,9 +130,9 @@ def _state_line(tally: Tally) -> str:
 
 @asynccontextmanager
 async def _told(tell: Callable[[], None], clock: Clock, *, every: float) -> AsyncIterator[None]:
-    """Let something be told while nothing happens, too: quotas fill without an event.
+    """Call `tell` at intervals while no event arrives: quotas fill without an event.
 
-    From a task, not a thread: what is told belongs to the event loop.
+    In a task, not a thread: the quotas belong to the event loop.
     """
 
     async def go_on_telling() -> None:

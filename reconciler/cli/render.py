@@ -1,4 +1,4 @@
-"""`reconciler render`: show a plan or a report that was saved, in another form."""
+"""`reconciler render`: show a saved plan or report in another form."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ def command(desired: Path, *, file: Path, format_: str) -> int:
 
 
 def _is_report(data: bytes) -> bool:
-    """Tell a report from everything else, which is then read, or refused, as a plan."""
+    """Return whether data is a report; all other data is then read, or refused, as a plan."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What is known of an apply run so far, so that there is a report however it ends."""
+"""Collects the known facts of an apply run, so that there is a report however it ends."""
 
 from reconciler.apply import RunResult
 from reconciler.clock import Clock
@@ -8,11 +8,11 @@ from reconciler.model import Desired, GuestOutcome, Note, ObjectId, Outcome, Pla
 from reconciler.rules import Rule
 
 _NEEDS_NOTHING = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED, Outcome.BLOCKED, Outcome.NOT_APPROVED})
-"""Outcomes that leave nothing of this run to be done, unless a guest was approved and is blocked."""
+"""Outcomes that leave no work of this run, unless a guest was approved and is blocked."""
 
 
 class ReportBuilder:
-    """Collects the facts of one run as they come."""
+    """Collects the facts of one run as they arrive."""
 
     def __init__(self, *, run: str, clock: Clock) -> None:
         self.run = run
@@ -28,18 +28,18 @@ class ReportBuilder:
         self._notes: tuple[Note, ...] = ()
 
     def declared(self, desired: Desired, *, commit: str | None) -> None:
-        """Record a desired tree that is valid, and the commit it stands at, if it stands in a repository."""
+        """Record a desired tree that is valid, and its commit, if it lies in a repository."""
         self._desired, self._commit = desired, commit
 
     def planned(self, plan: Plan, approval: Approval) -> None:
-        """Record what would run, and what became already of everybody else."""
+        """Record the work of the plan, and the outcomes of all other guests."""
         self._plan = plan
         self._work = approval.work
         self._settled = approval.outcomes
         self._withheld = approval.withheld
 
     def finished(self, result: RunResult) -> int:
-        """Record how apply ended, and return the exit code that follows."""
+        """Record the result of apply, and return its exit code."""
         self._outcomes = result.outcomes
         self._notes = result.notes
         if result.interrupted:
@@ -49,7 +49,7 @@ class ReportBuilder:
         return EXIT_DONE if done else EXIT_INCOMPLETE
 
     def broke_off(self, error: ReconcilerError) -> None:
-        """Record an error that ended the run; what is known of the guests stays."""
+        """Record an error that ended the run; the known outcomes stay."""
         if isinstance(error, LimitExceeded):
             notes = error.refusals
         else:
@@ -57,12 +57,12 @@ class ReportBuilder:
         self._notes = (*self._notes, *notes)
 
     def interrupted(self) -> None:
-        """Record that somebody ended the run; once apply has ended, that changes nothing."""
+        """Record that a signal ended the run; once apply has ended, that changes nothing."""
         if self._outcomes is None:
             self._notes = (Note(rule=Rule.INTERRUPTED, message="interrupted before anything was written"),)
 
     def report(self, *, exit_code: int) -> Report:
-        """Build the report of what is known now."""
+        """Build the report of the facts known now."""
         outcomes = self._outcomes
         if outcomes is None:
             outcomes = tuple(self._not_attempted(work) for work in self._work)

@@ -1,4 +1,4 @@
-"""The places where the report of an apply is left: the file, stdout, and the summary of a workflow."""
+"""Writes the report of an apply to each place: the file, stdout, and the summary of a workflow."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,10 +13,10 @@ from reconciler.render import markdown, text
 
 
 def leave_report(report: Report, file: Path | None) -> bool:
-    """Leave the report in each place there is for it; return whether the file, if asked for, was written.
+    """Write the report to each place there is for it; return whether the file, if requested, was written.
 
-    A place that fails hides neither the others nor the run. The file comes first, before anything is
-    rendered: what is lost after that can be made from it again.
+    A place that fails prevents neither the others nor the run's result. The file comes first, before any
+    rendering: other forms can be made from it again.
     """
     written = file is None or _left(lambda: write_whole(file, dump(report_to_json(report))))
     if not written:
@@ -27,7 +27,7 @@ def leave_report(report: Report, file: Path | None) -> bool:
 
 
 def exit_code_without_report(exit_code: int) -> int:
-    """Return how a run ends that could not write its report: with 0 everything would seem well."""
+    """Return the exit code of a run that could not write its report: 0 would mean success."""
     return EXIT_INCOMPLETE if exit_code == EXIT_DONE else exit_code
 
 

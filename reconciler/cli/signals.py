@@ -1,4 +1,4 @@
-"""Signals while a command runs that must not end before it has said how it ended."""
+"""Handles signals during a command that must not end before it has reported its result."""
 
 import asyncio
 import signal
@@ -23,31 +23,31 @@ def _nothing() -> None:
 
 
 class Signals:
-    """What a signal does just now; at first it is only remembered."""
+    """The present effect of a signal; at first it is only recorded."""
 
     def __init__(self, *, received: bool) -> None:
-        """Begin with a signal that came earlier, or with none."""
+        """Start with a signal that arrived earlier, or with none."""
         self.received = received
-        """Whether there has been a signal."""
+        """Whether a signal has arrived."""
         self._answer: Callable[[], object] = _nothing
 
     def answer(self, answer: Callable[[], object]) -> None:
-        """Call this at every signal from now on, and at once when there has been one."""
+        """Call this at every signal from now on, and at once if one has arrived."""
         self._answer = answer
         if self.received:
             answer()
 
     def interrupt(self) -> None:
-        """Let a signal raise `KeyboardInterrupt` from now on, at once when there has been one."""
+        """Raise `KeyboardInterrupt` at signals from now on, and at once if one has arrived."""
         self.answer(_interrupt)
 
     def ignore(self) -> None:
-        """Let signals do nothing from now on."""
+        """Ignore signals from now on."""
         self._answer = _nothing
 
     @contextmanager
     def interrupting(self) -> Iterator[None]:
-        """Let a signal raise `KeyboardInterrupt` in this block, at once if there has been one before."""
+        """Raise `KeyboardInterrupt` at a signal in this block, and at once if one has arrived before."""
         before = self._answer
         try:
             self.interrupt()
@@ -57,9 +57,9 @@ class Signals:
 
     @contextmanager
     def cancelling(self) -> Iterator[Callable[[asyncio.Event], None]]:
-        """Let a signal cancel the task of this block; once it has named an event, only set that.
+        """Cancel the task of this block at a signal; once it has passed an event, only set the event.
 
-        A signal that came before the block raises `KeyboardInterrupt`.
+        A signal that arrived before the block raises `KeyboardInterrupt`.
         """
         loop = asyncio.get_running_loop()
         task = asyncio.current_task(loop)
@@ -72,7 +72,7 @@ class Signals:
                 console.notice("Interrupted: finishing what is half done, starting nothing else.")
                 events[0].set()
 
-        # The callback runs between two steps of the event loop, so nothing is cut in half.
+        # The callback runs between two steps of the event loop, so no step is interrupted.
         self.interrupt()
         self.answer(lambda: loop.call_soon_threadsafe(end))
         yield events.append
@@ -86,10 +86,10 @@ class Signals:
 
 @contextmanager
 def handled_signals() -> Iterator[Signals]:
-    """Handle the signals that ask to end for the length of the block; one that came before it counts."""
+    """Handle the ending signals for the duration of the block; one that arrived before it counts."""
     signals = Signals(received=False)
     previous = {number: signal.signal(number, signals.handle) for number in ending_signals()}
-    # Looked at only now: a signal in between has been remembered by either.
+    # Read only now: a signal in between has been recorded by either.
     signals.received = signals.received or early_signals.received
     try:
         yield signals
@@ -101,7 +101,7 @@ def handled_signals() -> Iterator[Signals]:
 def run_until_signal(begin: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     """Run a coroutine that writes nothing to the directory; raise `KeyboardInterrupt` at a signal.
 
-    The signal cancels it, so that it can close what it has open; no blocking call is waited for.
+    The signal cancels it, so that it can close its resources; blocking calls are not waited for.
     """
 
     async def cancellable() -> _T:

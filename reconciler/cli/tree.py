@@ -1,4 +1,4 @@
-"""From the path of a desired tree to its validated content."""
+"""Loads the validated content of a desired tree from its path."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,5 +8,5 @@ from reconciler.model import Desired
 
 
 def load_tree(root: Path) -> Desired:
-    """Read and validate the tree as of now. Raises `InvalidDesired` with every problem."""
+    """Read and validate the tree at the present time. Raises `InvalidDesired` with every problem."""
     return load(read_tree(root), now=datetime.now(UTC))

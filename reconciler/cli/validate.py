@@ -50,7 +50,7 @@ def command(desired: Path, *, format_: str) -> int:
     console.notice(verdict)
     console.result(_show(problems, format_, tree=desired))
     if format_ == "github":
-        # The runner takes annotations out of the log, so the log gets the lines too.
+        # The runner removes annotations from the log, so the lines are printed too.
         if problems:
             console.block(text.problems(problems).rstrip("\n"))
         actions_output.summarise(f"{verdict}\n{_FORK if actions_output.from_fork() else ''}")

@@ -1,7 +1,7 @@
-"""The desired state: reads a tree of YAML files, and finds everything that is wrong with it.
+"""The desired state: reads a tree of YAML files, and finds every problem in it.
 
-`read_tree` is the only part that touches files; `load` takes what it read, or what git says stood
-there at some revision.
+`read_tree` is the only part that touches files; `load` parses the files it read, or those that git holds at a
+revision.
 """
 
 from reconciler.desired.loading import load

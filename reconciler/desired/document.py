@@ -1,4 +1,4 @@
-"""What reading one YAML file gives: plain data, its flaws, and where everything stands."""
+"""The result of reading one YAML file: plain data, its flaws, and the position of each value."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ Position = tuple[int, int]
 Path = tuple[str | int, ...]
 """Keys and indexes from the root of a document to one of its values."""
 
-# A place as the parser gives it. Every event has one, whatever the stubs say; what the parsers in C
-# and in Python have in common are `line` and `column`, both from 0.
+# A position as the parser reports it. Every event has one, whatever the stubs say; the fields that the
+# parsers in C and in Python share are `line` and `column`, both from 0.
 Mark = Any
 
 
@@ -25,7 +25,7 @@ class Digits(str):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flaw:
-    """A problem of one file, before it is known which file that is."""
+    """A problem of one file, before the name of the file is known."""
 
     rule: Rule
     message: str
@@ -33,7 +33,7 @@ class Flaw:
 
 
 class Document:
-    """One YAML document as data; where the file has flaws, as much of it as could be read."""
+    """One YAML document as data; where the file has flaws, the part of it that could be read."""
 
     __slots__ = ("_key_numbers", "_marks", "_top", "flaws", "has_digits", "whole")
 
@@ -47,9 +47,9 @@ class Document:
         has_digits: bool,
     ) -> None:
         self.flaws = flaws
-        """What was wrong with the file as YAML."""
+        """The problems of the file as YAML."""
         self.whole = whole
-        """False when reading had to stop: then there is no value worth checking."""
+        """False when reading had to stop: then no value is complete enough to be checked."""
         self.has_digits = has_digits
         """Whether there is a `Digits` anywhere in the value."""
         self._top = top
@@ -62,10 +62,10 @@ class Document:
         return self._top[0] if self._top else None
 
     def position(self, path: Path, *, on_key: bool = False) -> Position:
-        """Tell where the value at `path` begins; with `on_key`, where the last key of `path` does.
+        """Return where the value at `path` begins; with `on_key`, where the last key of `path` does.
 
-        A value must stand at `path`. Containers must be the ones that were read; scalars in them
-        may have been replaced.
+        A value must stand at `path`. Containers must be those that were read; scalars in them may have been
+        replaced.
         """
         if not self._top:
             return 1, 1
@@ -78,11 +78,11 @@ class Document:
         return position_of(self._marks[id(container)][number - on_key])
 
     def item_lines(self, items: list[Any]) -> list[int]:
-        """Tell on which line each item of a list of this document begins, from 1."""
+        """Return the line, from 1, on which each item of a list of this document begins."""
         return [mark.line + 1 for mark in self._marks[id(items)]]
 
     def key_position(self, mapping: dict[str, Any], key: str) -> Position:
-        """Tell where `key` of a mapping of this document stands."""
+        """Return the position of `key` in a mapping of this document."""
         return position_of(self._marks[id(mapping)][2 * self._key_number(mapping, key)])
 
     def _key_number(self, mapping: dict[str, Any], key: str) -> int:
@@ -94,5 +94,5 @@ class Document:
 
 
 def position_of(mark: Mark) -> Position:
-    """Tell line and column of a mark as people count them."""
+    """Return line and column of a mark, both from 1."""
     return mark.line + 1, mark.column + 1

@@ -1,8 +1,8 @@
-"""Turns a JSON Schema into a function that says yes or no, many times faster than a full validator.
+"""Compiles a JSON Schema to a function that returns yes or no, many times faster than a full validator.
 
-It understands the few keywords the schemas of the desired tree use, in the meaning of draft 2020-12,
-and refuses to be built from any other, so that a schema cannot grow past it unnoticed. It never
-says what is wrong: whatever it does not accept goes to jsonschema, which has the last word.
+It understands the few keywords the schemas of the desired tree use, in the meaning of draft 2020-12, and
+refuses to be built from any other, so that a schema cannot grow past it unnoticed. It never describes a
+violation: every value it does not accept is passed to jsonschema, which decides.
 """
 
 import re
@@ -26,7 +26,7 @@ _TYPES: Mapping[str, Accept] = {
     "integer": _is_integer,
 }
 
-# Keywords that say something to people and editors and nothing about a value.
+# Keywords that address people and editors and constrain no value.
 _NOTES = frozenset(
     {
         "$defs",
@@ -43,7 +43,7 @@ _NOTES = frozenset(
 
 
 def acceptance(schema: Schema) -> Accept:
-    """Build the function that tells whether a value conforms to `schema`.
+    """Build the predicate for values that conform to `schema`.
 
     Values are made of dict, list, str, int, bool and None. Raises `ValueError` when the schema uses
     a keyword, or a use of one, that is not understood here.
@@ -63,7 +63,7 @@ def _build(schema: Schema, definitions: Schema) -> Accept:
     return checks[0] if len(checks) == 1 else _all_of(tuple(checks))
 
 
-# In JSON Schema a keyword lets every value pass that is not of the type it speaks about.
+# In JSON Schema a keyword accepts every value that is not of the type it constrains.
 
 
 def _all_of(checks: tuple[Accept, ...]) -> Accept:

@@ -1,4 +1,4 @@
-"""The files that list guests: the rules about one entry, and the entries themselves once they hold."""
+"""The files that list guests: the rules about one entry, and the guests built from valid entries."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -44,7 +44,7 @@ def check_guests(file: str, data: bytes, *, now: datetime) -> CheckedFile:
 
 
 def entries(checked: CheckedFile) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Give the entries of a guests file that are mappings, with their index, whatever is wrong with them."""
+    """Yield the entries of a guests file that are mappings, with their index, even if they break rules."""
     listed = checked.value.get("guests") if isinstance(checked.value, dict) else None
     if isinstance(listed, list):
         for index, entry in enumerate(listed):
@@ -53,7 +53,7 @@ def entries(checked: CheckedFile) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def addresses(entry: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str | int, ...]]]:
-    """Give every address an entry claims, with its path inside the entry."""
+    """Yield every address an entry claims, with its path inside the entry."""
     email = entry.get("email")
     if isinstance(email, str):
         yield email, ("email",)
@@ -89,7 +89,7 @@ def _accepts() -> Accept:
 
 def _breaches(checked: CheckedFile, now: datetime) -> Iterator[Breach]:
     for index, entry in entries(checked):
-        # Nearly every entry is no more than this, and there are many.
+        # Nearly every entry has only these keys, and there are many entries.
         if entry.keys() <= _PLAIN and _is_good(entry.get("email")):
             continue
         for path, rule, message in _entry_breaches(entry, now):

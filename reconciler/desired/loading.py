@@ -1,4 +1,4 @@
-"""From the files of a tree to the desired state, or to every problem the tree has."""
+"""Builds the desired state from the files of a tree, or lists every problem of the tree."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -18,10 +18,10 @@ _Place = tuple[CheckedFile, Path]
 
 
 def load(tree: Tree, *, now: datetime) -> Desired:
-    """Read the desired state from the files of a tree. Touches no file and no clock.
+    """Read the desired state from the files of a tree. Reads no file and no clock.
 
-    `now` is what `resetAfter` must not lie after. Raises `InvalidDesired` with every problem of the
-    tree, sorted by file, line and column, those of reading the files among them.
+    `resetAfter` must not lie after `now`. Raises `InvalidDesired` with every problem of the tree, sorted by
+    file, line and column, those of reading the files among them.
     """
     names = sorted(name for name in tree.files if is_declaring(name))
     desired = _desired(tree, names, now)
@@ -31,10 +31,10 @@ def load(tree: Tree, *, now: datetime) -> Desired:
 
 
 def _desired(tree: Tree, names: Sequence[str], now: datetime) -> Desired | None:
-    """Build the desired state; `None` at the first sign of a problem.
+    """Build the desired state; `None` at the first problem.
 
-    What was read of a file is dropped before the next: twenty thousand guests with every position
-    kept cost a third more time. So the problems are looked for in a pass of their own.
+    The positions of a file are dropped before the next file is read: with twenty thousand guests, keeping
+    them costs a third more time. So the problems are collected in a pass of their own.
     """
     if tree.problems or TENANT_FILE not in names or any(_bad_names(names)):
         return None
@@ -90,7 +90,7 @@ def _bad_names(names: Sequence[str]) -> Iterator[Problem]:
 
 
 def _duplicates(checked: Sequence[CheckedFile]) -> Iterator[Problem]:
-    """Find ids and addresses that stand in the tree more than once, letters' case apart."""
+    """Find ids and addresses that occur in the tree more than once, without regard to case."""
     ids: dict[str, _Place] = {}
     claimed: dict[str, _Place] = {}
     for file in checked:

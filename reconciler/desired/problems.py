@@ -1,4 +1,4 @@
-"""How a problem of the desired tree is made, with its remedy, and how it reads as one line."""
+"""Makes a problem of the desired tree, with its remedy, and formats it as one line."""
 
 from reconciler.model import Problem
 from reconciler.rules import Rule
@@ -9,19 +9,19 @@ def problem(
 ) -> Problem:
     """Make a problem; `file` is relative to the tree, `position` is line and column, both from 1.
 
-    `hint` is a better remedy than the rule's own, where one is known.
+    `hint` is a better remedy than the rule's own, if there is one.
     """
     from reconciler.rules.tree import PROBLEMS  # noqa: PLC0415 - a tree without a problem needs no words
 
     line, column = position
-    # A colon would end the file's part of the line, and at its start begin a command of GitHub's runner.
+    # A colon would end the file's part of the line; at its start it would begin a command of GitHub's runner.
     name = visible(file).replace(":", "\\x3a")
     remedy = hint or PROBLEMS[rule].remedy
     return Problem(file=name, line=line, column=column, rule=rule, message=message, hint=remedy)
 
 
 def format_problem(problem: Problem) -> str:
-    """Write a problem as `file:line:column: rule: what is wrong; what to do`, always exactly one line."""
+    """Format a problem as `file:line:column: rule: what is wrong; what to do`, always exactly one line."""
     text = (
         f"{problem.file}:{problem.line}:{problem.column}: {problem.rule}: {problem.message}; {problem.hint}"
     )
@@ -29,10 +29,10 @@ def format_problem(problem: Problem) -> str:
 
 
 def visible(text: str) -> str:
-    """Make every character visible that a terminal or a log would act on instead of showing it.
+    """Escape every character that a terminal or a log would act on instead of showing it.
 
-    Line breaks, other control characters, and marks that change the direction of writing become
-    escapes. `##[` is broken up because GitHub's runner takes it for a command anywhere in a line.
+    Line breaks, other control characters, and marks that change the direction of writing become escapes.
+    `##[` is broken up because GitHub's runner parses it as a command anywhere in a line.
     """
     if not text.isprintable():
         text = "".join(

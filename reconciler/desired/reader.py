@@ -1,8 +1,8 @@
 """Reads one YAML file as plain data, with positions: the only place that imports yaml.
 
-It goes over the parser's events and builds nothing but dict, list and text. A loader that resolves
-tags or aliases can be made to run code or to fill the memory, and one that composes a tree recurses
-in C: fifty thousand opening brackets kill the process instead of raising.
+It reads the parser's events and builds nothing but dict, list and text. A loader that resolves tags or
+aliases can be made to run code or to fill the memory, and one that composes a tree recurses in C: fifty
+thousand opening brackets kill the process instead of raising.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from reconciler.schemas import quoted
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_PROBLEMS", "Position", "read"]
 
 MAX_BYTES = 8 * 1024 * 1024
-"""Largest file that is read."""
+"""Largest file that is read, in bytes."""
 
 MAX_DEPTH = 16
 """Deepest nesting of mappings and lists; the formats need six levels."""
@@ -26,8 +26,8 @@ MAX_DEPTH = 16
 MAX_PROBLEMS = 10_000
 """Most problems that are collected from one file."""
 
-# What an unquoted scalar means besides itself. Everything else stays text: `no` is Norwegian, `012`
-# and `2026-11-20` are what they look like, and the schema says where a number is meant.
+# The unquoted scalars that are no text. All others stay text: `no` is Norwegian, `012` and `2026-11-20` are
+# kept as written, and the schema says where a number is meant.
 # Source: https://yaml.org/spec/1.2.2/#1032-tag-resolution
 _CONSTANTS = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -37,7 +37,7 @@ _CONSTANTS = {
 
 
 def read(data: bytes) -> Document:
-    """Read a file. Never raises for what stands in it: flaws are collected in the document.
+    """Read a file. Never raises for its content: flaws are collected in the document.
 
     Text only: a scalar is a bool or None where YAML's core schema says so and it is not quoted, a
     `Digits` where it is an unquoted run of digits, else str. Tags, anchors, aliases, keys that are
@@ -58,23 +58,23 @@ def _position_of_byte(data: bytes, offset: int) -> Position:
 
 
 class _StopReading(Exception):
-    """Nothing more is read from the file. Why has been noted."""
+    """Raised to stop reading the file; the flaw has been recorded."""
 
     def __init__(self, *, whole: bool) -> None:
         super().__init__()
         self.whole = whole
-        """Whether what was read is a document all the same."""
+        """Whether the part that was read is a document all the same."""
 
 
 class _Due(Enum):
-    """What the next node of a container is, when it is not the value of a key that was read."""
+    """The role of the next node of a container, when it is not the value of a key that was read."""
 
     KEY = "a key of the mapping"
     ITEM = "an item of the list"
     NOTHING = "a value to be read over, because its key cannot be used"
 
 
-# Looking a member up in its class takes longer than handling an event should.
+# The look-up of a member in its class takes longer than handling an event should.
 _KEY: Final = _Due.KEY
 _ITEM: Final = _Due.ITEM
 _NOTHING: Final = _Due.NOTHING
@@ -109,7 +109,7 @@ class _Builder:
         self._outer: list[tuple[Any, str | _Due, Callable[[Mark], None]]] = []
 
     def build(self, data: bytes) -> None:
-        """Go through the events of a file. Raises `_StopReading`."""
+        """Build the document from the events of a file. Raises `_StopReading`."""
         if len(data) > MAX_BYTES:
             self._stop(Rule.TOO_LARGE, f"the file has more than {MAX_BYTES} bytes", (1, 1))
         handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
@@ -122,7 +122,7 @@ class _Builder:
             yaml.DocumentStartEvent: self._document,
         }
         try:
-            # The parser itself would take UTF-16, which git and editors take for binary.
+            # The parser itself would accept UTF-16, which git and editors treat as binary.
             data.decode()
             for event in iter(yaml.CSafeLoader(data).get_event, None):
                 handle = handlers.get(event.__class__)
@@ -139,7 +139,7 @@ class _Builder:
             self._stop(Rule.SYNTAX, why, position_of(mark) if mark else (1, 1))
 
     def finish(self, *, whole: bool) -> Document:
-        """Hand over what was built."""
+        """Return the document that was built."""
         document = Document(
             top=self._top, marks=self._marks, flaws=self._flaws, whole=whole, has_digits=self._has_digits
         )

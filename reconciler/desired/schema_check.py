@@ -1,4 +1,4 @@
-"""Reads one file against its schema: from bytes to data that conforms, or to problems with places."""
+"""Checks one file against its schema: bytes to data that conforms, or to problems with positions."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ _LONGEST_NUMBER = 18
 """Longest run of digits that becomes a number; every limit of the schemas is far below."""
 
 _LONGEST_TYPO = 40
-"""Longest text that is compared with what is known: longer than every key and every value of an enum."""
+"""Longest text, in characters, that is compared with the known keys and values, all of which are shorter."""
 
 _RULES = {
     "additionalProperties": Rule.UNKNOWN_KEY,
@@ -43,11 +43,11 @@ class CheckedFile:
     document: Document
 
     problems: tuple[Problem, ...]
-    """Unsorted. When there is none, `value` conforms to the schema."""
+    """Unsorted. If empty, `value` conforms to the schema."""
 
     @property
     def value(self) -> Any:
-        """What the file holds, as far as it was read; None when reading had to stop."""
+        """The content of the file, as far as it was read; None when reading had to stop."""
         return self.document.value if self.document.whole else None
 
     def problem(self, path: Path, rule: Rule, message: str) -> Problem:
@@ -55,7 +55,7 @@ class CheckedFile:
         return problem(self.file, self.document.position(path), rule, message)
 
     def with_violations(self, breaches: Iterable[Breach]) -> Self:
-        """Add what rules beyond the schema found."""
+        """Add the violations that rules beyond the schema found."""
         found = tuple(bounded(self.problem(*breach) for breach in breaches))
         return replace(self, problems=self.problems + found) if found else self
 
@@ -63,9 +63,9 @@ class CheckedFile:
 def check(file: str, data: bytes, schema: str, *, accepts: Accept | None = None) -> CheckedFile:
     """Read a file and check it against the published schema called `schema`, such as `guests`.
 
-    Unquoted digits become numbers where the schema wants numbers. `accepts` is a faster judge of the
-    same schema, asked first: what it accepts is not shown to jsonschema, what it refuses is. Never
-    raises for what stands in the file.
+    Unquoted digits become numbers where the schema wants numbers. `accepts` is a faster validator of the same
+    schema, called first: only the values it refuses are passed to jsonschema. Never raises for the content of
+    the file.
     """
     document = read(data)
     problems = [problem(file, flaw.position, flaw.rule, flaw.message) for flaw in document.flaws]
@@ -74,7 +74,7 @@ def check(file: str, data: bytes, schema: str, *, accepts: Accept | None = None)
             root = load_schema(schema)
             _set_numbers(document.value, root, root.get("$defs", {}))
         if accepts is None or not accepts(document.value):
-            # What is wrong as YAML is not told again as a value of the wrong type.
+            # A flaw of the YAML is not reported again as a value of the wrong type.
             told = {(known.line, known.column) for known in problems}
             found = bounded(_told_by_schema(file, document, schema))
             problems += [item for item in found if (item.line, item.column) not in told]
@@ -82,7 +82,7 @@ def check(file: str, data: bytes, schema: str, *, accepts: Accept | None = None)
 
 
 def bounded(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Pass problems on, up to `MAX_PROBLEMS` of them; one more says that there are more."""
+    """Yield problems, up to `MAX_PROBLEMS` of them; one more says that there are more."""
     for number, item in enumerate(problems):
         if number == MAX_PROBLEMS:
             message = f"there are more than {MAX_PROBLEMS} problems of this kind"
@@ -103,7 +103,7 @@ def _told_by_schema(file: str, document: Document, schema: str) -> Iterator[Prob
 
 
 def _did_you_mean(violation: Violation, root: Any) -> str | None:
-    """Give a hint when what stands there looks like one of the choices."""
+    """Return a hint when the offending text looks like one of the choices."""
     if not violation.choices:
         return None
     written: Any = violation.path[-1]
@@ -119,7 +119,7 @@ def _did_you_mean(violation: Violation, root: Any) -> str | None:
 
 
 def _set_numbers(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> None:
-    """Replace in place the digits that stand where the schema wants a number. As deep as the schema is."""
+    """Replace in place the digits where the schema wants a number, as deep as the schema is."""
     if isinstance(value, dict):
         properties = schema.get("properties", {})
         parts = [(key, properties[key]) for key in value if key in properties]

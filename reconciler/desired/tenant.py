@@ -1,4 +1,4 @@
-"""The file `tenant.yaml`: which tenant, its defaults and its guard rails."""
+"""The file `tenant.yaml`: the tenant's id, its defaults and its policy."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ _RAISE_UNTIL = ("policy", "raise", "until")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantFile:
-    """What `tenant.yaml` says."""
+    """The content of `tenant.yaml`."""
 
     tenant_id: TenantId
     cloud: Cloud
     policy: Policy
 
     invitation: Invitation
-    """What holds for a guest that says nothing else."""
+    """The defaults for a guest whose entry declares no others."""
 
     marker_domain: str
     """Lower case: where the markers of unfinished changes are addresses."""

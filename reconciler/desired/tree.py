@@ -1,7 +1,7 @@
 """Reads the files of a desired tree into memory: the only part of loading that touches files.
 
-It follows no links, opens nothing but regular files and reads no more than it has to, because a
-pull request from a stranger can put anything into the folder. It does not look into the files.
+It follows no links, opens nothing but regular files and reads no more than it has to, because a pull request
+from a stranger can put anything into the folder. It does not parse the files.
 """
 
 import os
@@ -16,10 +16,10 @@ from reconciler.rules import Rule
 from reconciler.schemas import quoted
 
 TENANT_FILE = "tenant.yaml"
-"""The file at the root that says which tenant the tree is for."""
+"""The file at the root that names the tenant of the tree."""
 
 EMULATOR_FILE = "emulator.yaml"
-"""The file at the root that belongs to the embedded emulator; no part of the desired state."""
+"""The file at the root that belongs to the embedded emulator; not part of the desired state."""
 
 ROOT = "."
 """Stands for the tree itself in a problem."""
@@ -38,27 +38,27 @@ class Tree:
     """The files of a desired tree, from a folder or from a git revision."""
 
     files: Mapping[str, bytes]
-    """Path relative to the tree, with forward slashes, to content; what `is_declaring` denies is ignored."""
+    """Path relative to the tree, with forward slashes, to content; those not `is_declaring` are ignored."""
 
     problems: tuple[Problem, ...] = ()
-    """What could not be read."""
+    """The files that could not be read."""
 
 
 def is_declaring(file: str) -> bool:
-    """Tell whether a file of the tree, by its path, is part of the desired state."""
+    """Return whether a file of the tree, by its path, is part of the desired state."""
     suffix = PurePosixPath(file).suffix.lower()
     return suffix in _SUFFIXES and not is_hidden(file) and file != EMULATOR_FILE
 
 
 def is_hidden(file: str) -> bool:
-    """Tell whether a path of the tree begins with a dot somewhere: nothing there is even looked at."""
+    """Return whether a path of the tree begins with a dot somewhere: such paths are never read."""
     return any(part.startswith(".") for part in PurePosixPath(file).parts)
 
 
 def read_tree(root: Path) -> Tree:
     """Read the files of the desired tree in the folder `root`.
 
-    Raises nothing: what cannot be read is a problem in the tree, for `load` to report with the others.
+    Raises nothing: a file that cannot be read is a problem in the tree, for `load` to report with the others.
     """
     reading = _Reading()
     folders = [""]
@@ -77,7 +77,7 @@ def read_tree(root: Path) -> Tree:
 
 
 class _Reading:
-    """What was read of a tree so far."""
+    """The part of a tree that was read so far."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -89,7 +89,7 @@ class _Reading:
         self.problems.append(problem(file, (1, 1), rule, message))
 
     def take(self, folder: str, entries: Sequence[os.DirEntry[str]]) -> list[str]:
-        """Read the files of a folder; give the folders in it, each with a slash at its end."""
+        """Read the files of a folder; return the folders in it, each with a slash at its end."""
         folders = []
         for entry in entries:
             file = f"{folder}{entry.name}"
@@ -110,7 +110,7 @@ class _Reading:
     def _read(self, file: str, path: str) -> None:
         try:
             with Path(path).open("rb") as opened:
-                # One byte too many shows the reader that the file is too large.
+                # One byte above the limit shows the reader that the file is too large.
                 data = opened.read(MAX_BYTES + 1)
         except OSError as error:
             self.problem(file, Rule.UNREADABLE, f"the file cannot be read: {error.strerror}")

@@ -1,4 +1,4 @@
-"""The rules about single values that a schema cannot state, and the values themselves once they hold."""
+"""The rules about single values that a schema cannot state, and the values built when the rules hold."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from reconciler.rules import Rule
 from reconciler.schemas import quoted
 
 Breach = tuple[Path, Rule, str]
-"""Where in a document which rule is broken, and a message."""
+"""The path in a document, the rule broken there, and a message."""
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(
@@ -20,7 +20,7 @@ _INSTANT = re.compile(
 
 
 def text_at(value: Any, path: Path) -> str | None:
-    """Give the text at `path`; `None` when there is no text, which is the schema's business."""
+    """Return the text at `path`; `None` when it is no text, which the schema reports."""
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, str) else None
@@ -32,7 +32,7 @@ def is_good_address(text: str) -> bool:
 
 
 def address_breaches(text: str | None, path: Path) -> Iterator[Breach]:
-    """Check an address against what Graph takes in an invitation, and against markers; `None` passes."""
+    """Check an address against what Graph accepts in an invitation, and against markers; `None` passes."""
     if text is None:
         return
     if (flaw := address_flaw(text)) is not None:
@@ -63,7 +63,7 @@ def _spells_marker(text: str) -> bool:
 
 
 def _is_day(text: str) -> bool:
-    # Python's parser alone would also take week dates and days without hyphens.
+    # Python's parser alone would also accept week dates and days without hyphens.
     if not _DAY.fullmatch(text):
         return False
     try:
@@ -74,7 +74,7 @@ def _is_day(text: str) -> bool:
 
 
 def _instant(text: str) -> datetime | None:
-    # The form is that of https://www.rfc-editor.org/rfc/rfc3339#section-5.6; Python alone takes more.
+    # The form is that of https://www.rfc-editor.org/rfc/rfc3339#section-5.6; Python's parser accepts more.
     if not _INSTANT.fullmatch(text):
         return None
     try:
@@ -84,7 +84,7 @@ def _instant(text: str) -> datetime | None:
 
 
 def read_invitation(value: dict[str, Any], defaults: Invitation) -> Invitation:
-    """Lay the keys of an `invitation` that broke no rule over the defaults."""
+    """Build an invitation: the keys of a valid `invitation` replace the defaults."""
     cc = value.get("cc")
     return Invitation(
         redirect_url=value.get("redirectUrl", defaults.redirect_url),

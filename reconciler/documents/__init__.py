@@ -1,6 +1,6 @@
 """Plans, reports and problems as JSON documents: other programs rely on these forms.
 
-Values to values; whoever wants a file reads or writes it.
+Converts values to values; callers read and write files.
 """
 
 from reconciler.documents.opening import FORMAT_VERSION

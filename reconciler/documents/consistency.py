@@ -1,6 +1,6 @@
-"""What a schema cannot say of a plan: its rows fit each other, and the parts of each row fit together.
+"""The checks of a plan beyond its schema: its rows agree, and the parts of each row agree.
 
-Whoever changes a plan can make its digests anew, so a digest alone proves nothing about what it covers.
+An editor of a plan can recompute its digests, so a digest alone proves nothing about its content.
 """
 
 from collections import Counter
@@ -37,7 +37,7 @@ _SEQUENCES: Final[dict[ChangeKind, frozenset[tuple[type[Action], ...]]]] = {
         }
     ),
 }
-"""The actions of each kind, in their order: no other is ever planned."""
+"""The sequences of actions of each kind: no other is ever planned."""
 
 _WITH_MARKER: Final = frozenset({ChangeKind.CHANGE_EMAIL, ChangeKind.RESTORE_MAIL})
 
@@ -58,9 +58,9 @@ def _contradictions(plan: Plan) -> Iterator[str]:
 
 
 def _about_waiting(plan: Plan) -> Iterator[str]:
-    """Check that who waits comes after the one waited for, so that nobody waits in a circle.
+    """Check that each waiting guest comes after its predecessor, so that no guests wait in a circle.
 
-    A partial plan may leave out the row of the guest who is waited for.
+    A partial plan may omit the row of the predecessor.
     """
     rows = {change.id for change in plan.changes}
     earlier = set()
@@ -72,13 +72,13 @@ def _about_waiting(plan: Plan) -> Iterator[str]:
 
 
 def _written(change: Change) -> tuple[Written, Written]:
-    """Return what stands on the guest before the actions and after them."""
+    """Return the values on the guest before the actions and after them."""
     before = Written(mail=change.precondition.mail, other_mails=change.precondition.other_mails)
     return before, carried_out(change.actions, before)
 
 
 def _about_change(change: Change, fields: tuple[FieldChange, ...]) -> Iterator[str]:
-    """Check a change, whose actions make `fields` of the precondition."""
+    """Check a change, whose actions alter the `fields` of the precondition."""
     if tuple(map(type, change.actions)) in _SEQUENCES[change.kind]:
         yield from _about_addresses(change)
         yield from _about_marker(change)
@@ -90,7 +90,7 @@ def _about_change(change: Change, fields: tuple[FieldChange, ...]) -> Iterator[s
 
 
 def _about_addresses(change: Change) -> Iterator[str]:
-    """Check that the actions speak of one address and one list, which holds it."""
+    """Check that the actions have one address and one list, which contains it."""
     own = change.precondition.mail
     if own is None and change.kind not in _WITH_MARKER:
         yield f"a change of kind {change.kind} is for a guest without mail"

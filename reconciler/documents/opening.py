@@ -1,4 +1,4 @@
-"""The first look at a document from outside: it is JSON, of a version we read, of the published form."""
+"""The first checks of a document from outside: JSON, a supported version, the published schema."""
 
 import json
 from typing import Any, Final, NoReturn
@@ -8,10 +8,10 @@ from reconciler.rules import Rule
 from reconciler.schemas import violations
 
 FORMAT_VERSION = "1.1"
-"""Of all documents. The first number changes when a reader of the old form would go wrong."""
+"""The version of all documents. The major number changes when readers of the old form would misread it."""
 
 SUPPORTED_MAJOR = "1"
-"""Reports of this major version can be read, whatever their minor version adds."""
+"""Reports of this major version can be read, whatever keys their minor version adds."""
 
 _UNREADABLE: Final = {"plan": Rule.UNREADABLE_PLAN, "report": Rule.UNREADABLE_REPORT}
 _INVALID: Final = {"plan": Rule.INVALID_PLAN, "report": Rule.INVALID_REPORT}
@@ -20,8 +20,8 @@ _INVALID: Final = {"plan": Rule.INVALID_PLAN, "report": Rule.INVALID_REPORT}
 def open_document(data: bytes, kind: str) -> dict[str, Any]:
     """Parse a document that should be a `plan` or a `report`.
 
-    Raises `UnusablePlan` when it is no JSON, breaks its schema, or is of a version that is not read: a
-    report of another major one, a plan of any other one.
+    Raises `UnusablePlan` when it is no JSON, breaks its schema, or has an unsupported version: for a report
+    another major one, for a plan any other one.
     """
     document = _parse(data, kind)
     _check_version(document, kind)
@@ -49,7 +49,7 @@ def _parse(data: bytes, kind: str) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a key that stands twice: two readers could take different values from it."""
+    """Refuse a key that stands twice: two readers could use different values of it."""
     content = dict(pairs)
     if len(content) != len(pairs):
         raise ValueError("a key stands twice")
@@ -57,12 +57,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_version(document: Any, kind: str) -> None:
-    """Look at the version before the schema, which a newer form may break for good reason."""
+    """Check the version before the schema, which a newer form may break for good reason."""
     version = document.get("formatVersion") if isinstance(document, dict) else None
     if not isinstance(version, str):
         return
     if kind == "plan":
-        # What approves changes is never read in a form of which some part is not understood.
+        # A document that approves changes is never read if its form is not understood entirely.
         if version != FORMAT_VERSION:
             refuse(
                 kind,

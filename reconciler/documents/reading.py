@@ -1,4 +1,4 @@
-"""A plan document back to a plan, refused whole unless every part of it fits the others."""
+"""Reads a plan document back into a plan, and refuses the whole of it unless all parts agree."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -39,11 +39,11 @@ from reconciler.rules import OtherRule, Rule
 
 
 def plan_from_json(data: bytes, *, tenant: TenantId | None) -> Plan:
-    """Read a plan document that may approve changes of `tenant`, or with `None` any: only to show it.
+    """Read a plan that may approve changes of `tenant`, or with `None` of any tenant: only to show it.
 
-    Raises `UnusablePlan` when it is no JSON, breaks `plan.schema.json`, is of another format version, or
-    when a digest does not fit what it covers or a part contradicts another; for a tenant, also when it is
-    for another one or partial.
+    Raises `UnusablePlan` when it is no JSON, breaks `plan.schema.json`, is of another format version, or when
+    a digest does not fit its content or a part contradicts another; with a `tenant`, also when it is for
+    another tenant or partial.
     """
     document = open_document(data, "plan")
     found = document["tenantId"]
@@ -208,7 +208,7 @@ _ACTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], Action]]] = {
     ClearMarker.name: _clear_marker,
     SetOtherMails.name: _set_other_mails,
 }
-"""How each action is read; another name is an error, never taken for one of these."""
+"""The parser of each action by its name; another name is an error."""
 
 
 def _precondition(precondition: dict[str, Any]) -> Precondition:

@@ -1,4 +1,4 @@
-"""A report document back to a report, for showing it: nothing is ever carried out from one."""
+"""Reads a report document back into a report, only to show it: no action ever comes from one."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

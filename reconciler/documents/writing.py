@@ -1,4 +1,4 @@
-"""Plans and reports to JSON: the keys in a fixed order, the same bytes for the same value."""
+"""Converts plans and reports to JSON: the keys in a fixed order, the same bytes for the same value."""
 
 import json
 from collections import Counter
@@ -26,17 +26,17 @@ from reconciler.plan.digests import action_content, field_content
 
 
 def dump(document: dict[str, Any]) -> str:
-    """Write a document as text, indented, with a line feed at the end.
+    """Format a document as text, indented, with a line feed at the end.
 
-    Every character outside ASCII is escaped, and so is the start of `##[`, which a GitHub runner
-    takes for a command wherever it stands in a line: names and addresses come from strangers.
+    Every character outside ASCII is escaped, and so is the start of `##[`, which a GitHub runner parses as a
+    command anywhere in a line: names and addresses come from strangers.
     """
     text = json.dumps(document, indent=2, ensure_ascii=True)
     return text.replace("##[", "\\u0023#[") + "\n"
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """Give a plan in the form of `plan.schema.json`; keys about a base only where there was one."""
+    """Convert a plan to the form of `plan.schema.json`; keys about a base only if the plan has one."""
     document: dict[str, Any] = {
         "formatVersion": FORMAT_VERSION,
         "tool": f"reconciler {__version__}",
@@ -65,7 +65,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
 
 
 def report_to_json(report: Report) -> dict[str, Any]:
-    """Give a report in the form of `report.schema.json`; the summary counts every outcome there is."""
+    """Convert a report to the form of `report.schema.json`; the summary counts every possible outcome."""
     counts = Counter(outcome.outcome for outcome in report.outcomes)
     return {
         "formatVersion": FORMAT_VERSION,
@@ -87,7 +87,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
 
 
 def approval_to_json(plan: Plan, approval: Approval) -> dict[str, Any]:
-    """Give what approved plans allow of `plan`: what would run, what apply would only look at, what waits.
+    """Return the part of `plan` that approved plans allow: changes to run, to check only, and withheld.
 
     `toCheck` are guests who were approved and for whom nothing is planned now.
     """
@@ -121,7 +121,7 @@ def approval_to_json(plan: Plan, approval: Approval) -> dict[str, Any]:
 
 
 def problems_to_json(problems: Iterable[Problem]) -> dict[str, Any]:
-    """Give what is wrong in a desired tree; `file` is relative to the tree, line and column count from 1."""
+    """Convert the problems of a tree; `file` is relative to the tree, line and column count from 1."""
     return {
         "problems": [
             {

@@ -1,1 +1,1 @@
-"""A Graph that behaves: a tenant with rules, over HTTP on loopback, for trying and testing."""
+"""An emulator of Graph: a tenant with rules, over HTTP on loopback, for trials and tests."""

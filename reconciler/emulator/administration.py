@@ -1,4 +1,4 @@
-"""What another administrator does to the tenant, apart from Graph and unchecked by its rules."""
+"""The changes by another administrator, outside Graph and unchecked by its rules."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ _HIDDEN = ("account", "invited", "ticket")
 
 
 def edit_user(store: Store, user: StoredObject, changes: Mapping[str, Any], now: datetime) -> None:
-    """Set properties as they are given; `account`, `invited` and `ticket` are the hidden ones.
+    """Set properties to the given values; `account`, `invited` and `ticket` are the hidden ones.
 
     `proxyAddresses` follows a new `mail` as it does through Graph, unless it is given too.
     """
@@ -33,11 +33,11 @@ def edit_user(store: Store, user: StoredObject, changes: Mapping[str, Any], now:
 
 
 def reset_user(store: Store, user: StoredObject, address: str | None, now: datetime) -> str:
-    """Reset a guest's redemption as somebody else, and return the link that redeems from now on.
+    """Reset a guest's redemption as another client, and return the link that redeems from now on.
 
-    Without an address it is an administrator in a portal, who resets to `mail`; with one it is another tool.
-    No message is recorded. Raises `ValueError` for a user who was never invited, and for an address that
-    does not stand in `mail` or `otherMails`: no reset in any tenant goes elsewhere.
+    Without an address the client is an administrator in a portal, who resets to `mail`; with one it is
+    another tool. No message is recorded. Raises `ValueError` for a user who was never invited, and for an
+    address that is not in `mail` or `otherMails`: no tenant accepts a reset to another one.
     """
     wanted = address or user.body.get("mail")
     on_object = [user.body.get("mail") or "", *user.body.get("otherMails", [])]
@@ -50,20 +50,20 @@ def reset_user(store: Store, user: StoredObject, address: str | None, now: datet
 
 
 def add_user(store: Store, entry: Mapping[str, Any], now: datetime) -> str:
-    """Add a guest, or a member when there is no `email`, as in a seed. Gives the id."""
+    """Add a guest, or a member when there is no `email`, as in a seed. Returns the id."""
     seeder = Seeder.of(store)
     item = seeder.guest(entry) if "email" in entry else seeder.member(entry)
     return create(store, item, Origin(time=now, operation="create")).id
 
 
 def delete_user(store: Store, user: StoredObject, now: datetime) -> None:
-    """Move a user to the bin."""
+    """Move a user to the deleted items."""
     after = replace(user, deleted=stamp(now), account=None, ticket=None)
     write(store, user, after, Origin(time=now, operation="delete"))
 
 
 def begin_again(store: Store) -> None:
-    """Take the tenant back to its seed; the switches too, and the record starts anew."""
+    """Restore the tenant to its seed, with its switches; the record is cleared."""
     document, turned = store.meta("seed"), store.meta("turned")
     store.clear()
     plant(store, Seed(document=document), switches=turned)

@@ -19,23 +19,23 @@ from reconciler.emulator.wire import GraphRequest, GraphResponse
 
 
 class CuttableProtocol(H11Protocol):
-    """Lets the application close a connection: `cut` at once, `close` when what was sent is out."""
+    """Allows the application to close a connection: `cut` at once, `close` after the sent bytes."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own narrowing
-        """Hand both over in `scope["state"]`."""
+        """Store both functions in `scope["state"]`."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "cut": transport.abort, "close": transport.close}
 
 
 def make_app(pipeline: Pipeline) -> Starlette:
-    """Put the routes together."""
+    """Build the application of all routes."""
     graph = Route("/v1.0/{path:path}", _Graph(pipeline), methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
     dated = Middleware(_Dated, clock=pipeline.clock)
     return Starlette(routes=[graph, *control_routes(pipeline)], middleware=[dated])
 
 
 class _Dated:
-    """Writes the emulator's time on every answer that does not bear one."""
+    """Adds the emulator's time as `Date` to every answer without one."""
 
     def __init__(self, app: ASGIApp, clock: Clock) -> None:
         self._app = app
@@ -51,7 +51,7 @@ class _Dated:
 
 
 class _Graph:
-    """Hands requests to Graph's front door, and answers, or does not."""
+    """Passes requests to the pipeline, and sends its answers, or breaks the connection."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -61,7 +61,7 @@ class _Graph:
         try:
             body = await request.body()
         except ClientDisconnect:
-            return  # killed while it was sending: a request that never arrived whole is none
+            return  # killed while it was sending: an incomplete request is ignored
         asked = GraphRequest(
             method=request.method,
             path=scope["raw_path"].decode("ascii").partition("?")[0].removeprefix("/v1.0"),
@@ -78,8 +78,8 @@ class _Graph:
         await _response(answer)(scope, receive, send)
 
     async def _break(self, broken: ConnectionBroken, scope: Scope, receive: Receive, send: Send) -> None:
-        """Give less than an answer, and return when the connection is gone."""
-        # The body has been read, so the next message is the last: the client is gone.
+        """Send less than an answer, and return when the connection is closed."""
+        # The body has been read, so the next message is the last: the client has disconnected.
         gone = asyncio.ensure_future(receive())
         end = "cut"
         if broken.doing is FaultKind.HANG:

@@ -1,4 +1,4 @@
-"""Application registrations of the emulated tenant: what they prove themselves with, and may do."""
+"""Application registrations of the emulated tenant: their credentials and permissions."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class FederatedCredential:
-    """Whose assertions an application trusts. Compared byte by byte, case included.
+    """The assertions that an application trusts. Compared byte by byte, case included.
 
     Source: https://learn.microsoft.com/graph/api/resources/federatedidentitycredential
     """
@@ -26,16 +26,16 @@ class Application:
     """An application registration with its consented application permissions."""
 
     name: str
-    """For readers only."""
+    """For people only."""
 
     client_id: str
-    """GUID, lower case. What `client_id` of a token request names."""
+    """GUID, lower case; the `client_id` of token requests."""
 
     secret: str | None = None
     """The client secret; `None`: only assertions are accepted."""
 
     secret_expired: bool = False
-    """Whether Entra would say that the secret's time is over."""
+    """Whether Entra would answer that the secret has expired."""
 
     federated: tuple[FederatedCredential, ...] = ()
 

@@ -1,4 +1,4 @@
-"""Who calls, and whether they may: the seam between the tenant's rules and its tokens."""
+"""Authenticates and authorizes callers: the interface between the tenant's rules and its tokens."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,12 +16,12 @@ ALL_PERMISSIONS = frozenset(
         "User.ReadWrite.All",
     }
 )
-"""Enough for every route there is. Source: https://learn.microsoft.com/graph/permissions-reference"""
+"""Sufficient for every route. Source: https://learn.microsoft.com/graph/permissions-reference"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Whoever a token speaks for."""
+    """The principal a token was issued for."""
 
     app_id: str
     """Client id of the application."""
@@ -30,16 +30,16 @@ class Principal:
     """Names of Graph's application permissions, such as `User.Read.All`."""
 
     application: bool = True
-    """Whether the application speaks for itself rather than for a person."""
+    """Whether the application acts for itself rather than for a user."""
 
 
 class Authorizer(Protocol):
-    """Decides about a call before any rule of the tenant is looked at."""
+    """Decides about a call before any rule of the tenant applies."""
 
     def authorize(self, bearer: str | None, method: str, path: str) -> Principal | GraphError:
-        """Name the caller, or say how Graph refuses them.
+        """Return the caller, or the error with which Graph refuses them.
 
-        `bearer` is what follows `Bearer ` in the header, `path` what follows the version root, decoded.
+        `bearer` is the header's value after `Bearer `, `path` the decoded path below the version root.
         """
         ...
 

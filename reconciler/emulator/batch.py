@@ -25,7 +25,7 @@ class BatchItem:
 
 
 def read_batch(envelope: GraphRequest) -> list[BatchItem]:
-    """Take a batch apart. Raises `GraphError` when the batch as a whole is malformed."""
+    """Parse a batch into its items. Raises `GraphError` when the batch as a whole is malformed."""
     listed = envelope.json_object().get("requests")
     if not isinstance(listed, list) or not listed:
         raise bad_request("Invalid batch payload format.")
@@ -43,9 +43,9 @@ def read_batch(envelope: GraphRequest) -> list[BatchItem]:
 
 
 def join_answers(items: Sequence[BatchItem], answers: Mapping[str, GraphResponse]) -> GraphResponse:
-    """Put the answers together, in an order nobody may rely on."""
+    """Build the answer of a batch from those of its items, in an order clients must not rely on."""
     responses = [_written(item.id, answers[item.id]) for item in items]
-    # Seeded by the ids: shuffled, and the same for the same batch.
+    # Deterministic shuffle: seeded with the batch's ids.
     random.Random("|".join(item.id for item in items)).shuffle(responses)  # noqa: S311  no secret
     return GraphResponse.of({"responses": responses})
 

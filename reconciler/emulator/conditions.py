@@ -14,11 +14,11 @@ class Expression(Protocol):
     """A condition on an object."""
 
     def sql(self) -> tuple[str, tuple[object, ...]]:
-        """Give the condition on a row of `objects`, and its parameters."""
+        """Return the condition on a row of `objects` as SQL, and its parameters."""
         ...
 
     def matches(self, body: JsonObject) -> bool:
-        """Tell whether it holds for an object."""
+        """Return whether it holds for an object."""
         ...
 
 
@@ -72,10 +72,10 @@ class AnyAddress:
     value: str
     prefix: bool
     exact: bool
-    """Whether case counts."""
+    """Whether the comparison regards case."""
 
     def sql(self) -> tuple[str, tuple[object, ...]]:
-        """Look the address up."""
+        """Search the index of addresses."""
         key = fold(self.value)
         condition, parameters = "key = ?", [key]
         if self.prefix:
@@ -87,7 +87,7 @@ class AnyAddress:
         return f"n IN ({looked_up})", (*parameters, self.name)
 
     def matches(self, body: JsonObject) -> bool:
-        """Look through the list."""
+        """Search the list."""
         spelt = str if self.exact else fold
         wanted = spelt(self.value)
         return any(
@@ -104,7 +104,7 @@ class AnyIdentity:
     assigned_id: str | None
 
     def sql(self) -> tuple[str, tuple[object, ...]]:
-        """Look into the stored object."""
+        """Search the stored object."""
         condition = "value ->> 'issuer' = ? COLLATE NOCASE"
         parameters: tuple[object, ...] = (self.issuer,)
         if self.assigned_id is not None:
@@ -114,7 +114,7 @@ class AnyIdentity:
         return f"EXISTS ({held})", parameters
 
     def matches(self, body: JsonObject) -> bool:
-        """Look through the list."""
+        """Search the list."""
         return any(
             fold(identity["issuer"]) == fold(self.issuer)
             and (
@@ -144,7 +144,7 @@ class Combined:
         )
 
     def matches(self, body: JsonObject) -> bool:
-        """Ask the conditions."""
+        """Check the conditions."""
         return (all if self.every else any)(part.matches(body) for part in self.parts)
 
 

@@ -1,4 +1,4 @@
-"""A client for the emulator's control surface: for tests, the demo, and whoever tries things out."""
+"""A client for the emulator's control surface: for tests, the demo, and trials."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from reconciler.emulator.redemption import SignIn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestTruth:
-    """A living guest, with what Graph does not show."""
+    """A guest that is not deleted, with the properties Graph does not show."""
 
     id: str
     display_name: str | None
@@ -29,16 +29,16 @@ class GuestTruth:
     """Names of applications, sorted."""
 
     account: str | None
-    """Who can really sign in now; `None`: nobody."""
+    """The account that can really sign in now; `None`: none."""
 
     invited: str | None
     """The address of the last invitation."""
 
     has_live_link: bool
-    """Whether a redeem link is out that works."""
+    """Whether a sent redeem link works."""
 
     could_redeem: tuple[str, ...]
-    """Whose owners could redeem by opening an app, without a link; lower case, sorted."""
+    """Addresses whose owners could redeem by opening an app, without a link; lower case, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Message:
     cc: tuple[str, ...]
 
     language: str | None
-    """`None` when there is a text, which has its own."""
+    """`None` when there is a text, which is in its own language."""
 
     text: str | None
     """The custom text, unless the service dropped it."""
@@ -63,20 +63,20 @@ class RecordedRequest:
     """A request to Graph. With bodies, the last four are filled."""
 
     n: int
-    """Order in which they were carried out."""
+    """The order of execution."""
 
     parent: int | None
-    """The batch it came in."""
+    """Number of its batch."""
 
     time: str
     method: str
     url: str
 
     status: int | None
-    """What was answered before any fault touched the answer; `None`: nothing."""
+    """HTTP status of the answer before any fault changed it; `None`: no answer."""
 
     fault: str | None
-    """What went wrong, such as `fail after`, which means that it was carried out before."""
+    """The fault, such as `fail after`, with which the request was executed first."""
 
     app_id: str | None
     request_headers: Mapping[str, str]
@@ -96,7 +96,7 @@ class RecordedWrite:
     operation: str
     """`patch`, `invite`, `reset`, `redeem`, `edit`, `create` or `delete`.
 
-    A reset past Graph is `portal-reset` or `tool-reset`.
+    A reset outside Graph is `portal-reset` or `tool-reset`.
     """
 
     request: int | None
@@ -107,10 +107,10 @@ class RecordedWrite:
 
 
 class ControlClient:
-    """Talks to one emulator. Every method raises `ValueError` for what the emulator refuses."""
+    """Sends requests to one emulator. Every method raises `ValueError` for what the emulator refuses."""
 
     def __init__(self, root: str) -> None:
-        """Know the root, such as `http://127.0.0.1:8080`; nothing is sent yet."""
+        """Store the root, such as `http://127.0.0.1:8080`; nothing is sent yet."""
         self._http = httpx.Client(
             base_url=f"{root}/_emulator", trust_env=False, timeout=httpx.Timeout(60, read=None)
         )
@@ -126,11 +126,11 @@ class ControlClient:
         self._http.close()
 
     def truth(self) -> dict[str, GuestTruth]:
-        """Give every living guest, by id."""
+        """Return every guest that is not deleted, by id."""
         return {entry["id"]: _truth(entry) for entry in self._call("GET", "/truth")}
 
     def redeem(self, redeem_url: str, account: str) -> SignIn:
-        """Use a redeem link with an outside account."""
+        """Redeem a link with an outside account."""
         return SignIn(**self._call("POST", "/redeem", {"redeemUrl": redeem_url, "account": account}))
 
     def sign_in(self, account: str) -> SignIn:
@@ -138,7 +138,7 @@ class ControlClient:
         return SignIn(**self._call("POST", "/sign-in", {"account": account}))
 
     def messages(self) -> list[Message]:
-        """Give the messages that were sent, the oldest first."""
+        """Return the messages that were sent, the oldest first."""
         return [
             Message(
                 guest=entry["guest"],
@@ -152,67 +152,67 @@ class ControlClient:
         ]
 
     def requests(self, *, bodies: bool = False) -> list[RecordedRequest]:
-        """Give every Graph request, in the order in which they were carried out."""
+        """Return every Graph request, in the order of execution."""
         suffix = "?bodies=true" if bodies else ""
         return [_request(entry) for entry in self._call("GET", f"/requests{suffix}")]
 
     def forget_requests(self) -> None:
-        """Empty the record of requests; the numbers go on."""
+        """Clear the record of requests; the numbers continue."""
         self._call("DELETE", "/requests")
 
     def history(self) -> list[RecordedWrite]:
-        """Give every accepted write, in order."""
+        """Return every accepted write, in order."""
         return [RecordedWrite(**entry) for entry in self._call("GET", "/history")]
 
     def reset(self) -> None:
-        """Take the tenant back to its seed."""
+        """Restore the tenant to its seed."""
         self._call("POST", "/reset")
 
     def switches(self) -> dict[str, Any]:
-        """Give the position of every switch."""
+        """Return the value of every switch."""
         return dict(self._call("GET", "/switches"))
 
     def set_switches(self, **switches: Any) -> None:
-        """Turn switches, by their JSON names."""
+        """Set switches, by their JSON names."""
         self._call("PATCH", "/switches", switches)
 
     def edit_user(self, user_id: str, changes: Mapping[str, Any]) -> None:
-        """Change properties as another administrator would, unchecked; `account` is the hidden one.
+        """Set properties as another administrator would, unchecked; `account` is the hidden one.
 
         `proxyAddresses` follows a new `mail`, unless it is given too.
         """
         self._call("PATCH", f"/users/{user_id}", dict(changes))
 
     def reset_in_portal(self, user_id: str) -> str:
-        """Reset a guest's redemption as an administrator in a portal would, to `mail`. Gives the link."""
+        """Reset a guest's redemption as an administrator in a portal would, to `mail`. Returns the link."""
         return str(self._call("POST", f"/users/{user_id}/reset", {})["redeemUrl"])
 
     def reset_by_tool(self, user_id: str, email: str) -> str:
-        """Reset a guest's redemption as another tool would, to an address on the user. Gives the link."""
+        """Reset a guest's redemption as another tool would, to an address on the user. Returns the link."""
         return str(self._call("POST", f"/users/{user_id}/reset", {"email": email})["redeemUrl"])
 
     def add_user(self, entry: Mapping[str, Any]) -> str:
-        """Add a guest or member as in a seed. Gives the id."""
+        """Add a guest or member as in a seed. Returns the id."""
         return str(self._call("POST", "/users", dict(entry))["id"])
 
     def delete_user(self, user_id: str) -> None:
-        """Move a user to the bin."""
+        """Move a user to the deleted items."""
         self._call("DELETE", f"/users/{user_id}")
 
     def set_faults(self, document: Mapping[str, Any]) -> None:
-        """Follow a fault plan from now on; `{}` ends all faults. Counters and quotas start anew."""
+        """Set the fault plan from now on; `{}` ends all faults. Counters and quotas are reset."""
         self._call("PUT", "/faults", dict(document))
 
     def met(self) -> list[int]:
-        """Give how many requests each rule of the fault plan has met."""
+        """Return the number of requests each rule of the fault plan has matched."""
         return list(self._call("GET", "/faults")["met"])
 
     def paused(self, *, wait: float = 0.0) -> list[dict[str, Any]]:
-        """Give the requests that are held, after waiting so many seconds for the first."""
+        """Return the requests that are held, after waiting so many seconds for the first."""
         return list(self._call("GET", f"/paused?wait={wait}"))
 
     def resume(self, *, carry_out: bool = True) -> None:
-        """Let all held requests go on; without `carry_out`, those not carried out yet never are."""
+        """Release all held requests; without `carry_out`, those not executed yet never are."""
         self._call("POST", "/resume", {"carryOut": carry_out})
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:

@@ -1,6 +1,6 @@
-"""The server side of the control surface, apart from Graph's paths: look, redeem, tinker.
+"""The server side of the control surface, apart from Graph's paths: inspect, redeem, change.
 
-Whoever reaches it may do everything; it is served on loopback only.
+It needs no token; it is served on loopback only.
 """
 
 from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 def control_routes(pipeline: Pipeline) -> list[Route]:
-    """Give the routes below `/_emulator`."""
+    """Return the routes below `/_emulator`."""
     surface = _Surface(pipeline)
     return [
         Route("/_emulator/truth", surface.truth, methods=["GET"]),
@@ -51,7 +51,7 @@ def control_routes(pipeline: Pipeline) -> list[Route]:
 
 
 class _Surface:
-    """Answers for each route; every answer is one transaction."""
+    """Handlers for each route; every call is one transaction."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -178,7 +178,7 @@ class _Surface:
 
 
 async def _body(request: Request, *texts: str) -> dict[str, Any]:
-    """Read a JSON object in which each of `texts` is text. Raises `HTTPException`."""
+    """Parse a JSON object in which each of `texts` is text. Raises `HTTPException`."""
     try:
         body = await request.json()
     except ValueError as error:

@@ -1,8 +1,8 @@
-"""What goes wrong on the way to Graph and back: scripted, counted, and the same every time.
+"""The faults between client and Graph: scripted, counted, and the same every time.
 
 A fault plan is a document, of the shape `schemas/emulator-faults.schema.json` describes. Durations are in
-milliseconds of the emulator's clock, which `speed` plays faster. Decides only what happens to which
-request; `pipeline` makes it happen.
+milliseconds of the emulator's clock, which `speed` accelerates. Decides only the faults of each request;
+`pipeline` executes them.
 """
 
 import json
@@ -27,7 +27,7 @@ SCHEMA = "emulator-faults"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultPlan:
-    """What shall go wrong. `load_faults` makes one from a file, `fault_plan` from a document."""
+    """The faults to play. `load_faults` makes one from a file, `fault_plan` from a document."""
 
     document: Mapping[str, Any]
     """Fits the schema; `{}` is a network that never fails."""
@@ -43,7 +43,7 @@ def load_faults(path: Path) -> FaultPlan:
 
 
 def fault_plan(document: Mapping[str, Any]) -> FaultPlan:
-    """Take a fault plan from a document. Raises `ValueError` when it does not fit the schema."""
+    """Build a fault plan from a document. Raises `ValueError` when it does not fit the schema."""
     for violation in violations(SCHEMA, document):
         place = "/".join(map(str, violation.path)) or "the document"
         raise ValueError(f"{place}: {violation.message}")
@@ -51,7 +51,7 @@ def fault_plan(document: Mapping[str, Any]) -> FaultPlan:
 
 
 class RequestOrigin(StrEnum):
-    """How a request came: rules may look at all of them or only at what is on the wire."""
+    """The form in which a request arrived: rules may match all requests or only those on the wire."""
 
     SINGLE = "single"
     ENVELOPE = "envelope"
@@ -59,7 +59,7 @@ class RequestOrigin(StrEnum):
 
 
 class FaultKind(StrEnum):
-    """What a rule does to the requests it meets."""
+    """The effect of a rule on the requests it matches."""
 
     FAIL = "fail"
     CUT = "cut"
@@ -76,7 +76,7 @@ class FaultKind(StrEnum):
 
 
 class Form(StrEnum):
-    """How an answer that a rule asks for is written."""
+    """The form of a scripted answer."""
 
     GRAPH = "graph"
     HTML = "html"
@@ -84,42 +84,42 @@ class Form(StrEnum):
 
 
 _ON_PAGES = frozenset({FaultKind.EMPTY_PAGE, FaultKind.REPEAT_ROW})
-"""What a listing does while it is carried out."""
+"""The faults of a listing during its execution."""
 
 _CARRIED_OUT = _ON_PAGES | {FaultKind.CUT_BODY, FaultKind.ANSWER}
-"""What cannot happen before the request is carried out."""
+"""The faults that cannot occur before the request is executed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Something that happens to one request."""
+    """A fault of one request."""
 
     doing: FaultKind
     after: bool
-    """Once the request has been carried out, rather than before."""
+    """Whether it occurs after the request was executed, rather than before."""
 
     error: GraphError | None
-    """What is answered, for those that answer."""
+    """The answer, for faults that have one."""
 
     tells_throttle: bool
-    """Whether a 429 tells scope and reason too."""
+    """Whether a 429 has scope and reason too."""
 
     entry: Mapping[str, Any]
     """The rule."""
 
     undoes: bool
-    """Whether what is answered as a success has changed nothing."""
+    """Whether an answer of success has changed nothing."""
 
     label: str
     """For the record, such as `fail after`."""
 
     @property
     def milliseconds(self) -> int | None:
-        """For how long a request is held, on the emulator's clock; `None`: until it is resumed."""
+        """The milliseconds a request is held, on the emulator's clock; `None`: until it is resumed."""
         return self.entry["milliseconds"] if self.doing is FaultKind.DELAY else None
 
     def proxied(self, error: GraphError) -> GraphResponse | None:
-        """Give the answer of a proxy between client and Graph; `None` where Graph itself answers."""
+        """Return the answer of a proxy between client and Graph; `None` where Graph itself answers."""
         form = Form(self.entry.get("form", Form.GRAPH))
         if form is Form.GRAPH:
             return None
@@ -131,7 +131,7 @@ class Fault:
         return GraphResponse(status=error.status, content=page.encode(), headers=headers)
 
     def edited(self, response: GraphResponse) -> GraphResponse:
-        """Give what `answer` makes of a success; one without a body gets one with another status only."""
+        """Return a success as edited by `answer`; one without a body has only another status."""
         status = self.entry.get("status", response.status)
         if response.status >= 300 or (not response.content and status == response.status):
             return response
@@ -144,7 +144,7 @@ class Fault:
 
 @dataclass(slots=True)
 class _Rule:
-    """One entry of `rules` and how many requests it has met."""
+    """One entry of `rules` and the number of requests it has matched."""
 
     entry: Mapping[str, Any]
     met: int = 0
@@ -223,7 +223,7 @@ _STATUSES = {
 
 @dataclass(slots=True)
 class Faults:
-    """A fault plan at work: how often each rule was met, and the dice."""
+    """A fault plan in use: the counts of each rule, and the random generator."""
 
     plan: FaultPlan
     _rules: list[_Rule] = field(init=False)
@@ -235,15 +235,15 @@ class Faults:
 
     @property
     def met(self) -> Sequence[int]:
-        """How many requests each rule has met, whether it did something to them or not."""
+        """The number of requests each rule has matched, whether it had an effect on them or not."""
         return [rule.met for rule in self._rules]
 
     def match(self, request: GraphRequest, way: RequestOrigin) -> list[Fault]:
-        """Tell what happens to a request. Every rule counts it, so ask once for each request."""
+        """Return the faults of a request. Every rule counts it, so call once for each request."""
         return [rule.fault(request) for rule in self._rules if rule.meets(request, way, self._dice)]
 
     def latency(self, request: GraphRequest, way: RequestOrigin) -> float:
-        """Give the emulated seconds a request on the wire takes; items take none of their own."""
+        """Return the emulated seconds a request on the wire takes; items take none of their own."""
         if way is RequestOrigin.ITEM:
             return 0.0
         for entry in self.plan.document.get("latency", ()):
@@ -254,9 +254,9 @@ class Faults:
         return 0.0
 
     def lag(self, of: str) -> float:
-        """Give the emulated seconds until `reads` or `invitations` see a write, for this request.
+        """Return the emulated seconds until `reads` or `invitations` see a write, for this request.
 
-        With `current`, some requests meet a replica that is up to date: reads go stale and come back.
+        With `current`, some requests are answered by a current replica: reads alternate between old and new.
         """
         replication = self.plan.document.get("replication", {})
         lag = float(replication.get(of, 0)) / 1000
@@ -266,9 +266,9 @@ class Faults:
 
 
 def matches(on: str, request: GraphRequest, way: RequestOrigin) -> bool:
-    """Tell whether a rule is about a request.
+    """Return whether a rule applies to a request.
 
-    `any` is whatever is on the wire, `reads` and `writes` are looked for in batches too, and so is a
+    `any` matches every request on the wire; `reads` and `writes` match items of batches too, and so does a
     method with an optional path, where `*` stands for one part.
     """
     if on == "any":
@@ -285,12 +285,12 @@ def matches(on: str, request: GraphRequest, way: RequestOrigin) -> bool:
 
 
 def _stands(text: str, request: GraphRequest) -> bool:
-    # A word of the body, not its parse: a rule is a script for a laboratory, and bodies are ours.
+    # A text search in the body, without parsing: rules are scripts for tests, and bodies are ours.
     pattern = '[^"]*'.join(map(re.escape, text.split("*")))
     return re.search(f'"{pattern}"'.encode(), request.body) is not None
 
 
 def _object_of(request: GraphRequest) -> str:
-    """Name the object that a request is about: the one in its path, or the user who is invited again."""
+    """Return the object of a request: the one in its path, or the user who is invited again."""
     found = re.search(rb'"id"\s*:\s*"([^"]*)"', request.body)
     return found[1].decode() if found else request.segments[-1]

@@ -1,4 +1,4 @@
-"""Files a person writes for the emulator: read, and held against their schema."""
+"""Reads the files that users write for the emulator, and checks them against their schema."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,7 +10,7 @@ from reconciler.rules import RuleId
 
 
 class InvalidFile(InvalidDesired):
-    """A file for the emulator breaks a rule; ends like a broken desired tree, and names the file instead."""
+    """A file for the emulator breaks a rule; ends like an invalid desired tree, and names the file."""
 
     def __init__(self, what: str, problems: tuple[Problem, ...]) -> None:
         super().__init__(problems)
@@ -26,10 +26,10 @@ def read_file(
     schema: str,
     more: Callable[[CheckedFile], Iterable[Problem]] = lambda _: (),
 ) -> CheckedFile:
-    """Read a YAML or JSON file that fits `schema`; `more` finds what a schema cannot, if it fits.
+    """Read a YAML or JSON file that fits `schema`; `more` checks rules beyond the schema, if it fits.
 
-    Raises `InvalidFile` with every problem, `UsageError` with this rule when the file cannot be read.
-    `what` is what the file is to people, such as `the seed`.
+    Raises `InvalidFile` with every problem, `UsageError` with this rule when the file cannot be read. `what`
+    is the name of the file in messages, such as `the seed`.
     """
     try:
         data = path.read_bytes()

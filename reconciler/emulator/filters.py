@@ -1,7 +1,7 @@
-"""Reads the `$filter` of the plain, not the advanced, queries of Graph.
+"""Parses the `$filter` of the plain, not the advanced, queries of Graph.
 
-What needs the advanced query engine is refused as Graph refuses it, and so are filters that are too long or
-too deep.
+Filters that need the advanced query engine are refused as Graph refuses them, and so are filters that are too
+long or too deep.
 
 Sources: https://learn.microsoft.com/graph/aad-advanced-queries,
 https://github.com/microsoftgraph/microsoft-graph-docs/issues/21098 (fifteen alternatives),
@@ -29,12 +29,12 @@ _TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<word>[A-Za-z0-9_./:$@-]
 
 
 def parse_filter(text: str, *, of: ObjectType, proxy_ignores_case: bool = True) -> Expression:
-    """Read a `$filter` on objects of one type. Raises `GraphError`."""
+    """Parse a `$filter` on objects of one type. Raises `GraphError`."""
     return _Parser(text, of=of, proxy_ignores_case=proxy_ignores_case).parse()
 
 
 def _joined(parts: list[Expression], *, every: bool) -> Expression:
-    """Join conditions, those joined by the same word before among them. Raises `GraphError`."""
+    """Join conditions, including those joined by the same operator before. Raises `GraphError`."""
     if len(parts) == 1:
         return parts[0]
     flat: list[Expression] = []
@@ -60,7 +60,7 @@ def _needs_advanced(operator: str) -> GraphError:
 
 
 class _Parser:
-    """Recursive descent over the words of one filter."""
+    """Recursive descent over the tokens of one filter."""
 
     def __init__(self, text: str, *, of: ObjectType, proxy_ignores_case: bool) -> None:
         self._of = of

@@ -1,4 +1,4 @@
-"""Every refusal of the emulator, in the words Graph is known or supposed to use.
+"""Every refusal of the emulator, in the words that Graph is known or assumed to use.
 
 Where Microsoft publishes no text, the comment says so: nobody may rely on such a text.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class GraphError(Exception):
-    """An answer other than success, as the caller of Graph will see it."""
+    """An answer other than success, as the caller of Graph receives it."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class GraphError(Exception):
     def envelope(
         self, *, now: datetime, request_id: str, client_request_id: str, inner: str = "innerError"
     ) -> dict[str, Any]:
-        """Write the error as Graph does, at a time in UTC; `inner` is how it spells its innermost part.
+        """Return the error in Graph's form, at a time in UTC; `inner` is the key of its innermost part.
 
         Source: https://learn.microsoft.com/graph/errors
         """
@@ -61,7 +61,7 @@ def unsupported_query(message: str) -> GraphError:
 
 
 def not_found(what: str) -> GraphError:
-    """Say that there is no such object."""
+    """Return the error that there is no such object."""
     return GraphError(
         404,
         "Request_ResourceNotFound",
@@ -70,7 +70,7 @@ def not_found(what: str) -> GraphError:
 
 
 def insufficient_privileges() -> GraphError:
-    """Refuse for lack of a permission, or of power over the target."""
+    """Refuse for lack of a permission, or of a role over the target."""
     return GraphError(
         403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
     )
@@ -89,7 +89,7 @@ def invalid_token(message: str) -> GraphError:
 
 
 def address_conflict(owner: str, owner_kind: str, *, http_conflict: bool) -> GraphError:
-    """Refuse a `mail` that another object has among its addresses, in one of two forms that are reported.
+    """Refuse a `mail` that another object has among its addresses, in one of the two reported forms.
 
     Source: https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8421
     """
@@ -97,7 +97,7 @@ def address_conflict(owner: str, owner_kind: str, *, http_conflict: bool) -> Gra
         return GraphError(
             409,
             "Request_MultipleObjectsWithSameKeyValue",
-            "The address is in use by another object.",  # invented: the report tells the code alone
+            "The address is in use by another object.",  # invented: the report has the code only
         )
     return GraphError(
         400,
@@ -120,7 +120,7 @@ def invitation_forbidden(message: str) -> GraphError:
     return GraphError(403, "Forbidden", message)
 
 
-# What the invitation service says. The texts come from reports, the marked ones are invented.
+# The texts of the invitation service. They come from reports, the marked ones are invented.
 ADDRESS_NOT_ON_USER = (
     "The email you\u2019re using to invite this user doesn\u2019t match any emails on the user object. "
     "Please add this email to the user object and try again."

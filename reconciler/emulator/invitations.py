@@ -1,4 +1,4 @@
-"""`POST /invitations`: inviting somebody new, and resetting a guest's redemption.
+"""`POST /invitations`: invites a new guest, and resets a guest's redemption.
 
 Sources: https://learn.microsoft.com/graph/api/invitation-post and
 https://learn.microsoft.com/entra/external-id/reset-redemption-status
@@ -54,7 +54,7 @@ def invite(call: Call) -> GraphResponse:
 
 
 def domain_denied(denied: tuple[str, ...], address: str) -> bool:
-    """Tell whether the tenant's deny list holds the address's domain."""
+    """Return whether the tenant's deny list has the address's domain."""
     return address.rpartition("@")[2].lower() in denied
 
 
@@ -94,10 +94,10 @@ def _check_message(info: Any) -> None:
 
 
 def _closed_to(call: Call) -> bool:
-    """Tell whether the tenant lets the caller invite nobody.
+    """Return whether the tenant forbids the caller every invitation.
 
-    Sources: https://learn.microsoft.com/graph/api/resources/authorizationpolicy; that a restricted
-    tenant wants User.Invite.All of an application, whatever else it holds, is reported.
+    Sources: https://learn.microsoft.com/graph/api/resources/authorizationpolicy; that a restricted tenant
+    requires User.Invite.All of an application, with any other permissions, is reported.
     """
     allowed = call.switches.allow_invites_from
     if allowed == InvitesFrom.NONE:
@@ -137,7 +137,7 @@ def _holders(call: Call, address: str, *, kind: str, besides: int = 0) -> Iterat
         f"smtp:{fold(address)}",
         fold(address),
     )
-    # In the other mails of somebody who is no guest, an address belongs to nobody.
+    # An address in the other mails of a user who is no guest has no owner.
     return (item for item in found if item.is_b2b or _holds_firmly(item, address))
 
 
@@ -148,7 +148,7 @@ def _holds_firmly(item: StoredObject, address: str) -> bool:
 
 
 def _check_owners(call: Call, address: str, *, besides: int) -> None:
-    """Refuse an address that leads to somebody else."""
+    """Refuse an address of another user."""
     if next(_holders(call, address, kind="contact"), None) is not None:
         raise invitation_refused(graph_errors.AMBIGUOUS)
     for owner in _holders(call, address, kind="user", besides=besides):
@@ -230,7 +230,7 @@ def _invite_new(call: Call, body: JsonObject, address: str) -> StoredObject:
 
 
 def _send(call: Call, body: JsonObject, guest: StoredObject, link: str) -> None:
-    """Record the message that Microsoft would send."""
+    """Record the message Microsoft would send."""
     info = body.get("invitedUserMessageInfo") or {}
     # Dropped for applications. Source: https://learn.microsoft.com/entra/external-id/troubleshoot
     text = None if call.caller.application else info.get("customizedMessageBody")

@@ -32,13 +32,13 @@ class Collection:
     of: ObjectType
 
     context: str
-    """As `@odata.context` calls it, such as `users`."""
+    """Its name in `@odata.context`, such as `users`."""
 
     scope: str
     """The SQL condition that holds for its objects."""
 
     replicated: bool = False
-    """Whether late replicas are felt: the living users, who alone are ever written."""
+    """Whether lagging replicas apply: to users that are not deleted, the only objects ever written."""
 
 
 def list_page(call: Call, collection: Collection, *parameters: object) -> GraphResponse:
@@ -64,7 +64,7 @@ def list_page(call: Call, collection: Collection, *parameters: object) -> GraphR
             size + 1,
         )
     ]
-    # Late copies are looked through one by one: the index knows only what is current.
+    # Copies of lagging replicas are searched one by one: the index has only current objects.
     found += [
         (n, dump(of.shown(body, names)))
         for n, body in late.items()
@@ -79,13 +79,13 @@ def list_page(call: Call, collection: Collection, *parameters: object) -> GraphR
 
 
 def cut_page(call: Call, found: Sequence[tuple[int, _T]], size: int) -> tuple[list[_T], dict[str, str]]:
-    """Give the rows of a page and, if there is more, the link to the next one.
+    """Return the rows of a page and, if there is more, the link to the next one.
 
     `found` are positions and rows, in order, one more than fit the page where there are more.
     """
     request = call.request
     if FaultKind.EMPTY_PAGE in call.oddities and not request.emptied:
-        # The page after an empty one has rows, or nobody would ever come to an end.
+        # The page after an empty one has rows, or no listing would ever end.
         return [], {"@odata.nextLink": next_link(call.store, request, request.after, emptied=True)}
     shown = found[:size]
     onward = shown[-1][0] if len(found) > size else None
@@ -96,13 +96,13 @@ def cut_page(call: Call, found: Sequence[tuple[int, _T]], size: int) -> tuple[li
 
 
 def collection_context(request: GraphRequest, context: str, names: Sequence[str]) -> str:
-    """Give the `@odata.context` of a listing."""
+    """Return the `@odata.context` of a listing."""
     picked = f"({','.join(names)})" if "$select" in request.options else ""
     return f"{request.root}/$metadata#{context}{picked}"
 
 
 def entity(request: GraphRequest, context: str, names: Sequence[str]) -> str:
-    """Give the `@odata.context` of a single object."""
+    """Return the `@odata.context` of a single object."""
     return f"{collection_context(request, context, names)}/$entity"
 
 
@@ -114,7 +114,7 @@ def _filter(call: Call, of: ObjectType) -> Expression | None:
 
 
 def refuse_advanced(request: GraphRequest) -> None:
-    """Refuse what no plain query may ask for. Raises `GraphError`."""
+    """Refuse options that no plain query may use. Raises `GraphError`."""
     options = request.options
     refuse_unknown(options)
     eventual = request.headers.get("consistencylevel", "").lower() == "eventual"
@@ -147,9 +147,9 @@ def refuse_unknown(options: Mapping[str, str]) -> None:
 
 
 def refuse_options(request: GraphRequest, *, besides: frozenset[str], graph_knows: frozenset[str]) -> None:
-    """Refuse query options the route does not take. Raises `GraphError`.
+    """Refuse query options the route does not accept. Raises `GraphError`.
 
-    `besides` are taken by whoever answers the route; `graph_knows` are those that Graph takes there.
+    `besides` are accepted by the route's handler; `graph_knows` are those that Graph accepts there.
     """
     refuse_unknown(request.options)
     for name in request.options:
@@ -160,7 +160,7 @@ def refuse_options(request: GraphRequest, *, besides: frozenset[str], graph_know
 
 
 def not_emulated(what: str) -> GraphError:
-    """Say that Graph can do this and the emulator cannot."""
+    """Return the error for options of Graph that the emulator does not have."""
     return GraphError(501, "EmulatorNotImplemented", f"The emulator does not implement {what}.")
 
 

@@ -1,4 +1,4 @@
-"""Groups, contacts and the bin: what planning looks up besides users.
+"""Groups, contacts and deleted items: the objects planning reads besides users.
 
 Sources: https://learn.microsoft.com/graph/api/group-list, …/group-list-transitivemembers,
 …/orgcontact-list and …/directory-deleteditems-list

@@ -1,4 +1,4 @@
-"""Links to next pages: a token nobody can read, good for one path and one query.
+"""Links to next pages: an opaque token, valid for one path and one query.
 
 Source: https://learn.microsoft.com/graph/paging
 """
@@ -29,9 +29,10 @@ def expired_page_token() -> GraphError:
 
 
 def continued(store: Store, request: GraphRequest) -> GraphRequest:
-    """Give the request a link stands for, with its query and the place where it goes on.
+    """Return the request a link stands for, with its query and the position where it continues.
 
-    Raises `GraphError` for a token that is not this tenant's, is used on another path, or has company.
+    Raises `GraphError` for a token that is not this tenant's, is used on another path, or is combined with
+    other options.
     """
     if _NAME not in request.options:
         return request
@@ -46,7 +47,7 @@ def continued(store: Store, request: GraphRequest) -> GraphRequest:
 
 
 def next_link(store: Store, request: GraphRequest, after: int, *, emptied: bool = False) -> str:
-    """Give the link to the page that begins behind this position, on the host the caller used."""
+    """Return the link to the page that begins behind this position, on the host the caller used."""
     token = _box(store).encrypt(dump([request.path, request.query, after, emptied]).encode()).decode()
     return f"{request.root}{request.path}?{_NAME}={token}"
 

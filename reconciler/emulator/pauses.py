@@ -1,4 +1,4 @@
-"""Requests held at a chosen point, until somebody lets them go: where a laboratory kills the client."""
+"""Requests held at a chosen point until they are released: where tests kill the client."""
 
 import asyncio
 import contextlib
@@ -28,9 +28,9 @@ class Pauses:
         self._changed = asyncio.Condition()
 
     async def hold(self, request: GraphRequest, *, after: bool, seconds: float | None = None) -> bool:
-        """Hold a request until `resume`; gives whether it shall go on rather than be dropped.
+        """Wait with a request until `resume`; return whether it continues rather than being dropped.
 
-        With `seconds`, which are real ones, it goes on by itself when they have passed.
+        With `seconds`, which are real ones, it continues by itself when they have passed.
         """
         held = _Held(next(self._numbers), request.method, request.path, "after" if after else "before")
         async with self._changed:
@@ -45,7 +45,7 @@ class Pauses:
         return held.carry_out
 
     async def wait(self, seconds: float) -> list[dict[str, Any]]:
-        """Give the held requests; when there are none, wait so many real seconds for the first."""
+        """Return the held requests; when there are none, wait so many real seconds for the first."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._changed:
                 await self._changed.wait_for(lambda: bool(self._held))
@@ -55,7 +55,7 @@ class Pauses:
         ]
 
     def resume(self, *, carry_out: bool) -> None:
-        """Let all held requests go on; without `carry_out`, drop those not carried out yet."""
+        """Release all held requests; without `carry_out`, drop those not executed yet."""
         for held in self._held.values():
             held.carry_out = carry_out
             held.let_go.set()

@@ -1,7 +1,7 @@
-"""Which application permissions open which route, and the refusal of tokens without them.
+"""The application permissions that allow each route, and the refusal of tokens without them.
 
-Only method and path decide here. What depends on a request's body or on the tenant's settings is
-asked of `may_update`, `may_reset` and `may_invite_when_restricted` by the rules of those routes.
+Only method and path decide here. For decisions by a request's body or the tenant's settings, the rules of
+those routes call `may_update`, `may_reset` and `may_invite_when_restricted`.
 """
 
 import base64
@@ -14,7 +14,7 @@ from reconciler.emulator.graph_errors import GraphError, insufficient_privileges
 from reconciler.emulator.tokens import Bearer, TokenService
 
 FIXED_TOKEN = "emulator"  # noqa: S105 - documented, and worth nothing outside the emulator
-"""Always valid, with every permission: for trying things without an application."""
+"""Always valid, with every permission: for trials without an application."""
 
 _READ_DIRECTORY = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})
 _READ_USERS = _READ_DIRECTORY | {"User.Read.All", "User.ReadWrite.All"}
@@ -33,7 +33,7 @@ class _Route:
     method: str
     path: re.Pattern[str]
     sufficient: frozenset[str]
-    """Each of these alone opens the route."""
+    """Permissions each of which alone allows the route."""
 
 
 # Sources, in this order: https://learn.microsoft.com/graph/api/user-list, …/user-get,
@@ -73,7 +73,7 @@ _ROUTES = (
 
 
 def may_update(permissions: Collection[str], properties: Collection[str]) -> bool:
-    """Tell whether a PATCH of these properties of a user is allowed.
+    """Return whether a PATCH of these properties of a user is allowed.
 
     `otherMails` has a least permission of its own, `mail` the general one.
     Source: https://learn.microsoft.com/graph/api/user-update
@@ -87,7 +87,7 @@ def may_update(permissions: Collection[str], properties: Collection[str]) -> boo
 
 
 def may_reset(permissions: Collection[str]) -> bool:
-    """Tell whether an invitation with `resetRedemption` is allowed; `User.Invite.All` is not enough.
+    """Return whether an invitation with `resetRedemption` is allowed; `User.Invite.All` is not enough.
 
     Source: https://learn.microsoft.com/graph/api/invitation-post
     """
@@ -95,7 +95,7 @@ def may_reset(permissions: Collection[str]) -> bool:
 
 
 def may_invite_when_restricted(permissions: Collection[str]) -> bool:
-    """Tell whether an application may invite where `allowInvitesFrom` is not `everyone`.
+    """Return whether an application may invite where `allowInvitesFrom` is not `everyone`.
 
     Reported, not documented: without `User.Invite.All` the service answers that invitations are closed.
     """
@@ -110,9 +110,9 @@ class TokenAuthorizer:
         self._fixed = FixedTokenAuthorizer(FIXED_TOKEN)
 
     def authorize(self, bearer: str | None, method: str, path: str) -> Principal | GraphError:
-        """Name the caller, or refuse a token that is missing, invalid or not enough for the route.
+        """Return the caller, or refuse a token that is missing, invalid or not enough for the route.
 
-        A path that is no route of the emulator is left to whoever answers it.
+        A path that is no route of the emulator is left to the application, which answers it.
         """
         if bearer is None or bearer == FIXED_TOKEN:
             return self._fixed.authorize(bearer, method, path)

@@ -1,4 +1,4 @@
-"""Graph's front door: who calls, what goes wrong on the way, one transaction for each request, its record."""
+"""The pipeline of a Graph request: authorization, faults, one transaction, and its record."""
 
 import asyncio
 import uuid
@@ -26,19 +26,19 @@ _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Com
 
 
 class ConnectionBroken(Exception):
-    """The request gets no proper answer."""
+    """Raised when the request has no complete answer."""
 
     def __init__(self, doing: FaultKind, response: GraphResponse | None = None) -> None:
         super().__init__(doing)
         self.doing = doing
         """`CUT`, `HANG`, or `CUT_BODY`, which begins the answer."""
         self.response = response
-        """The answer that is cut off in the middle."""
+        """The answer that is cut in the middle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """A request on its way through the front door."""
+    """A request in the pipeline."""
 
     request: GraphRequest
     way: RequestOrigin
@@ -59,14 +59,14 @@ class Pipeline:
         self.clock = clock
         self.pauses = Pauses()
         self.given_up = asyncio.Event()
-        """Set when the emulator ends: whoever was never to be answered is let go."""
+        """Set when the emulator ends: requests left without an answer are released."""
         self._authorizer = authorizer
         self.set_faults(faults or FaultPlan(document={}))
 
     def set_faults(self, plan: FaultPlan) -> None:
-        """Follow a fault plan from now on; counters and quotas start anew, what is held is let go.
+        """Set the fault plan from now on; counters and quotas are reset, held requests are released.
 
-        Its switches are turned, for good.
+        Its switches are set permanently.
         """
         if "switches" in plan.document:
             with self.store.transaction():
@@ -80,7 +80,7 @@ class Pipeline:
             self._quotas = Quotas(plan.document["quotas"], users=users, clock=self.clock)
 
     def give_up(self) -> None:
-        """Let go of everybody who is held or left hanging: the emulator ends."""
+        """Release all requests that are held or left hanging: the emulator ends."""
         self.given_up.set()
         self.pauses.resume(carry_out=False)
 
@@ -131,7 +131,7 @@ class Pipeline:
         return response
 
     async def _before(self, exchange: Exchange, fault: Fault) -> GraphResponse | None:
-        """Let something go wrong before the request is carried out; `None` when it goes on."""
+        """Apply a fault before the request is executed; return its answer, or `None` to continue."""
         if fault.doing in {FaultKind.PAUSE, FaultKind.DELAY}:
             if await self._hold(exchange, fault):
                 return None
@@ -146,7 +146,7 @@ class Pipeline:
     async def _after(
         self, exchange: Exchange, fault: Fault, number: int, response: GraphResponse
     ) -> GraphResponse:
-        """Let something go wrong after the request was carried out."""
+        """Apply a fault after the request was executed."""
         if fault.doing in {FaultKind.PAUSE, FaultKind.DELAY}:
             await self._hold(exchange, fault)
             return response
@@ -158,18 +158,18 @@ class Pipeline:
             case FaultKind.ANSWER:
                 return self._identified(fault.edited(response), exchange)
             case FaultKind.EMPTY_PAGE | FaultKind.REPEAT_ROW:
-                return response  # the listing has seen to it
+                return response  # the listing has applied it
             case _:
                 raise ConnectionBroken(fault.doing, response)
 
     async def _hold(self, exchange: Exchange, fault: Fault) -> bool:
-        """Hold a request; gives whether it shall go on."""
+        """Wait while a request is held; return whether it continues."""
         milliseconds = fault.milliseconds
         seconds = None if milliseconds is None else self.clock.real(milliseconds / 1000)
         return await self.pauses.hold(exchange.request, after=fault.after, seconds=seconds)
 
     def _scripted(self, fault: Fault, error: GraphError, exchange: Exchange) -> GraphResponse:
-        """Answer with an error a rule asks for."""
+        """Answer with the error of a rule."""
         proxied = fault.proxied(error)
         if proxied is not None:
             return proxied
@@ -267,7 +267,7 @@ class Pipeline:
     def _identified(self, response: GraphResponse, exchange: Exchange) -> GraphResponse:
         headers = {"request-id": exchange.request_id, "client-request-id": exchange.client_request_id}
         if exchange.way is not RequestOrigin.ITEM:
-            # The time at which it was carried out, however long the answer is under way.
+            # The time of execution, however long the answer takes.
             headers["Date"] = http_date(self.clock.now())
         if response.content:
             headers["Content-Type"] = _JSON
@@ -308,7 +308,7 @@ def _bearer(headers: Mapping[str, str]) -> str | None:
 
 
 def _recorded(request: GraphRequest, response: GraphResponse | None) -> str:
-    """Write down a request and its answer, without the token."""
+    """Return the record of a request and its answer, without the token."""
     asked = {
         "requestHeaders": {
             name: "Bearer …" if name == "authorization" else value for name, value in request.headers.items()
@@ -316,7 +316,7 @@ def _recorded(request: GraphRequest, response: GraphResponse | None) -> str:
         "requestBody": _readable(request.body),
         "responseHeaders": dict(response.headers) if response else {},
     }
-    # Our own answers are JSON already; a page of a thousand users is not worth reading again.
+    # Our own answers are JSON already; parsing a page of a thousand users again is not worth it.
     answered = response.json_text if response else "null"
     return f'{dump(asked)[:-1]},"responseBody":{answered}}}'
 

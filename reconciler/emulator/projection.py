@@ -1,4 +1,4 @@
-"""The properties Graph shows of each kind of object, and the `$select` that picks among them.
+"""The properties Graph returns of each kind of object, and the `$select` that chooses among them.
 
 Sources: https://learn.microsoft.com/graph/api/resources/user, …/resources/group and
 …/resources/orgcontact
@@ -17,28 +17,28 @@ class ObjectType:
     """A type of directory object."""
 
     kind: str
-    """As the store calls it."""
+    """Its name in the store."""
 
     name: str
-    """As Graph calls it, such as `user`."""
+    """Its name in Graph, such as `user`."""
 
     default: tuple[str, ...]
-    """What comes without `$select`."""
+    """The properties returned without `$select`."""
 
     known: frozenset[str]
-    """What can be selected."""
+    """The properties that can be selected."""
 
     lists: frozenset[str]
-    """Which of them are lists: never null."""
+    """The properties that are lists: never null."""
 
     columns: Mapping[str, str]
     """The properties a filter can compare, and the column of the store each is in."""
 
     hard_to_list: frozenset[str] = frozenset()
-    """What Graph knows and does not return here."""
+    """The properties that Graph has and does not return here."""
 
     def selected(self, select: str | None) -> tuple[str, ...]:
-        """Read a `$select`. Raises `GraphError` for a property there is none of."""
+        """Parse a `$select`. Raises `GraphError` for a property that does not exist."""
         if select is None:
             return self.default
         by_key = {name.lower(): name for name in self.known}
@@ -59,11 +59,11 @@ class ObjectType:
         return tuple(chosen)
 
     def shown(self, body: JsonObject, names: tuple[str, ...]) -> JsonObject:
-        """Give these properties of an object, null or empty where nothing is stored."""
+        """Return these properties of an object, null or empty where nothing is stored."""
         return {name: body.get(name, [] if name in self.lists else None) for name in names}
 
     def sql(self, names: tuple[str, ...]) -> str:
-        """Give the SQL expression for what `shown` gives, as JSON text: several times as fast for pages."""
+        """Return the SQL expression equal to `shown`, as JSON text: several times as fast for pages."""
         parts = (
             f"'{name}', json(coalesce(body -> '$.{name}', '[]'))"
             if name in self.lists
@@ -82,7 +82,7 @@ def unknown_property(name: str, type_name: str) -> GraphError:
 
 
 def chosen(item: Mapping[str, Any], select: str | None, type_name: str) -> JsonObject:
-    """Pick from an object that is no directory object. Raises `GraphError` for what it does not have."""
+    """Return the selected part of an object that is no directory object. Raises `GraphError`."""
     if select is None:
         return dict(item)
     names = [name.strip() for name in select.split(",")]
@@ -157,4 +157,4 @@ CONTACT = ObjectType(
 )  # fmt: skip
 
 BY_KIND: Mapping[str, ObjectType] = {each.kind: each for each in (USER, GROUP, CONTACT)}
-"""The types by the store's word for them."""
+"""The types by their name in the store."""

@@ -16,10 +16,10 @@ from reconciler.emulator.wire import GraphRequest
 
 _WARN_FROM = 0.8
 _WORST = 1.8
-"""The most Graph tells: 80 percent of the requests are being refused."""
+"""The highest value of Graph: 80 percent of the requests are being refused."""
 
 _REMEMBERED = 10.0
-"""Emulated seconds for which a bucket remembers whom it refused; how Graph counts is not documented."""
+"""Emulated seconds for which a bucket stores refusals; how Graph counts is not documented."""
 
 _NAMES = {
     "resourceUnits": ("Tenant_Application/ReadWrite", "ResourceUnitLimitExceeded"),
@@ -27,12 +27,12 @@ _NAMES = {
     "tenantWrites": ("Tenant/Write", "WriteLimitExceeded"),
     "invitations": ("Tenant/ReadWrite", "RequestLimitExceeded"),
 }
-"""Scope and reason of each bucket, as the headers of a 429 call them."""
+"""Scope and reason of each bucket, as in the headers of a 429."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Bucket:
-    """So many tokens in a period, which fill evenly, and whom it refused of late."""
+    """A token bucket, which fills evenly, and its recent refusals."""
 
     scope: str
     reason: str
@@ -58,7 +58,7 @@ class _Bucket:
 
     @property
     def percentage(self) -> float:
-        """Up to 1 the part that is used; above, the part of the requests that is being refused."""
+        """The used part, up to 1; above 1, with the part of the requests that is being refused."""
         if self._refused:
             return min(_WORST, 1 + self._refused / len(self._asked))
         return 1 - self.tokens / self.limit
@@ -68,11 +68,11 @@ class Quotas:
     """The buckets of one application in one tenant."""
 
     def __init__(self, document: Mapping[str, Any], *, users: int, clock: Clock) -> None:
-        """Fill the buckets.
+        """Create the buckets.
 
         `document` may set `writes`, `tenantWrites`, `invitations` and `resourceUnits`, each `{limit, per}`
-        with seconds, `filled`, how full they are in percent, and `invitationsAreWrites`; what is missing
-        is as documented. `users` is the size of the tenant, on which the resource units depend.
+        with seconds, `filled`, their level in percent, and `invitationsAreWrites`; missing keys are as
+        documented. `users` is the size of the tenant, on which the resource units depend.
         """
         self._clock = clock
         units = 3500 if users < 50 else 5000 if users <= 500 else 8000
@@ -90,13 +90,13 @@ class Quotas:
         self._writes = bucket("writes", 3000, 150)
         self._tenant_writes = bucket("tenantWrites", 18000, 300)
         self._invitations = bucket("invitations", 150, 5)
-        # Whether an invitation spends the directory's write quota too is not documented: yes, to be careful.
+        # Whether an invitation spends the directory's write quota too is not documented: yes, to be safe.
         self._invitations_are_writes = document.get("invitationsAreWrites", True)
 
     def charge(self, request: GraphRequest, *, app_id: str, tenant_id: str) -> dict[str, str]:
-        """Take what a request costs and give the headers that tell about it.
+        """Reserve the tokens of a request and return the headers that report it.
 
-        Raises `GraphError` 429 when a bucket does not hold enough; nothing is taken then.
+        Raises `GraphError` 429 when a bucket does not hold enough; then nothing is reserved.
         """
         units = resource_units(request)
         now = self._clock.seconds()
@@ -127,14 +127,14 @@ class Quotas:
 
 
 def scripted_throttling(request: GraphRequest, *, app_id: str, tenant_id: str) -> dict[str, str]:
-    """Give the headers with which the quota that binds first, as a rule, would throttle a request."""
+    """Return the headers with which the quota that usually binds first would throttle a request."""
     name = "resourceUnits" if request.method == "GET" else "writes"
     scope, reason = _NAMES["invitations" if request.segments[0] == "invitations" else name]
     return _told(scope, reason, app_id=app_id, tenant_id=tenant_id)
 
 
 def resource_units(request: GraphRequest) -> int:
-    """Give the price of a request; what the price list does not name costs one."""
+    """Return the price of a request; a request without a documented price costs one."""
     segments, options = request.segments, request.options
     if request.method != "GET":
         return 1

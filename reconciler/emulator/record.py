@@ -1,4 +1,4 @@
-"""What the control surface shows: the hidden truth, and the record of what happened."""
+"""The data of the control surface: the hidden properties, and the record of requests and writes."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from reconciler.emulator.switches import Switches
 
 
 def truth_of(store: Store, switches: Switches) -> list[dict[str, Any]]:
-    """Give every living B2B user with what Graph does not show."""
+    """Return every B2B user that is not deleted, with the properties Graph does not show."""
     groups = _pairs(store, "SELECT member_id, name FROM members JOIN objects ON id = group_id ORDER BY name")
     apps = _pairs(store, "SELECT principal_id, app FROM app_role_assignments ORDER BY app")
     return [
@@ -35,7 +35,7 @@ def truth_of(store: Store, switches: Switches) -> list[dict[str, Any]]:
 
 
 def requests_of(store: Store, *, bodies: bool) -> list[dict[str, Any]]:
-    """Give every Graph request, in the order in which they were carried out."""
+    """Return every Graph request, in the order of execution."""
     found = []
     for row in store.rows("SELECT * FROM requests ORDER BY n"):
         entry: dict[str, Any] = {
@@ -49,7 +49,7 @@ def requests_of(store: Store, *, bodies: bool) -> list[dict[str, Any]]:
 
 
 def history_of(store: Store) -> list[dict[str, Any]]:
-    """Give every accepted write, in order, with each property before and after."""
+    """Return every accepted write, in order, with each property before and after."""
     return [
         {
             "n": row["n"], "time": row["time"], "id": row["id"], "operation": row["operation"],
@@ -60,7 +60,7 @@ def history_of(store: Store) -> list[dict[str, Any]]:
 
 
 def messages_of(store: Store) -> list[dict[str, Any]]:
-    """Give the messages that were sent, the oldest first."""
+    """Return the messages that were sent, the oldest first."""
     return [
         {"n": row["n"], **json.loads(row["body"])} for row in store.rows("SELECT * FROM messages ORDER BY n")
     ]

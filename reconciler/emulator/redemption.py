@@ -1,4 +1,4 @@
-"""What guests do, apart from Graph: redeeming by a link, and signing in by opening an app.
+"""The actions of guests, outside Graph: redeeming by a link, and signing in by opening an app.
 
 Sources: https://learn.microsoft.com/entra/external-id/redemption-experience and
 https://learn.microsoft.com/entra/external-id/reset-redemption-status
@@ -18,20 +18,20 @@ _PENDING = "PendingAcceptance"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """What came of somebody's attempt to get in."""
+    """The result of an attempt to sign in."""
 
     result: str
     """`signed-in`, `redeemed` or `refused`."""
 
     id: str | None
-    """The guest as whom they are in."""
+    """The guest that is signed in."""
 
     reason: str
-    """Why, in a sentence."""
+    """The cause, in a sentence."""
 
 
 def redeem(store: Store, switches: Switches, *, link: str, account: str, now: datetime) -> SignIn:
-    """Let the owner of an outside account use a redeem link: whoever holds it can, whatever their address."""
+    """Redeem a link with an outside account: any account that holds the link can, whatever its address."""
     ticket = _ticket(link)
     guest = next(store.find("ticket = ? AND deleted IS NULL", ticket), None) if ticket else None
     if guest is None:
@@ -40,7 +40,7 @@ def redeem(store: Store, switches: Switches, *, link: str, account: str, now: da
 
 
 def sign_in(store: Store, switches: Switches, *, account: str, now: datetime) -> SignIn:
-    """Let the owner of an outside account open an app of the tenant directly."""
+    """Open an app of the tenant directly with an outside account."""
     bound = _bound_to(store, account)
     if bound is not None:
         if not bound.body.get("accountEnabled", True):
@@ -55,10 +55,10 @@ def sign_in(store: Store, switches: Switches, *, account: str, now: datetime) ->
 
 
 def could_redeem(guest: StoredObject, switches: Switches) -> list[str]:
-    """Give the addresses whose owners could redeem by opening an app, without any link, sorted.
+    """Return the addresses whose owners could redeem by opening an app, without any link, sorted.
 
-    The service searches `proxyAddresses` and the invited address; Microsoft recommends to have the new
-    one in `mail` for this.
+    The service searches `proxyAddresses` and the invited address; Microsoft recommends the new one in `mail`
+    for this.
     """
     if guest.body.get("externalUserState") != _PENDING or not switches.direct_redemption:
         return []

@@ -1,4 +1,4 @@
-"""What a replica that lags behind still shows."""
+"""The state that a lagging replica still returns."""
 
 import json
 import time
@@ -10,16 +10,16 @@ from reconciler.emulator.wire import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replica:
-    """The directory as it was `lag` real seconds ago; 0: as it is."""
+    """The directory as it was `lag` real seconds ago; 0: the present state."""
 
     store: Store
     lag: float
 
     def body(self, item: StoredObject) -> JsonObject | None:
-        """Give an object as this replica shows it; `None` when it has not heard of it yet."""
+        """Return an object as this replica has it; `None` when it has not received it yet."""
         if not self.lag:
             return item.body
-        # The version that was replaced first after that moment is the one that was current then.
+        # The version replaced first after that moment was the current one then.
         for row in self.store.rows(
             "SELECT body FROM versions WHERE n = ? AND until > ? ORDER BY until LIMIT 1", item.n, self._then()
         ):
@@ -28,7 +28,7 @@ class Replica:
         return item.body
 
     def outdated(self) -> dict[int, JsonObject | None]:
-        """Give every object this replica shows differently, by position, as `body` does."""
+        """Return every object that differs on this replica, by position, as `body` does."""
         if not self.lag:
             return {}
         rows = self.store.rows(

@@ -1,4 +1,4 @@
-"""What a rule of the tenant has at hand while it answers one request."""
+"""The context of a rule of the tenant while it answers one request."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from reconciler.model import format_instant
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request, the tenant it meets, and who sent it."""
+    """One request, its tenant, and its caller."""
 
     request: GraphRequest
     store: Store
@@ -24,28 +24,28 @@ class Call:
     caller: Principal
     now: datetime
     number: int | None
-    """The number of the request in the record; `None` for what happens apart from Graph."""
+    """The number of the request in the record; `None` for changes outside Graph."""
 
     replica: Replica
-    """What reads, and the invitation service, see; writes look at the store itself."""
+    """The replica for reads and the invitation service; writes use the store itself."""
 
     oddities: Collection[FaultKind] = ()
-    """What is to go wrong while it is answered."""
+    """The faults to play while it is answered."""
 
     def user(self, key: str) -> StoredObject | None:
-        """Give the living user with this id or user principal name."""
+        """Return the user with this id or user principal name that is not deleted."""
         found = self.store.find("upn = ? AND kind = 'user' AND deleted IS NULL", key)
         return self.store.by_id(key) or next(found, None)
 
 
 def stamp(moment: datetime, *, fractions: bool = False) -> str:
-    """Write a time as the directory does."""
+    """Format a time as the directory does."""
     return format_instant(moment if fractions else moment.replace(microsecond=0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a write came from, for the history."""
+    """The origin of a write, for the history."""
 
     time: datetime
 
@@ -57,13 +57,13 @@ class Origin:
 
 
 def write(store: Store, before: StoredObject, after: StoredObject, origin: Origin) -> None:
-    """Store a changed object and note each property that differs, hidden ones too."""
+    """Store a changed object and record each property that differs, hidden ones too."""
     store.update(after)
     note(store, after.id, _differences(_visible(before), _visible(after)), origin)
 
 
 def create(store: Store, item: StoredObject, origin: Origin) -> StoredObject:
-    """Store a new object and note it."""
+    """Store a new object and record it."""
     stored = store.insert(item)
     store.remember(stored.n, None)
     note(store, item.id, _differences({}, _visible(item)), origin)
@@ -71,7 +71,7 @@ def create(store: Store, item: StoredObject, origin: Origin) -> StoredObject:
 
 
 def note(store: Store, object_id: str, changes: Mapping[str, Any], origin: Origin) -> None:
-    """Append to the history; a write that changed nothing is noted as well."""
+    """Append to the history; a write that changed nothing is recorded as well."""
     store.execute(
         "INSERT INTO history (time, id, operation, request, changes) VALUES (?, ?, ?, ?, json(?))",
         format_instant(origin.time),

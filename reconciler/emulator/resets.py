@@ -1,4 +1,4 @@
-"""What a reset of the redemption does to a guest, through Graph or past it.
+"""The effect of a reset of the redemption on a guest, through Graph or outside it.
 
 Source: https://learn.microsoft.com/entra/external-id/reset-redemption-status
 """
@@ -18,13 +18,13 @@ PENDING = "PendingAcceptance"
 def reset_redemption(
     store: Store, switches: Switches, guest: StoredObject, *, address: str, origin: Origin
 ) -> StoredObject:
-    """Invite a guest anew with an address; the former link and the former account are good no more.
+    """Invite a guest anew with an address; the former link and the former account stop working.
 
-    Return the guest as it is then. Whether the reset is allowed was asked before.
+    Returns the changed guest. The caller has checked that the reset is allowed.
     """
     changes: JsonObject = {
         "externalUserState": PENDING,
-        # Nobody is bound: only the entry of the host tenant is left.
+        # No account is bound: only the entry of the host tenant is left.
         # Source: https://learn.microsoft.com/entra/external-id/user-properties
         "identities": [
             entry for entry in guest.body.get("identities", []) if entry["signInType"] == "userPrincipalName"
@@ -48,7 +48,7 @@ def new_ticket() -> str:
 
 
 def redeem_link(tenant_id: str, guest: StoredObject) -> str:
-    """Return the link that redeems the guest's live invitation: whoever holds it can do so."""
+    """Return the link that redeems the guest's live invitation: any holder of it can redeem."""
     parameters = {"tenant": tenant_id, "user": guest.id, "ticket": guest.ticket, "ver": "2.0"}
     inner = f"https://invitations.microsoft.com/redeem/?{urlencode(parameters)}"
     return f"https://login.microsoftonline.com/redeem?rd={quote(inner, safe='')}"

@@ -1,4 +1,4 @@
-"""Directory roles: who holds one, and `/roleManagement/directory`.
+"""Directory roles: their holders, and `/roleManagement/directory`.
 
 Sources: https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments and
 https://learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityscheduleinstances
@@ -33,9 +33,9 @@ _ASSIGNMENT = ObjectType(
 
 
 def is_protected(call: Call, user_id: str) -> bool:
-    """Tell whether the directory protects the user's sensitive properties from applications.
+    """Return whether the directory protects the user's sensitive properties from applications.
 
-    An active role does that, however held, and so does a role-assignable group.
+    An active role does that, direct or not, and so does a role-assignable group.
     Source: https://learn.microsoft.com/graph/api/resources/users#who-can-perform-sensitive-actions
     """
     return _any_role(call, user_id, eligible=False, through_groups=True) or _in_role_assignable_group(
@@ -44,10 +44,10 @@ def is_protected(call: Call, user_id: str) -> bool:
 
 
 def blocks_reset(call: Call, user_id: str) -> bool:
-    """Tell whether an application may not reset the user.
+    """Return whether an application may not reset the user.
 
-    Source: https://learn.microsoft.com/entra/external-id/reset-redemption-status; whether eligible
-    roles, roles of groups and role-assignable groups count is not written there, hence the switches.
+    Source: https://learn.microsoft.com/entra/external-id/reset-redemption-status; whether eligible roles,
+    roles of groups and role-assignable groups count is not documented there, hence the switches.
     """
     through_groups = call.switches.group_roles_block_reset
     return (

@@ -1,4 +1,4 @@
-"""Which rule answers which path."""
+"""Maps each path to its rule."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,25 +10,25 @@ from reconciler.emulator.request_context import Call
 from reconciler.emulator.wire import GraphResponse
 
 Handler = Callable[..., GraphResponse]
-"""Takes the call, and each variable part of the path."""
+"""Receives the call, and each variable part of the path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method, a path below the version root, and who answers."""
+    """A method, a path below the version root, and its handler."""
 
     method: str
 
     path: str
-    """With a `*` for each variable part."""
+    """The path, with a `*` for each variable part."""
 
     answer: Handler
 
     options: frozenset[str] | None = frozenset()
-    """The query options it takes; `None`: whoever answers looks for himself."""
+    """The query options it accepts; `None`: the handler checks them itself."""
 
     not_emulated: frozenset[str] = frozenset()
-    """Those that Graph takes and the emulator does not."""
+    """The options that Graph accepts and the emulator does not."""
 
 
 _SELECT = frozenset({"$select"})
@@ -56,7 +56,7 @@ ROUTES = (
 
 
 def dispatch(call: Call) -> GraphResponse:
-    """Let the rule for the path answer. Raises `GraphError`."""
+    """Call the rule for the path. Raises `GraphError`."""
     segments = call.request.segments
     method_missing = False
     for route in ROUTES:

@@ -1,4 +1,4 @@
-"""What a new tenant starts with, written by a person in YAML."""
+"""The initial objects of a new tenant, written by a user in YAML."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seed:
-    """A tenant to start with. `load_seed` makes one from a file."""
+    """The initial state of a tenant. `load_seed` makes one from a file."""
 
     document: Mapping[str, Any]
     """The parsed file, of the shape `schemas/emulator.schema.json` describes; `{}` is an empty tenant."""
@@ -43,9 +43,9 @@ def load_seed(path: Path) -> Seed:
 
 
 def plant(store: Store, seed: Seed, *, switches: Mapping[str, Any] | None = None) -> None:
-    """Fill a new state from the seed; leave a state that was filled before as it is.
+    """Fill a new state from the seed; a state that was filled before is not changed.
 
-    `switches` are turned in either case. Raises `ValueError` for a switch that does not exist.
+    `switches` are set in either case. Raises `ValueError` for a switch that does not exist.
     """
     if store.meta("organization") is None:
         document = seed.document
@@ -77,7 +77,7 @@ def _duplicates(checked: CheckedFile) -> Iterator[Problem]:
 
 
 def _unknown_names(checked: CheckedFile) -> Iterator[Problem]:
-    """Find references to groups and people the file does not hold."""
+    """Find references to groups and users that the file does not have."""
     document = checked.document.value
     groups = {entry["name"] for entry in document.get("groups", ())}
     anybody = names_of(document)

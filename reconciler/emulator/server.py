@@ -1,4 +1,4 @@
-"""Serving the emulator on loopback, in a thread of this process."""
+"""Serves the emulator on loopback, in a thread of this process."""
 
 import contextlib
 import socket
@@ -27,17 +27,17 @@ _HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningEmulator:
-    """An emulator that answers."""
+    """A running emulator."""
 
     root: str
     """Scheme, host and port, such as `http://127.0.0.1:49152`; Graph is below `/v1.0` there."""
 
     authority: str | None
-    """Where tokens are issued, such as `https://localhost:49153`; `None` when nobody asked for that."""
+    """The authority that issues tokens, such as `https://localhost:49153`; `None` without one."""
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals alone, which belong to the process it runs in, and nobody hanging at its end."""
+    """Handles no signals, which belong to the process it runs in, and closes all connections at its end."""
 
     def __init__(self, config: uvicorn.Config, give_up: Callable[[], None]) -> None:
         super().__init__(config)
@@ -65,14 +65,14 @@ def serve(
 ) -> Iterator[RunningEmulator]:
     """Serve a tenant from a thread of this process until the block ends.
 
-    `state` is the file that holds the tenant; `None` keeps it in memory. A new state starts from
-    `seed`, an existing one goes on as it is. `port` 0 takes a free one. `switches` are turned at the
-    start, by their JSON names. Without an `authorizer`, the fixed token and those of the seed's
-    applications are accepted. `faults` are followed until others are set. With `certificates` tokens are
-    issued too, over TLS; the file gets the certificate that makes that authority trusted.
+    `state` is the file that holds the tenant; `None` keeps it in memory. A new state starts from `seed`, an
+    existing one continues unchanged. `port` 0 chooses a free one. `switches` are set at the start, by their
+    JSON names. Without an `authorizer`, the fixed token and those of the seed's applications are accepted.
+    `faults` apply until others are set. With `certificates` tokens are issued too, over TLS; the certificate
+    of that authority is written to the file.
 
-    Raises `OSError` when the port is taken or the state cannot be kept, `UsageError` when the state is
-    of another version, `ValueError` for a switch that does not exist.
+    Raises `OSError` when the port is in use or the state cannot be stored, `UsageError` when the state is of
+    another version, `ValueError` for a switch that does not exist.
     """
     if state is not None:
         state.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def serve(
         tokens = tokens_of(store)
         pipeline = Pipeline(store, authorizer or TokenAuthorizer(tokens), Clock(), faults)
         server = _server(pipeline)
-        # The socket listens before the thread runs: who connects early waits in its queue.
+        # The socket listens before the thread runs: early connections wait in its queue.
         thread = threading.Thread(target=server.run, args=([listener],), name="emulator")
         thread.start()
         try:
@@ -113,13 +113,13 @@ def _server(pipeline: Pipeline) -> _Server:
         ws="none",
         timeout_graceful_shutdown=1,
         server_header=False,
-        date_header=False,  # the application writes the tenant's time
+        date_header=False,  # the application adds the tenant's time
     )
     return _Server(config, pipeline.give_up)
 
 
 def _listen(port: int) -> socket.socket:
-    # With the protocol named: asyncio switches Nagle's algorithm off only for sockets that say TCP.
+    # With the protocol set: asyncio disables Nagle's algorithm only for sockets that declare TCP.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

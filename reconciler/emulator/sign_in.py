@@ -1,6 +1,6 @@
 """The emulated tenant's sign-in page for programs: OAuth2 client credentials over HTTP.
 
-Translates requests and answers; who is granted a token is decided in `tokens`.
+Translates requests and answers; `tokens` decides about grants.
 
 Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 """
@@ -71,7 +71,7 @@ def sign_in_app(tokens: TokenService) -> Starlette:
 
 
 def _refusal(refused: SignInRefused) -> JSONResponse:
-    """Word a refusal as Entra does.
+    """Build the refusal in Entra's words.
 
     Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
     """

@@ -1,7 +1,7 @@
-"""The tenant's state in SQLite, the only truth there is.
+"""The tenant's state in SQLite, the single source of truth.
 
-A request is one transaction, so a process that is killed at any point leaves either all of it or
-nothing, and two emulators may serve the same file. Knows objects and rows, no rule of Graph.
+A request is one transaction, so a process that is killed at any point leaves either all of it or nothing, and
+two emulators may serve the same file. Handles objects and rows, no rule of Graph.
 """
 
 import contextlib
@@ -21,15 +21,15 @@ from reconciler.rules import Rule
 
 SCHEMA = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
 FORMAT = zlib.crc32(SCHEMA.encode()) >> 1
-"""Of the state file, follows from its schema; a file of another format is refused."""
+"""The format of the state file, computed from its schema; a file of another format is refused."""
 
 VERSION_LIFE = 900.0
-"""Real seconds for which an object's former versions are kept for late replicas."""
+"""Real seconds for which an object's former versions are kept for lagging replicas."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """A user, group or contact with what Graph does not show about it."""
+    """A user, group or contact with the properties Graph does not show."""
 
     n: int
     """Position in every listing; 0 before it is stored."""
@@ -40,13 +40,13 @@ class StoredObject:
     """`user`, `group` or `contact`."""
 
     body: JsonObject
-    """The properties in Graph's shape; what is null or empty may be missing."""
+    """The properties in Graph's shape; null and empty properties may be missing."""
 
     deleted: str | None = None
-    """When it was soft-deleted."""
+    """The time of its soft deletion."""
 
     account: str | None = None
-    """Address of the outside account that is bound to a guest now: who can sign in."""
+    """Address of the outside account that is bound to a guest now and can sign in."""
 
     invited: str | None = None
     """The address of the last invitation."""
@@ -56,11 +56,11 @@ class StoredObject:
 
     @property
     def is_b2b(self) -> bool:
-        """Invited from outside, as Graph shows it."""
+        """Whether the user was invited from outside, as Graph shows it."""
         return self.body.get("creationType") == "Invitation" or self.body.get("externalUserState") is not None
 
     def with_properties(self, changes: Mapping[str, Any]) -> "StoredObject":
-        """Give the object with these properties replaced."""
+        """Return the object with these properties replaced."""
         return replace(self, body={**self.body, **changes})
 
 
@@ -89,7 +89,7 @@ class Store:
 
     def _open(self, file: Path | None) -> None:
         self._db.row_factory = sqlite3.Row
-        # Written pages outlive a killed process without being synced; only a power cut could lose them.
+        # Written pages survive a killed process without a sync; only a power cut could lose them.
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536;")
         with self.transaction():
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -110,7 +110,7 @@ class Store:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do everything inside or nothing, alone among all who share the state."""
+        """Run the block as one transaction, alone among all processes that share the state."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -124,7 +124,7 @@ class Store:
         return iter(self._db.execute(sql, parameters))
 
     def execute(self, sql: str, *parameters: object) -> int:
-        """Run a statement; gives the number of the row it inserted."""
+        """Run a statement; return the number of the row it inserted."""
         return self._db.execute(sql, parameters).lastrowid or 0
 
     def execute_many(self, sql: str, rows: Iterable[tuple[object, ...]]) -> None:
@@ -146,12 +146,12 @@ class Store:
         self.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, dump(value))
 
     def find(self, where: str, *parameters: object) -> Iterator[StoredObject]:
-        """Give the objects for which an SQL condition holds, in the order of listings."""
+        """Yield the objects for which an SQL condition holds, in the order of listings."""
         for row in self.rows(f"SELECT * FROM objects WHERE {where} ORDER BY n", *parameters):  # noqa: S608  conditions are ours
             yield from_row(row)
 
     def by_id(self, object_id: str, kind: str = "user") -> StoredObject | None:
-        """Give the living object with this id."""
+        """Return the object with this id that is not deleted."""
         found = self.find("id = ? AND kind = ? AND deleted IS NULL", object_id.lower(), kind)
         return next(found, None)
 
@@ -165,7 +165,7 @@ class Store:
         return replace(item, n=n)
 
     def update(self, item: StoredObject) -> None:
-        """Store a new version of an object and keep the old one for late replicas."""
+        """Store a new version of an object and keep the old one for lagging replicas."""
         before = next(self.rows("SELECT body FROM objects WHERE n = ?", item.n))
         self.remember(item.n, before["body"])
         self.execute(
@@ -177,13 +177,13 @@ class Store:
         self.execute_many("INSERT OR IGNORE INTO addresses VALUES (?, ?, ?, ?)", addresses(item, item.n))
 
     def remember(self, n: int, body: str | None) -> None:
-        """Keep what an object was until now for late replicas; `None`: it did not exist."""
+        """Store the former version of an object for lagging replicas; `None`: it did not exist."""
         now = time.time()
         self.execute("DELETE FROM versions WHERE until < ?", now - VERSION_LIFE)
         self.execute("INSERT INTO versions VALUES (?, ?, ?)", n, now, body or "null")
 
     def clear(self) -> None:
-        """Empty every table, the settings too."""
+        """Clear every table, the settings too."""
         for row in list(
             self.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
         ):
@@ -197,12 +197,12 @@ COLUMNS = (
 
 
 def fold(text: str) -> str:
-    """Ignore case as SQLite's NOCASE does, which knows the letters of ASCII only."""
+    """Convert text to lower case as SQLite's NOCASE does, for letters of ASCII only."""
     return text.lower() if text.isascii() else "".join(c.lower() if c.isascii() else c for c in text)
 
 
 def columns(item: StoredObject) -> tuple[object, ...]:
-    """Give the values of `COLUMNS`."""
+    """Return the values of `COLUMNS`."""
     body = item.body
     return (
         item.id, item.kind, item.deleted, body.get("userType"), body.get("creationType"),
@@ -214,7 +214,7 @@ def columns(item: StoredObject) -> tuple[object, ...]:
 
 
 def addresses(item: StoredObject, n: int) -> list[tuple[object, ...]]:
-    """Give the rows of the table `addresses`."""
+    """Return the rows of the table `addresses`."""
     return [
         (fold(text), use, n, text)
         for use in ("otherMails", "proxyAddresses")
@@ -223,7 +223,7 @@ def addresses(item: StoredObject, n: int) -> list[tuple[object, ...]]:
 
 
 def from_row(row: sqlite3.Row) -> StoredObject:
-    """Make an object from a row of the table `objects`."""
+    """Build an object from a row of the table `objects`."""
     return StoredObject(
         n=row["n"],
         id=row["id"],

@@ -10,9 +10,9 @@ _KEY = "tokenKey"
 
 
 def tokens_of(store: Store, *, lifetime: int = 3600) -> TokenService:
-    """Make the service that issues and reads a planted tenant's tokens, which live `lifetime` seconds.
+    """Build the service that issues and reads a seeded tenant's tokens, valid for `lifetime` seconds.
 
-    All services made from one state take each other's tokens, in other processes and later runs too.
+    All services built from one state accept each other's tokens, in other processes and later runs too.
     """
     with store.transaction():
         if store.meta(_KEY) is None:

@@ -1,7 +1,7 @@
-"""What can be turned in the emulated tenant while it runs.
+"""The switches of the emulated tenant, which can be set while it runs.
 
-Three kinds: what an administrator of a real tenant sets, what Microsoft leaves undocumented, and what
-the emulator records. `docs/emulator.md` says for each how sure anybody is about the real Graph.
+Three kinds: settings of an administrator of a real tenant, behaviour that Microsoft leaves undocumented, and
+the emulator's records. `docs/emulator.md` has for each the evidence about the real Graph.
 """
 
 import json
@@ -17,7 +17,7 @@ from reconciler.model import InvitesFrom
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
-    """The position of every switch; in JSON the names are in camelCase."""
+    """The value of every switch; in JSON the names are in camelCase."""
 
     allow_invites_from: str = InvitesFrom.EVERYONE.value
     """`allowInvitesFrom` of the authorization policy."""
@@ -47,13 +47,13 @@ class Switches:
     """Whether a reset adds the invited address to `proxyAddresses`."""
 
     direct_redemption: bool = True
-    """Whether opening an app redeems for whoever owns an address of the pending guest."""
+    """Whether opening an app redeems for the owner of an address of the pending guest."""
 
     other_mails_redeem: bool = False
-    """Whether opening an app redeems for the owner of an address that stands in `otherMails` alone, too."""
+    """Whether opening an app redeems for the owner of an address in `otherMails` alone, too."""
 
     eligible_roles_block_reset: bool = True
-    """Whether a role one could activate counts as a role for an application's reset."""
+    """Whether an eligible role counts as a role for an application's reset."""
 
     group_roles_block_reset: bool = True
     """Whether a role held through a group counts."""
@@ -62,10 +62,10 @@ class Switches:
     """Whether a disabled guest who is still pending cannot be invited again."""
 
     role_assignable_groups_protect: bool = True
-    """Whether an application cannot reset a member or owner of a role-assignable group either."""
+    """Whether an application cannot reset members and owners of a role-assignable group either."""
 
     proxy_filter_ignores_case: bool = True
-    """Whether a filter on `proxyAddresses` finds `SMTP:` when asked for `smtp:`."""
+    """Whether a filter on `proxyAddresses` for `smtp:` finds `SMTP:` too."""
 
     address_in_use_is_http_conflict: bool = False
     """Whether an address in use is answered with 409, rather than 400 with details."""
@@ -77,17 +77,17 @@ class Switches:
     """Whether a value of `otherMails` under the reserved top-level domain `invalid` is refused."""
 
     record_bodies: bool = True
-    """Whether the request record keeps headers and bodies; off for measuring."""
+    """Whether the request record keeps headers and bodies; off for benchmarks."""
 
     def to_json(self) -> dict[str, Any]:
-        """Write all switches under their JSON names."""
+        """Return all switches under their JSON names."""
         return {
             _camel(name): list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
         }
 
     def turned(self, changes: Mapping[str, Any]) -> "Switches":
-        """Give these switches with some turned. Raises `ValueError` for an unknown name or a wrong value."""
+        """Return the switches with some changed. Raises `ValueError` for an unknown name or wrong value."""
         known = {_camel(field.name): field.name for field in fields(self)}
         turned: dict[str, Any] = {}
         for name, value in changes.items():
@@ -98,14 +98,14 @@ class Switches:
 
 
 def switches_of(store: Store) -> Switches:
-    """Give the switches as they are now, whoever of those who share the state turned them."""
+    """Return the present switches, also those that another process of the state has set."""
     return _read(store.meta_text("switches"))
 
 
 def turn_for_good(store: Store, changes: Mapping[str, Any]) -> None:
-    """Turn switches so that they stay turned when the tenant goes back to its seed.
+    """Set switches permanently: they stay set when the tenant is restored to its seed.
 
-    Raises `ValueError` like `Switches.turned`; call it inside a transaction.
+    Raises `ValueError` as `Switches.turned` does; call it inside a transaction.
     """
     turned = switches_of(store).turned(changes)
     store.set_meta("turned", {**(store.meta("turned") or {}), **changes})
@@ -114,7 +114,7 @@ def turn_for_good(store: Store, changes: Mapping[str, Any]) -> None:
 
 @lru_cache(maxsize=16)
 def _read(text: str) -> Switches:
-    # Every request asks, and the answer hardly ever changes.
+    # Cached: every request reads them, and they hardly ever change.
     return Switches().turned(json.loads(text))
 
 

@@ -1,4 +1,4 @@
-"""What Graph tells about the tenant itself: organization and authorization policy."""
+"""The tenant itself in Graph: organization and authorization policy."""
 
 from reconciler.emulator.listing import collection_context, entity
 from reconciler.emulator.projection import chosen
@@ -8,7 +8,7 @@ from reconciler.emulator.wire import GraphResponse, JsonObject
 
 
 def organization_of(store: Store) -> JsonObject:
-    """Give the tenant as the seed made it: `id`, `displayName`, `verifiedDomains`."""
+    """Return the tenant as in the seed: `id`, `displayName`, `verifiedDomains`."""
     organization: JsonObject = store.meta("organization")
     return organization
 

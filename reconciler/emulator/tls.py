@@ -1,7 +1,7 @@
-"""The sign-in page over TLS on loopback, with a certificate authority made for the occasion.
+"""The sign-in page over TLS on loopback, with a temporary certificate authority.
 
-azure-identity talks to nothing but https. The authority's key never leaves the process; its
-certificate is written where the caller wants it, for clients to trust.
+azure-identity accepts only https. The authority's key never leaves the process; its certificate is written to
+a file of the caller, for clients to trust.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ from reconciler.emulator.tokens import TokenService
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningSignIn:
-    """A sign-in page that answers."""
+    """A running sign-in page."""
 
     authority: str
-    """Such as `https://localhost:8443`: what azure-identity takes as its authority."""
+    """The authority for azure-identity, such as `https://localhost:8443`."""
 
     certificates: Path
     """PEM file that makes the authority trusted: azure-identity's `connection_verify`."""
@@ -35,8 +35,8 @@ class RunningSignIn:
 def serve_sign_in(tokens: TokenService, *, certificates: Path, port: int = 0) -> Iterator[RunningSignIn]:
     """Serve the sign-in page from a thread until the block ends.
 
-    Writes the authority's certificate to `certificates`. `port` 0 takes any that is free. Raises
-    `OSError` when the port is taken or the file cannot be written.
+    Writes the authority's certificate to `certificates`. `port` 0 chooses a free one. Raises `OSError` when
+    the port is in use or the file cannot be written.
     """
     authority = trustme.CA(organization_name="reconciler emulator")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -48,14 +48,14 @@ def serve_sign_in(tokens: TokenService, *, certificates: Path, port: int = 0) ->
         ws="none",
         log_config=None,
         access_log=False,
-        # A client that keeps its connection would hold up the end: TLS is closed by both sides.
+        # A client that keeps its connection would delay the end: TLS is closed by both sides.
         headers=[("Connection", "close")],
         timeout_graceful_shutdown=1,
     )
     config.load()
     config.ssl = context
     server = uvicorn.Server(config)
-    # The socket listens before the thread runs: who connects early waits in its queue.
+    # The socket listens before the thread runs: early connections wait in its queue.
     with socket.create_server(("127.0.0.1", port)) as listener:
         thread = threading.Thread(
             target=asyncio.run, args=(server.serve(sockets=[listener]),), name="sign-in", daemon=True

@@ -1,8 +1,7 @@
-"""The access tokens of the emulated tenant: who is given one, and what stands in it.
+"""The access tokens of the emulated tenant: the conditions of a grant, and the claims.
 
-What a token allows is decided in `permissions`.
-The signature of a federated assertion is not verified: its issuer is a stand-in whose keys nobody
-publishes. Everything else Entra compares is compared, byte by byte.
+`permissions` decides what a token allows. The signature of a federated assertion is not verified: its issuer
+is a stand-in without published keys. All other values that Entra compares are compared, byte by byte.
 
 Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 """
@@ -26,7 +25,7 @@ GRAPH_ROOTS = (
     "https://dod-graph.microsoft.us",
     "https://microsoftgraph.chinacloudapi.cn",
 )
-"""Every root a token can be asked for. Source: https://learn.microsoft.com/graph/deployments"""
+"""Every root a token can be requested for. Source: https://learn.microsoft.com/graph/deployments"""
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """Source: https://www.rfc-editor.org/rfc/rfc7523#section-2.2"""
@@ -49,12 +48,12 @@ class Grant:
     token: str
 
     expires_in: int
-    """Seconds from now."""
+    """Lifetime in seconds from now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInRefused:
-    """A token request that was refused, as Entra words it.
+    """A token request that was refused, in Entra's words.
 
     Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
     """
@@ -71,7 +70,7 @@ class SignInRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bearer:
-    """What a valid access token says."""
+    """The claims of a valid access token."""
 
     client_id: str
     permissions: frozenset[str]
@@ -79,7 +78,7 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRefused:
-    """Why Graph would not take an access token."""
+    """The reason for which Graph would refuse an access token."""
 
     message: str
 
@@ -99,10 +98,10 @@ class TokenService:
         lifetime: int = 3600,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Know a tenant's applications.
+        """Store a tenant's applications.
 
         `key` signs the tokens and must be 32 bytes at least; processes that share a tenant share it.
-        `lifetime` is in seconds. `now` gives the time in seconds since 1970.
+        `lifetime` is in seconds. `now` returns the time in seconds since 1970.
         """
         self.tenant_id = tenant_id.lower()
         self._applications = {each.client_id.lower(): each for each in applications}
@@ -112,7 +111,7 @@ class TokenService:
         self._era = 0
 
     def sign_in(self, tenant: str, form: Mapping[str, str]) -> Grant | SignInRefused:
-        """Answer a client-credentials request for `tenant`, whose fields stand in `form`."""
+        """Answer a client-credentials request for `tenant`, with the fields in `form`."""
         if tenant.lower() != self.tenant_id:
             return _refuse(400, "invalid_request", 90002, f"Tenant '{tenant}' not found.")
         if form.get("grant_type") != "client_credentials":
@@ -158,11 +157,11 @@ class TokenService:
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
 
     def revoke(self) -> None:
-        """Make Graph refuse every token issued so far, as after a security event."""
+        """Set Graph to refuse every token issued so far, as after a security event."""
         self._era += 1
 
     def inspect(self, token: str) -> Bearer | TokenRefused:
-        """Read an access token, or say why Graph refuses it."""
+        """Read an access token, or return why Graph refuses it."""
         if token.count(".") != 2:
             return TokenRefused(message="IDX14100: JWT is not well formed, there are no dots (.).")
         try:

@@ -1,4 +1,4 @@
-"""Which values Graph takes in an update of a user.
+"""The values that Graph accepts in an update of a user.
 
 Source: https://learn.microsoft.com/graph/api/user-update
 """
@@ -19,7 +19,7 @@ SENSITIVE = frozenset({
     "accountEnabled", "businessPhones", "mobilePhone", "onPremisesImmutableId", "otherMails",
     "passwordProfile", "userPrincipalName",
 })  # fmt: skip
-"""What an application cannot write on a user who is protected.
+"""The properties an application cannot write on a protected user.
 
 Source: https://learn.microsoft.com/graph/api/resources/users#who-can-perform-sensitive-actions
 """
@@ -31,8 +31,8 @@ _MAX_LENGTH = 250
 def check_update(changes: Mapping[str, Any], *, reserved_refused: bool) -> None:
     """Refuse an update that breaks a rule about properties alone. Raises `GraphError`.
 
-    `reserved_refused`: no value of `otherMails` may be in a domain under `invalid`, which is nobody's.
-    Source for the name: https://www.rfc-editor.org/rfc/rfc6761#section-6.4
+    `reserved_refused`: no value of `otherMails` may be in a domain under `invalid`, which nobody owns. Source
+    for the name: https://www.rfc-editor.org/rfc/rfc6761#section-6.4
     """
     for name, value in changes.items():
         if name not in USER.known:
@@ -52,17 +52,17 @@ def check_update(changes: Mapping[str, Any], *, reserved_refused: bool) -> None:
 
 
 def check_power(changes: Mapping[str, Any], *, protected: bool, restricted: bool) -> None:
-    """Refuse an application what takes a role in the directory. Raises `GraphError`.
+    """Refuse an application changes that need a directory role. Raises `GraphError`.
 
-    `restricted`: the user is in a restricted management administrative unit, and whoever has no role there
-    changes nothing. Source: https://learn.microsoft.com/graph/api/resources/user (isManagementRestricted)
+    `restricted`: the user is in a restricted management administrative unit, and callers without a role there
+    change nothing. Source: https://learn.microsoft.com/graph/api/resources/user (isManagementRestricted)
     """
     if restricted or (protected and not SENSITIVE.isdisjoint(changes)):
         raise insufficient_privileges()
 
 
 def invalid_value(name: str, *, detailed: bool = False) -> GraphError:
-    """Refuse a value of a property, in one of two forms that are reported: `detailed` names it once more.
+    """Refuse a value of a property, in one of the two reported forms: `detailed` names it once more.
 
     Sources: https://github.com/microsoftgraph/microsoft-graph-docs/issues/13477 and, with details,
     https://github.com/Azure-Samples/ms-identity-dotnetcore-b2c-account-management/issues/16
@@ -77,7 +77,7 @@ def _is_reserved(address: str) -> bool:
 
 
 def _is_address(value: object) -> bool:
-    # An update knows less about addresses than an invitation does: `+` passes here.
+    # An update checks addresses less than an invitation does: `+` passes here.
     if not isinstance(value, str) or not value.isascii() or len(value) > _MAX_LENGTH:
         return False
     local, _, domain = value.partition("@")
@@ -96,14 +96,14 @@ def _is_text_or_null(value: object) -> bool:
     return value is None or isinstance(value, str)
 
 
-def _is_refused(value: object) -> bool:  # noqa: ARG001  no value is taken
-    # InvalidValue is what Graph is reported to answer for both on guests.
+def _is_refused(value: object) -> bool:  # noqa: ARG001  no value is accepted
+    # Graph is reported to answer InvalidValue for both on guests.
     # Source: https://github.com/microsoftgraph/microsoft-graph-docs/issues/7602
     return False
 
 
 _RULES: Mapping[str, Callable[[object], bool]] = {
-    # Cannot be null, takes no accented letters; so do the entries of otherMails.
+    # Cannot be null, accepts no accented letters; so do the entries of otherMails.
     "mail": _is_address,
     "otherMails": _is_address_list,
     "accountEnabled": lambda value: isinstance(value, bool),

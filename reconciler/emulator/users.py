@@ -1,4 +1,4 @@
-"""`/users`: listing, reading and updating.
+"""`/users`: lists, reads and updates users.
 
 Sources: https://learn.microsoft.com/graph/api/user-list and
 https://learn.microsoft.com/graph/api/user-update
@@ -78,7 +78,7 @@ def update_user(call: Call, key: str) -> GraphResponse:
 
 
 def _owner_of(call: Call, address: str, *, besides: StoredObject) -> StoredObject | None:
-    """Find another living object that has the address as `mail` or among its `proxyAddresses`."""
+    """Find another object, not deleted, that has the address as `mail` or among its `proxyAddresses`."""
     found = call.store.find(
         "deleted IS NULL AND n <> ? AND n IN (SELECT n FROM objects WHERE mail = ?"
         " UNION SELECT n FROM addresses WHERE key = ? AND use = 'proxyAddresses')",
@@ -90,10 +90,10 @@ def _owner_of(call: Call, address: str, *, besides: StoredObject) -> StoredObjec
 
 
 def recalculated(proxies: list[str], mail: str, *, keep_old: bool) -> list[str]:
-    """Follow a new `mail` in `proxyAddresses`.
+    """Return `proxyAddresses` after a new `mail`.
 
     The new address becomes the primary one, unless the primary has the `#EXT#` form, which stays. The
-    replaced one stays behind as a secondary.
+    replaced one stays as a secondary.
     Source: https://learn.microsoft.com/graph/api/resources/user (proxyAddresses)
     """
     others = [proxy for proxy in proxies if fold(proxy) != f"smtp:{fold(mail)}"]

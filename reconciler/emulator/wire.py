@@ -1,4 +1,4 @@
-"""The shapes a Graph call has inside the emulator, whichever way it came: alone or in a batch."""
+"""The form of a Graph call inside the emulator, alone or in a batch."""
 
 import json
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ from urllib.parse import parse_qsl, unquote
 from reconciler.emulator.graph_errors import GraphError, bad_request
 
 JsonObject = dict[str, Any]
-"""A parsed JSON object: what stands on the wire, and how the store keeps a directory object."""
+"""A parsed JSON object: the form on the wire, and of directory objects in the store."""
 
 
 dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-"""Writes JSON as compactly as can be. Takes the value, gives text."""
+"""Writes a value as compact JSON text."""
 
 
 def parse(content: bytes) -> Any:
-    """Read JSON. Raises `ValueError`, also for nesting without end and for text that is none."""
+    """Parse JSON. Raises `ValueError`, also for nesting without end and for text that is no JSON."""
     try:
         parsed = json.loads(content)
-        # Half of a surrogate pair can be written as JSON, but nowhere else.
+        # Half of a surrogate pair can be encoded in JSON, but nowhere else.
         dump(parsed).encode()
     except RecursionError as error:
         raise ValueError("the JSON is nested too deeply") from error
@@ -35,7 +35,7 @@ class GraphRequest:
     method: str
 
     path: str
-    """Below the version root, still percent-encoded, beginning with a slash."""
+    """The path below the version root, still percent-encoded, beginning with a slash."""
 
     query: str
     """Still percent-encoded, without the question mark."""
@@ -49,7 +49,7 @@ class GraphRequest:
     """The version root the caller used, such as `http://127.0.0.1:8080/v1.0`: links point back there."""
 
     after: int = 0
-    """Where the page before ended, when a link to a next page was followed."""
+    """Position where the page before ended, when a link to a next page was followed."""
 
     emptied: bool = False
     """Whether the page before was emptied by a fault."""
@@ -99,7 +99,7 @@ class GraphResponse:
     status: int
 
     content: bytes = b""
-    """JSON, nothing, or what `Content-Type` names: the page of a proxy."""
+    """JSON, nothing, or the type in `Content-Type`: the page of a proxy."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
 

@@ -1,1 +1,1 @@
-"""What the product does on GitHub: comments, the drift issue, and which plans were approved by merging."""
+"""The product's work on GitHub: comments, the drift issue, and the plans approved by merging."""

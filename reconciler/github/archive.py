@@ -1,4 +1,4 @@
-"""Takes one file out of a ZIP archive that a stranger may have made, without touching the disk."""
+"""Unpacks one file of a ZIP archive that a stranger may have made, in memory."""
 
 import io
 import lzma
@@ -8,10 +8,10 @@ import zlib
 from typing import Final
 
 LARGEST: Final = 256 * 1024 * 1024
-"""Bytes of the file once unpacked; a plan of 100,000 changes has about 150 million."""
+"""Most bytes of the unpacked file; a plan of 100,000 changes has about 150 million."""
 
 
-# All that zipfile was seen to raise for damaged archives, and what its decompressors document.
+# All errors that zipfile was observed to raise for damaged archives, and those its decompressors document.
 _BROKEN: Final = (
     EOFError,
     OSError,
@@ -26,18 +26,18 @@ _BROKEN: Final = (
 
 
 class BadArchiveError(Exception):
-    """The archive cannot give that file; the text says why, in words of our own."""
+    """The file cannot be unpacked; the text has the cause, in words of our own."""
 
 
 def member(archive: bytes, name: str, *, largest: int = LARGEST) -> bytes:
-    """Unpack the file called `name`. Raises `BadArchiveError`."""
+    """Read the file called `name` from the archive, unpacked. Raises `BadArchiveError`."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as files:
             found = [one for one in files.infolist() if one.filename == name]
             if len(found) != 1:
                 raise BadArchiveError(f"the archive holds {len(found)} files called {name}")
             with files.open(found[0]) as file:
-                # The size an archive states is only a claim.
+                # The size an archive states is not trusted.
                 content = file.read(largest + 1)
     except _BROKEN as error:
         raise BadArchiveError("the archive cannot be unpacked") from error

@@ -1,6 +1,6 @@
-"""What is written on GitHub, from values to Markdown: the comments, the drift issue, the step summary.
+"""Renders the texts for GitHub as Markdown: the comments, the drift issue, the step summary.
 
-Adds to the pages of `render.markdown` where they come from; escapes what is not of our own making.
+Adds the origin to the pages of `render.markdown`; escapes every value from outside.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from reconciler.render.escape import markdown_cell, markdown_sentence
 from reconciler.render.markdown_page import LIMIT, Table, page
 
 _ROOM = 2_000
-"""Characters kept free on a page for what is added here."""
+"""Characters reserved on a page for the additions of this module."""
 
 _NOT_RUN = (
     "the run ended before this guest's first write; if it left no report, look into its log and journal"
@@ -24,7 +24,7 @@ _NOT_RUN = (
 
 
 def plan_comment(plan: Plan | None, *, mark: str, run: WorkflowRun, commit: str) -> str:
-    """Write the comment about the plan of a pull request; `None`: none could be made."""
+    """Write the comment about the plan of a pull request; `None`: no plan could be made."""
     made = f"Made of commit {markdown_cell(commit)} by {_link(run)}."
     if plan is None:
         return "\n\n".join([opening(mark), "**No plan could be made: see the checks below.**", made])
@@ -32,13 +32,13 @@ def plan_comment(plan: Plan | None, *, mark: str, run: WorkflowRun, commit: str)
 
 
 def drift_issue(plan: Plan, *, mark: str, run: WorkflowRun) -> str:
-    """Write the issue about a plan of what is merged already."""
+    """Write the issue about drift from a plan of the merged tree."""
     made = f"Last looked at by {_link(run)}."
     return _before_digest(markdown.drift(plan, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
 
 
 def report_comment(report: Report, *, mark: str, run: WorkflowRun, reviewed: ReviewedPlan) -> str:
-    """Write what became of the merge of one pull request."""
+    """Write the comment with the report on the merge of one pull request."""
     body = markdown.report(report, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM)
     first, _, rest = body.partition("\n")
     told = "\n".join([first, "", _standing(reviewed), rest]).rstrip()
@@ -46,7 +46,7 @@ def report_comment(report: Report, *, mark: str, run: WorkflowRun, reviewed: Rev
 
 
 def unapplied(plan: Plan, approval: Approval, *, run: WorkflowRun, at: datetime) -> Report:
-    """Make a report of a run that carried nothing out, from what it would have done."""
+    """Build a report of a run that applied nothing, from the work it would have done."""
     waiting = (
         GuestOutcome(
             id=change.id,
@@ -75,7 +75,7 @@ def unapplied(plan: Plan, approval: Approval, *, run: WorkflowRun, at: datetime)
 
 
 def approvals(reviews: Sequence[ReviewedPlan]) -> str:
-    """Write for the step summary which pull requests the run answers for, and what each approves."""
+    """Write for the step summary the pull requests the run answers for, and what each approves."""
     return page(
         head=[f"**Merged since the last successful run: {wording.count_of(len(reviews), 'pull request')}.**"],
         tables=[
@@ -112,6 +112,6 @@ def _kept(run: WorkflowRun) -> str:
 
 
 def _before_digest(body: str, line: str) -> str:
-    """Put a paragraph before the last one, which is the plan's digest."""
+    """Add a paragraph before the last one, which is the plan's digest."""
     told, _, digest = body.rstrip().rpartition("\n\n")
     return f"{told}\n\n{line}\n\n{digest}\n"

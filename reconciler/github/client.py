@@ -1,7 +1,7 @@
 """A narrow client for GitHub's REST API: JSON in and out, lists page by page, one kind of download.
 
-Knows nothing about comments or plans. Never shows the token, nor any part of an answer's body, in an
-error. A POST is sent again only when GitHub says that it did not carry it out.
+Knows nothing about comments or plans. Never shows the token, nor any part of an answer's body, in an error. A
+POST is sent again only when GitHub answers that it was not executed.
 
 Sources: https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api,
 https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api and
@@ -23,10 +23,10 @@ _SECONDS: Final = 30.0
 _ATTEMPTS: Final = 4
 
 _LONGEST_PAUSE: Final = 60.0
-"""Seconds; whoever is asked to wait longer gives up instead, and the job can be run again."""
+"""Seconds; a request asked to wait longer fails instead, and the job can be run again."""
 
 LARGEST_DOWNLOAD: Final = 64 * 1024 * 1024
-"""Bytes. A plan for 100,000 changes, zipped, has a tenth of it."""
+"""Most bytes of a download. A plan for 100,000 changes, zipped, has a tenth of that."""
 
 _REPEATABLE: Final = frozenset({"GET", "PATCH"})
 
@@ -47,8 +47,8 @@ class GitHub:
     ) -> None:
         """Prepare a session.
 
-        `api` is the root without a slash at its end, which the caller has found fit to get the token.
-        `trust_env` is whether proxies of the environment are used. `pause` waits that many seconds.
+        `api` is the root without a slash at its end, which the caller has checked to be safe for the token.
+        With `trust_env` the proxies of the environment are used. `pause` waits that many seconds.
         """
         self._root = httpx.URL(api)
         self._pause = pause
@@ -62,7 +62,7 @@ class GitHub:
                 "User-Agent": "reconciler",
             },
         )
-        # The store that an artifact is fetched from must not see the token.
+        # The storage service that an artifact is downloaded from must not receive the token.
         self._bare = httpx.Client(timeout=_SECONDS, trust_env=trust_env)
 
     def __enter__(self) -> Self:
@@ -79,14 +79,14 @@ class GitHub:
         return _json(self._checked("GET", self._url(path).copy_merge_params(query)))
 
     def find(self, path: str, **query: str | int) -> Any:
-        """Read one document, or give `None` where there is none or the token may not see it."""
+        """Read one document; return `None` where there is none or the token has no access to it."""
         answer = self._send("GET", self._url(path).copy_merge_params(query))
         if answer.status_code in {401, 403, 404}:
             return None
         return _json(_accepted(answer, path))
 
     def pages(self, path: str, **query: str | int) -> Iterator[Any]:
-        """Read a list page by page, each page as it came. Raises `GitHubError`, also for a foreign link."""
+        """Read a list page by page, each page unchanged. Raises `GitHubError`, also for a foreign link."""
         url: httpx.URL | None = self._url(path).copy_merge_params({"per_page": 100, **query})
         while url is not None:
             answer = self._checked("GET", url)
@@ -94,11 +94,11 @@ class GitHub:
             url = self._next(answer)
 
     def send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
-        """Write one document, with POST or PATCH, and give the answer. Raises `GitHubError`."""
+        """Send one document, with POST or PATCH, and return the answer. Raises `GitHubError`."""
         return _json(self._checked(method, self._url(path), body))
 
     def download(self, path: str, *, largest: int = LARGEST_DOWNLOAD) -> bytes:
-        """Fetch a file that GitHub keeps in another place, where it sends us.
+        """Fetch a file that GitHub redirects to another host for.
 
         Raises `GitHubError`, also when the file has more than `largest` bytes.
         """
@@ -139,7 +139,7 @@ class GitHub:
         return _accepted(self._send(method, url, body), url.path)
 
     def _send(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None = None) -> httpx.Response:
-        """Send, and send again where that is safe, until there is an answer to give back."""
+        """Send, and send again where that is safe, until there is a final answer."""
         attempt = 0
         while True:
             attempt += 1
@@ -181,9 +181,9 @@ class GitHub:
 
 @contextmanager
 def shape(what: str) -> Iterator[None]:
-    """Turn a surprise about the shape of an answer into a `GitHubError` that names it.
+    """Raise `GitHubError` naming `what` for an unexpected shape of an answer.
 
-    Only for a block that does nothing but pick values out of an answer.
+    Only for a block that does nothing but read values of an answer.
     """
     try:
         yield
@@ -200,9 +200,10 @@ def _growing(attempt: int) -> float:
 
 
 def _wait(answer: httpx.Response, attempt: int, *, repeatable: bool) -> float | None:
-    """Tell how many seconds to wait before sending again; `None`: this answer is the last word.
+    """Return the seconds to wait before sending again; `None`: this answer is final.
 
-    GitHub tells a used-up quota by 429, or by 403 with one of two headers; neither was carried out.
+    GitHub reports an exceeded rate limit by 429, or by 403 with one of two headers; neither request was
+    executed.
     """
     after = answer.headers.get("retry-after", "")
     limited = answer.status_code == 429 or (

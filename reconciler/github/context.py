@@ -1,6 +1,6 @@
-"""What GitHub tells a workflow step about its run, from environment variables and the event's payload.
+"""Reads the facts about a workflow step's run from environment variables and the event's payload.
 
-Must not talk to GitHub.
+Must not send requests to GitHub.
 
 Sources: https://docs.github.com/actions/reference/workflows-and-actions/variables and
 https://docs.github.com/webhooks/webhook-events-and-payloads
@@ -27,15 +27,15 @@ class EventPull:
     number: int
 
     head: str
-    """The commit it proposes; the commit that is checked out is a merge of this one."""
+    """The commit it proposes; the checked-out commit is a merge of this one."""
 
     from_fork: bool
-    """Whether the commit comes from another repository, which gets neither sign-in nor a writing token."""
+    """Whether the commit is of another repository, whose runs have no sign-in and no writing token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Where GitHub's REST API answers, for which repository, and what opens it."""
+    """The root of GitHub's REST API, the repository, and the token."""
 
     api: str
     """Root of the REST API, without a slash at its end."""
@@ -52,7 +52,7 @@ class WorkflowRun:
     """The workflow run that this process is a step of."""
 
     event: str
-    """What started it, such as `push`."""
+    """The event that started it, such as `push`."""
 
     commit: str
     """The commit it works on."""
@@ -68,7 +68,7 @@ class WorkflowRun:
 
 
 def read_access(environ: Mapping[str, str]) -> Access:
-    """Find out where to ask, for which repository, with which token.
+    """Read the API's root, the repository and the token.
 
     Raises `UsageError` when `GITHUB_REPOSITORY` or `GITHUB_TOKEN` is missing.
     """
@@ -80,7 +80,7 @@ def read_access(environ: Mapping[str, str]) -> Access:
 
 
 def read_run(environ: Mapping[str, str]) -> WorkflowRun:
-    """Find out which run this is. Raises `UsageError` when a variable is missing or odd."""
+    """Read the run of this step. Raises `UsageError` when a variable is missing or malformed."""
     server = environ.get("GITHUB_SERVER_URL", "https://github.com").rstrip("/")
     repository = _fitting(environ, "GITHUB_REPOSITORY", _REPOSITORY)
     number = int(_fitting(environ, "GITHUB_RUN_ID", re.compile("[0-9]+")))
@@ -97,7 +97,7 @@ def read_run(environ: Mapping[str, str]) -> WorkflowRun:
 
 
 def pull_of(event: Any) -> EventPull | None:
-    """Pick the pull request out of an event's payload; `None` when the event is not about one.
+    """Return the pull request in an event's payload; `None` when the event is not about one.
 
     Raises `UsageError` for a payload of another shape than GitHub's.
     """
@@ -109,7 +109,7 @@ def pull_of(event: Any) -> EventPull | None:
         return EventPull(
             number=int(pull["number"]),
             head=str(pull["head"]["sha"]),
-            # A fork that was deleted meanwhile is null.
+            # The repository of a deleted fork is null.
             from_fork=source is None or source["full_name"] != pull["base"]["repo"]["full_name"],
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""The journals that earlier runs of a workflow have kept, newest run first.
+"""Fetches the journals that earlier runs of a workflow have stored, newest run first.
 
-A journal proves to a later run what an earlier one has reset. Whoever can start a run of the workflow on
-the branch can have written one, and nobody else: a fork's run and one of another branch count for nothing.
+A journal proves to a later run which guests an earlier run has reset. It can only come from users who can
+start a run of the workflow on the branch: runs of forks and of other branches are ignored.
 
 Sources: https://docs.github.com/rest/actions/workflow-runs and https://docs.github.com/rest/actions/artifacts
 """
@@ -18,16 +18,16 @@ from reconciler.github.client import GitHub, shape
 from reconciler.github.context import WorkflowRun
 
 JOURNAL_FILE: Final = "journal.jsonl"
-"""What the journal is called within its artifact."""
+"""The name of the journal within its artifact."""
 
 _NAME: Final = re.compile(r"apply-journal-[0-9]{1,6}")
-"""The artifact of one attempt of a run."""
+"""The artifact name of one attempt of a run."""
 
 _EVENTS: Final = frozenset({"push", "workflow_dispatch"})
 _MOST_RUNS: Final = 100
 _MOST_ARTIFACTS: Final = 100
 _LARGEST: Final = 64 * 1024 * 1024
-"""Bytes of one journal; `apply --evidence` reads no larger one."""
+"""Most bytes of one journal; `apply --evidence` reads no larger one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +35,13 @@ class KeptJournal:
     """The journal of one attempt of a run."""
 
     name: str
-    """`RUN-ARTIFACT.jsonl`, fit to be a file's name."""
+    """`RUN-ARTIFACT.jsonl`, valid as a file's name."""
 
     content: bytes | None
-    """What was kept, not looked into; `None`: it cannot be had."""
+    """The journal as stored, not parsed; `None`: it cannot be fetched."""
 
     missing: str = ""
-    """Why it cannot, in words of our own; empty when it can."""
+    """Why it cannot be fetched, in words of our own; empty when it can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +58,11 @@ class _Artifact:
 
 
 def earlier_journals(github: GitHub, repository: str, run: WorkflowRun) -> Iterator[KeptJournal]:
-    """Fetch the journals of this run's earlier attempts, and of runs back to the last that applied well.
+    """Fetch the journals of this run's earlier attempts, and of runs back to the last successful apply.
 
-    A run that had nothing to apply keeps none, and says nothing about those before it. A journal that cannot
-    be fetched costs nothing but itself. Raises `GitHubError` when the runs cannot be listed.
+    A run that had nothing to apply stores none, and proves nothing about earlier runs. A journal that cannot
+    be fetched is reported as missing, and the others are used. Raises `GitHubError` when the runs cannot be
+    listed.
     """
     for earlier in islice(_runs(github, repository, run), _MOST_RUNS):
         try:

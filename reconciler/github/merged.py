@@ -1,4 +1,4 @@
-"""Which pull requests were merged since the last successful apply, and the plan each was reviewed with.
+"""Finds the pull requests merged since the last successful apply, and the plan each was reviewed with.
 
 GitHub keeps one waiting run of a concurrency group and drops the others, so a run answers for every
 pull request since the last run that succeeded, not only for the one whose merge started it.
@@ -16,7 +16,7 @@ from reconciler.github.client import GitHub, shape
 from reconciler.github.context import WorkflowRun
 
 PLAN_FILE: Final = "plan.json"
-"""What the plan is called within its artifact."""
+"""The name of the plan within its artifact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -26,31 +26,31 @@ class MergedPull:
     number: int
 
     head: str
-    """Its last commit: what was reviewed, whatever commit the merge made of it."""
+    """Its last commit, which was reviewed, whatever the merge commit is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewedPlan:
-    """What is kept of the review of one pull request."""
+    """The stored result of the review of one pull request."""
 
     pull: MergedPull
 
     plan: bytes | None
-    """The plan document as it was kept, not looked into; `None`: there is none to use."""
+    """The plan document as stored, not parsed; `None`: there is no usable one."""
 
     missing: str
-    """Why there is none, in words of our own; empty when there is one."""
+    """Why there is no plan, in words of our own; empty when there is one."""
 
 
 def artifact_name(number: int) -> str:
-    """Name the artifact that keeps the plan of a pull request."""
+    """Return the name of the artifact that stores the plan of a pull request."""
     return f"plan-{number}"
 
 
 def merged_pulls(github: GitHub, repository: str, run: WorkflowRun) -> tuple[MergedPull, ...]:
     """Find the pull requests merged since the last successful run of this workflow, sorted by number.
 
-    When there was none, only the one whose merge started this run. Raises `GitHubError`.
+    Without one, only the pull request whose merge started this run. Raises `GitHubError`.
     """
     since = _last_success(github, repository, run)
     commits = [run.commit] if since is None else _commits(github, repository, since, run.commit)
@@ -67,10 +67,9 @@ def merged_pulls(github: GitHub, repository: str, run: WorkflowRun) -> tuple[Mer
 
 
 def reviewed(github: GitHub, repository: str, pull: MergedPull, *, workflow: str) -> ReviewedPlan:
-    """Fetch the newest plan that `workflow` made of the last commit of a pull request and ended well.
+    """Fetch the newest plan of the last commit of a pull request from a successful run of `workflow`.
 
-    A run on a fork's commit counts for nothing: it cannot plan, so what it kept is of its own making.
-    Raises `GitHubError`.
+    A run on a fork's commit is ignored: it cannot plan, so its artifact is not trusted. Raises `GitHubError`.
     """
     runs = _plan_runs(github, repository, pull, workflow=workflow)
     if not runs:
@@ -97,11 +96,11 @@ def _without(pull: MergedPull, reason: str) -> ReviewedPlan:
 
 
 def _last_success(github: GitHub, repository: str, run: WorkflowRun) -> str | None:
-    """Find the commit of the newest successful run of this workflow on this branch, but for this run."""
+    """Find the commit of the newest successful run of this workflow on this branch, except this run."""
     path = f"/repos/{repository}/actions/workflows/{run.workflow}/runs"
     for page in github.pages(path, branch=run.branch, status="success"):
         with shape("a workflow run"):
-            # By number, not by time: an old run that is run again stays an old run.
+            # By number, not by time: a re-run of an old run stays an old run.
             done = [(int(one["run_number"]), _commit(one)) for one in _runs(page) if int(one["id"]) != run.id]
         if done:
             return max(done)[1]
@@ -133,7 +132,7 @@ def _plan_runs(github: GitHub, repository: str, pull: MergedPull, *, workflow: s
 
 
 def _artifacts(github: GitHub, repository: str, run: int, name: str) -> list[tuple[int, bool]]:
-    """List the artifacts of a run that have this name: the id of each, and whether it is gone."""
+    """List the artifacts of a run that have this name: the id of each, and whether it has expired."""
     found: list[tuple[int, bool]] = []
     for page in github.pages(f"/repos/{repository}/actions/runs/{run}/artifacts", name=name):
         with shape("an artifact"):
@@ -151,7 +150,7 @@ def _runs(page: Any) -> list[Any]:
 
 
 def _commit(described: Any, key: str = "head_sha") -> str:
-    """Pick a commit out of an answer: it becomes part of the next address, so it must be nothing else."""
+    """Read a commit from an answer: it becomes part of the next URL, so any other text is an error."""
     commit = described[key]
     if not isinstance(commit, str) or not commit.isalnum():
         raise ValueError("no name of a commit")

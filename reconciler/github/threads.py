@@ -1,4 +1,4 @@
-"""Comments and issues of our own: found again by a hidden marker and by who wrote them.
+"""Comments and issues of our own: found again by a hidden marker and by their author.
 
 Bodies arrive rendered and escaped, with the marker in their first line.
 
@@ -11,7 +11,7 @@ from urllib.parse import quote
 from reconciler.github.client import GitHub, shape
 
 ACTIONS_LOGIN: Final = "github-actions[bot]"
-"""Who writes with the token of a workflow.
+"""The author of comments written with the token of a workflow.
 
 Source: https://docs.github.com/actions/tutorials/authenticate-with-github_token
 """
@@ -21,18 +21,18 @@ DRIFT_TITLE: Final = "The tenant is not as declared"
 
 
 def marker(kind: str, tree: str) -> str:
-    """Name a kind of comment about one desired tree, so that several trees do not meet in one comment."""
-    # Percent-encoded, and hyphens too, so that nothing in a folder's name ends the HTML comment.
+    """Build the marker of a kind of comment about one desired tree, so that each tree has its own comment."""
+    # Percent-encoded, and hyphens too, so that no part of a folder's name ends the HTML comment.
     return f"reconciler {kind} {quote(tree, safe='/').replace('-', '%2D')}"
 
 
 def opening(mark: str) -> str:
-    """Give the first line of every body that carries a marker."""
+    """Return the first line of every body that carries a marker."""
     return f"<!-- {mark} -->"
 
 
 def put_comment(github: GitHub, repository: str, number: int, *, mark: str, body: str) -> str:
-    """Write our comment on a pull request, or write it anew where it stands; give its address.
+    """Write our comment on a pull request, or replace its text in place; return its URL.
 
     Raises `GitHubError`.
     """
@@ -47,14 +47,14 @@ def put_comment(github: GitHub, repository: str, number: int, *, mark: str, body
 
 
 def add_comment(github: GitHub, repository: str, number: int, *, body: str) -> str:
-    """Write a new comment on a pull request or an issue; give its address. Raises `GitHubError`."""
+    """Write a new comment on a pull request or an issue; return its URL. Raises `GitHubError`."""
     return _address(github.send("POST", f"/repos/{repository}/issues/{number}/comments", {"body": body}))
 
 
 def put_drift(github: GitHub, repository: str, *, mark: str, body: str, converged: bool) -> str | None:
-    """Keep the one issue about drift: written anew, closed when converged, open when not.
+    """Update the one issue about drift: rewritten, closed when converged, open when not.
 
-    Gives its address, or `None` where there is nothing to say and never was. Raises `GitHubError`.
+    Returns its URL, or `None` where there is neither drift nor an issue. Raises `GitHubError`.
     """
     known = _drift(github, repository, mark=mark)
     if known is None and converged:
@@ -70,7 +70,7 @@ def put_drift(github: GitHub, repository: str, *, mark: str, body: str, converge
 
 
 def _drift(github: GitHub, repository: str, *, mark: str) -> tuple[int, bool] | None:
-    """Find our issue: the open one, else the newest; its number and whether it is open."""
+    """Find our issue about drift: the open one, else the newest; its number and whether it is open."""
     me = _login(github)
     newest = None
     for page in github.pages(f"/repos/{repository}/issues", state="all", labels=DRIFT_LABEL):
@@ -86,14 +86,14 @@ def _drift(github: GitHub, repository: str, *, mark: str) -> tuple[int, bool] | 
 
 
 def _login(github: GitHub) -> str:
-    """Tell who writes with this token: the token of a workflow may not ask, and is always the same one."""
+    """Return the author with this token: a workflow's token may not ask, and its author never changes."""
     user = github.find("/user")
     with shape("the user"):
         return ACTIONS_LOGIN if user is None else str(user["login"])
 
 
 def _is_mine(thread: Any, *, me: str, mark: str) -> bool:
-    # Whoever wrote a comment that only looks like ours keeps it; a deleted user is null.
+    # A comment of another author that only looks like ours is not changed; a deleted author is null.
     author = thread["user"]
     return author is not None and author["login"] == me and (thread["body"] or "").startswith(opening(mark))
 

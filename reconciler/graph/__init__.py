@@ -1,1 +1,1 @@
-"""The only place that knows Microsoft Graph: how to reach it, read it, write to it, and read its errors."""
+"""The only place that knows Microsoft Graph: its addresses, reads, writes and errors."""

@@ -1,6 +1,6 @@
 """The SDK's adapter over one pool of connections to one Graph root.
 
-Never sends a token, or anything else, to another origin. The SDK's own retries and redirects are left out:
+Never sends a token, or anything else, to another origin. The SDK's own retries and redirects are not used:
 they would repeat an invitation, and turn a redirected PATCH into a GET that succeeds.
 """
 
@@ -30,13 +30,13 @@ from reconciler.rules import Rule
 async def open_adapter(
     root: str, tls: ssl.SSLContext, *, connections: int, call_seconds: float
 ) -> AsyncIterator[GraphRequestAdapter]:
-    """Open the SDK's adapter over a pool of so many connections."""
+    """Open the SDK's adapter over a pool of `connections` connections."""
     url = httpx.URL(root)
     loopback = is_loopback(url.host)
     transport = httpx.AsyncHTTPTransport(
         verify=tls,
         http1=True,
-        http2=False,  # one broken connection would make every invitation in flight unknown
+        http2=False,  # one broken connection would leave every invitation in flight in doubt
         trust_env=not loopback,
         proxy=None if loopback else proxy_for(url),
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
@@ -45,8 +45,9 @@ async def open_adapter(
         client=httpx.AsyncClient(
             transport=transport, trust_env=False, timeout=httpx.Timeout(call_seconds, pool=None)
         ),
-        # Of the SDK's default handlers these. Without those that retry and redirect nothing can turn them on,
-        # and those that inspect and rewrite what nobody asks them to cost a tenth of a request.
+        # These of the SDK's default handlers. Without the handlers that retry and redirect no option can
+        # enable them, and the handlers that inspect and rewrite requests would cost a tenth of a request's
+        # time.
         middleware=[
             ParametersNameDecodingHandler(),
             UserAgentHandler(),
@@ -63,33 +64,33 @@ async def open_adapter(
 
 
 def same_origin(url: httpx.URL, root: httpx.URL) -> bool:
-    """Tell whether a URL stays on the root's scheme, host and port, and names no user.
+    """Return whether a URL stays on the root's scheme, host and port, and has no user name.
 
-    The parser is the one that sends, so what is compared here is what would be connected to.
+    The parser is that of the HTTP client, so the host compared here is the host it would connect to.
     """
     return not url.userinfo and (url.scheme, url.host, url.port) == (root.scheme, root.host, root.port)
 
 
 class _Adapter(GraphRequestAdapter):
-    """The SDK's adapter without its own answer to a refused token: `Transport.send` has one for all kinds."""
+    """The SDK's adapter without its own handling of a refused token, which `Transport.send` has instead."""
 
     async def retry_cae_response_if_required(
         self, resp: httpx.Response, request_info: RequestInformation, claims: str
     ) -> httpx.Response:
-        """Give the refusal back as it is."""
+        """Return the refusal as it is."""
         del request_info, claims
         return resp
 
 
 class Token(RequestOption):
-    """Carries the token of one attempt to where the header is written."""
+    """Carries the token of one attempt to the code that writes the header."""
 
     def __init__(self, token: str) -> None:
         self.token = token
 
     @staticmethod
     def get_key() -> str:
-        """Name the option among those of a request."""
+        """Return the key of the option among those of a request."""
         return "reconciler-token"
 
 
@@ -122,14 +123,14 @@ def foreign_link() -> UnexpectedAnswer:
 
 
 def tls_for(url: httpx.URL) -> ssl.SSLContext:
-    """Give what verifies the server, once for all pools: certificates take a tenth of a second to read."""
+    """Return the TLS context that verifies the server, one for all pools: certificates take 0.1 s to load."""
     if url.scheme != "https":
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx.create_ssl_context(trust_env=not is_loopback(url.host))
 
 
 def proxy_for(url: httpx.URL) -> str | None:
-    """Give the proxy the environment names for this URL, if any."""
+    """Return the proxy that the environment sets for this URL, if any."""
     if urllib.request.proxy_bypass(url.host):
         return None
     proxies = urllib.request.getproxies()

@@ -1,7 +1,7 @@
 """Many GETs in one request.
 
-The SDK's own batch is not usable: it gives no bodies back, renames ids and misspells `dependsOn`.
-Source of the rules: https://learn.microsoft.com/graph/json-batching
+The SDK's own batch is not usable: it returns no bodies, renames ids and misspells `dependsOn`. Source of the
+rules: https://learn.microsoft.com/graph/json-batching
 """
 
 import json
@@ -23,14 +23,14 @@ BATCH_SIZE = 20
 _FAILING = frozenset({500, 502, 503, 504})
 _THROTTLED = frozenset({424, 429})
 OPENED = frozenset({200, 424})
-"""Statuses of a whole batch under which its items stand.
+"""Statuses of a whole batch with which its items count.
 
 An older text of the documentation says that throttled items make the whole answer a 424.
 """
 
 
 class Batch:
-    """Up to twenty GETs that go out together, until each has an answer that is final."""
+    """Up to twenty GETs that are sent together until each has a final answer."""
 
     def __init__(
         self,
@@ -40,9 +40,10 @@ class Batch:
         observe: Callable[[Answer], None],
         best_effort: bool = False,
     ) -> None:
-        """Ask these URLs; `observe` gets each item's answer, for what it tells about quotas.
+        """Prepare a batch of these URLs; `observe` receives each item's answer, for its quota headers.
 
-        With `best_effort` any refusal of the whole batch is each item's answer, else only that of access.
+        With `best_effort` any refusal of the whole batch counts as each item's answer, else only a denied
+        access.
         """
         self._observe = observe
         self._what = what
@@ -57,10 +58,10 @@ class Batch:
         return tuple(self._waiting.values())
 
     async def attempt(self, send: Callable[[BuildRequest], Awaitable[Answer]]) -> tuple[Answer, ...]:
-        """Send what still waits for an answer; give all answers in the order of the URLs.
+        """Send the URLs without a final answer; return all answers in the order of the URLs.
 
-        Raises `TransientError` with the longest wait any item was given while some have to be sent again,
-        `UnexpectedAnswer` when the answers do not fit the questions.
+        Raises `TransientError` with the longest wait of any item while some have to be sent again,
+        `UnexpectedAnswer` when the answers do not match the requests.
         """
         answer = await send(lambda: request(self._waiting))
         if answer.status in OPENED:
@@ -88,9 +89,9 @@ class Batch:
         return tuple(self._answers[key] for key in sorted(self._answers, key=int))
 
     def so_far(self, otherwise: Unavailable) -> tuple[Answer | Unavailable, ...]:
-        """Give what there is when the retry policy has ended, in the order of the URLs.
+        """Return the answers there are when the retry policy has ended, in the order of the URLs.
 
-        What was asked in vain is told by the last failure of it, or `otherwise` when there was no answer.
+        A URL without a final answer has its last failure, or `otherwise` when there was no answer.
         """
         told: dict[str, Answer | Unavailable] = dict(self._answers)
         for key in self._waiting:
@@ -114,7 +115,7 @@ def request(urls: Mapping[str, str]) -> RequestInformation:
 def opened(answer: Answer, asked: Collection[str], *, what: str) -> dict[str, Answer]:
     """Return the answer of each item of a batch by its id, in any order.
 
-    Raises `UnexpectedAnswer` when the answers do not fit the questions `asked`.
+    Raises `UnexpectedAnswer` when the answers do not match the requests `asked`.
     """
     rows = answer.document(what).get("responses")
     if not isinstance(rows, list):
@@ -137,6 +138,6 @@ def _item(row: Any, answer: Answer, *, what: str) -> tuple[str, Answer]:
         case _:
             raise unexpected(what, "holds a part of a batch without id or status")
     own = httpx.Headers({name: str(value) for name, value in headers.items()})
-    # An item is as old as its batch: a `Retry-After` that is a date needs one to be taken against.
+    # An item is as old as its batch: a `Retry-After` that is a date is measured from the batch's `Date`.
     own.setdefault("date", answer.headers.get("date", ""))
     return key, Answer(status=status, headers=own, body=row.get("body"))

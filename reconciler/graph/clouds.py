@@ -1,4 +1,4 @@
-"""Where each Microsoft cloud answers.
+"""The Graph root of each Microsoft cloud.
 
 Source: https://learn.microsoft.com/graph/deployments
 """
@@ -14,9 +14,9 @@ _ROOTS = {
 
 
 def graph_root(cloud: Cloud) -> str:
-    """Give scheme and host of a cloud's Graph, without version and without a trailing slash.
+    """Return scheme and host of a cloud's Graph, without version and without a trailing slash.
 
-    The emulator has no address of its own: asking for it raises `ValueError`.
+    Raises `ValueError` for the emulator, which has no address of its own.
     """
     if cloud not in _ROOTS:
         raise ValueError(f"{cloud} has no fixed Graph root")
@@ -24,5 +24,5 @@ def graph_root(cloud: Cloud) -> str:
 
 
 def token_scope(root: str) -> str:
-    """Give the scope a token for this Graph root is asked for."""
+    """Return the scope to request in a token for this Graph root."""
     return f"{root}/.default"

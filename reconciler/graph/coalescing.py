@@ -1,7 +1,7 @@
-"""GETs that are asked for at about the same time share a request; each gets an answer of its own.
+"""Combines GETs requested at about the same time into one request; each has an answer of its own.
 
-Decides when a request goes out and with which questions, never what an answer means: trying again is for the
-callers, each of which meets an error of a shared request as its own.
+Decides when a request is sent and with which questions, never how an answer is handled: retries are for the
+callers, each of which receives an error of a shared request as its own.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from reconciler.graph.responses import Answer
 from reconciler.graph.transport import BuildRequest
 
 _WINDOW = 0.005
-"""Seconds for which a question waits for others while requests are in flight."""
+"""Seconds that a question waits for others while requests are in flight."""
 
 _AT_ONCE = 8
-"""Requests in flight at once: beyond that, questions gather."""
+"""Most requests in flight; beyond that, questions are queued."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,29 +28,29 @@ class Question:
     """Makes the request for sending it alone."""
 
     url: str
-    """The same relative to the version root, as an item of a batch."""
+    """The same as a URL relative to the version root, as an item of a batch."""
 
 
 class Coalescer:
-    """Gathers questions into requests of up to twenty.
+    """Collects questions into requests of up to twenty.
 
-    A question that comes alone goes out with the next turn of the event loop. While requests are in flight it
-    waits a few milliseconds for company, and longer only when as many are in flight as may be.
+    A single question is sent in the next iteration of the event loop. While requests are in flight it waits a
+    few milliseconds for others, and longer only at the limit of requests in flight.
     """
 
     def __init__(self, send: Callable[[Sequence[Question]], Coroutine[None, None, Sequence[Answer]]]) -> None:
-        """Gather for `send`, which answers between one and twenty questions in their order."""
+        """Build a coalescer over `send`, which answers between one and twenty questions in their order."""
         self._send = send
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._in_flight: set[asyncio.Task[Sequence[Answer]]] = set()
         self._timer: asyncio.Handle | None = None
 
     async def ask(self, question: Question) -> Answer:
-        """Return the answer to one question. Raises what the request it went out with raised."""
+        """Return the answer to one question. Raises the error of the request it was sent with."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((question, answer))
-        if len(self._in_flight) < _AT_ONCE:  # else the next request that ends takes this one along
+        if len(self._in_flight) < _AT_ONCE:  # else sent when the next request ends
             if len(self._waiting) >= BATCH_SIZE:
                 self._go()
             elif self._timer is None:
@@ -59,14 +59,14 @@ class Coalescer:
         return await answer
 
     async def aclose(self) -> None:
-        """Give up what is in flight; whoever asked has gone by now."""
+        """Cancel the requests in flight; their callers have ended by now."""
         tasks = [*self._in_flight]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _go(self) -> None:
-        """Send what waits, as far as there is room."""
+        """Send the waiting questions, up to the limit of requests in flight."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

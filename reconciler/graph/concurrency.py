@@ -1,4 +1,4 @@
-"""Reads that run side by side and fail as one."""
+"""Concurrent reads that fail together."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -10,9 +10,9 @@ _B = TypeVar("_B")
 
 
 async def gather_or_raise(reads: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
-    """Run coroutines side by side and give their results in order.
+    """Run coroutines concurrently and return their results in order.
 
-    The first error ends the others and is raised itself, so that callers need not open a group.
+    The first error cancels the others and is raised itself, so that callers need no task group.
     """
     try:
         async with asyncio.TaskGroup() as group:
@@ -23,5 +23,5 @@ async def gather_or_raise(reads: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
 
 
 async def both(one: Coroutine[Any, Any, _A], other: Coroutine[Any, Any, _B]) -> tuple[_A, _B]:
-    """Run two coroutines of different kinds side by side; like `together`."""
+    """Run two coroutines of different types concurrently; otherwise as `gather_or_raise`."""
     return cast("tuple[_A, _B]", tuple(await gather_or_raise((one, other))))

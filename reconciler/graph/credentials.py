@@ -1,7 +1,7 @@
-"""Which token carries the calls: chosen from the environment, fetched when needed, never shown.
+"""The source of tokens: chosen from the environment, fetched when needed, never shown.
 
-The only place that knows azure-identity. It is imported when the first credential is made, so that
-nothing pays for it that talks to this machine only.
+The only place that knows azure-identity. It is imported when the first credential is built, so that runs
+against this machine do not load it.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ TOKEN_VARIABLE = "RECONCILER_GRAPH_TOKEN"  # noqa: S105 - the name of a variable
 """The bearer token sent to a loopback root."""
 
 EMULATOR_TOKEN = "emulator"  # noqa: S105 - the emulator's well-known token, worth nothing elsewhere
-"""What is sent to a loopback root when the variable is not set."""
+"""The token for a loopback root when the variable is not set."""
 
 # Authority and audience of federated credentials.
 # Sources: https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud,
@@ -48,17 +48,17 @@ _AUTHORITIES = {
 _GITHUB_VARIABLES = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
-# azure-identity renews its own cache this long before a token ends; a shorter margin of ours would
-# hand out a token it has already replaced.
+# azure-identity renews its own cache this long before a token ends; a shorter margin of ours would return a
+# token it has already replaced.
 _MARGIN_SECONDS = 300
 
 
 def graph_root_from(environ: Mapping[str, str], cloud: Cloud) -> str | None:
-    """Give the Graph root of this run, such as `https://graph.microsoft.com`, without `/v1.0`.
+    """Return the Graph root of this run, such as `https://graph.microsoft.com`, without `/v1.0`.
 
-    `RECONCILER_GRAPH_URL` replaces the cloud's. `None` means the embedded emulator, which has no
-    address until somebody starts it. Raises `UsageError` when the variable does not name scheme,
-    loopback host and port, and nothing else: a token for Graph must not leave in clear.
+    `RECONCILER_GRAPH_URL` replaces the cloud's. `None` means the embedded emulator, which has no address
+    until it is started. Raises `UsageError` when the variable is not exactly scheme, loopback host and port:
+    a token for Graph must not be sent unencrypted.
     """
     text = environ.get(ROOT_VARIABLE, "")
     if not text:
@@ -83,15 +83,15 @@ def token_source(
     authority: str | None = None,
     authority_certificates: str | None = None,
 ) -> "TokenSource":
-    """Choose where tokens come from.
+    """Choose the source of tokens.
 
-    The embedded emulator gets its well-known token, a loopback Graph root that of the variable.
-    Otherwise a job in GitHub Actions signs in with what GitHub states about it, and anything else
-    with `DefaultAzureCredential`.
-    `tenant_id` is the declared tenant; `None` leaves it to the environment. `authority` and
-    `authority_certificates` (a path to PEM) replace the cloud's, for a token endpoint of one's own.
+    The embedded emulator has its well-known token, a loopback Graph root the token of the variable. Otherwise
+    a job in GitHub Actions signs in with GitHub's OIDC token, and any other process with
+    `DefaultAzureCredential`. `tenant_id` is the declared tenant; `None` leaves it to the environment.
+    `authority` and `authority_certificates` (a path to PEM) replace the cloud's, for a private token
+    endpoint.
 
-    Raises `UsageError` as `graph_root_from` does, `AccessDenied` when the environment lacks something,
+    Raises `UsageError` as `graph_root_from` does, `AccessDenied` when the environment lacks a variable,
     `WrongTenant` when it names another tenant.
     """
     root = graph_root_from(environ, cloud)
@@ -134,7 +134,7 @@ class FixedToken:
         self._token = token
 
     async def token(self, *, claims: str | None = None) -> str:
-        """Give the token; a claims challenge changes nothing, there is no other."""
+        """Return the token; a claims challenge changes nothing, there is no other."""
         del claims
         return self._token
 
@@ -142,7 +142,7 @@ class FixedToken:
 class CredentialTokens:
     """Tokens from an azure-identity credential, one fetch at a time and off the event loop.
 
-    A fetch may take a minute, and nobody can end it: a run that is cancelled meanwhile leaves it behind.
+    A fetch may take a minute and cannot be cancelled: a cancelled run does not wait for it.
     """
 
     def __init__(
@@ -154,11 +154,11 @@ class CredentialTokens:
         assertions: "AssertionFetcher | None" = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Take a synchronous credential.
+        """Build the source over a synchronous credential.
 
-        `scope` is Graph's, ending in `/.default`. `tenant_id` chooses among the tenants of a person
-        who is a guest elsewhere. `assertions` is asked what it stated when Entra refuses it.
-        `now` gives the time in seconds since 1970.
+        `scope` is Graph's, ending in `/.default`. `tenant_id` chooses among the tenants of a person who is a
+        guest elsewhere. `assertions` has the statement that Entra refused. `now` returns the time in seconds
+        since 1970.
         """
         self._credential = credential
         self._scope = scope
@@ -170,10 +170,10 @@ class CredentialTokens:
         self._held: AccessToken | None = None
 
     async def token(self, *, claims: str | None = None) -> str:
-        """Give a token that is valid now; see `TokenSource`.
+        """Return a token that is valid now; see `TokenSource`.
 
-        Some credentials start a program for each token, so a token is kept here until five minutes
-        before its end; from then on the credential decides.
+        Some credentials start a program for each token, so a token is cached here until five minutes before
+        its expiry; from then on the credential decides.
         """
         async with self._lock:
             if claims is None and self._held and self._now() < self._held.expires_on - _MARGIN_SECONDS:
@@ -203,7 +203,7 @@ class CredentialTokens:
 def _from_github(
     environ: Mapping[str, str], *, tenant: str, scope: str, audience: str, options: Mapping[str, object]
 ) -> CredentialTokens:
-    """Sign in as the job: no secret, and an assertion that is never older than its use."""
+    """Sign in as the job: without a secret, with an assertion fetched for each use."""
     missing = [name for name in _GITHUB_VARIABLES if not environ.get(name)]
     if missing:
         raise AccessDenied(
@@ -235,9 +235,9 @@ def _from_github(
 
 
 def _keep_answers_out_of_logs() -> None:
-    """Silence azure-identity: it warns with the whole answer of the token endpoint, unescaped.
+    """Stop azure-identity's logs: it warns with the whole answer of the token endpoint, unescaped.
 
-    Whatever it would say is raised as well, and said in our own words.
+    Its errors are raised as well, and reported in our own words.
     """
     logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
 

@@ -1,4 +1,4 @@
-"""Blocking calls, each in a thread that nothing waits for when the run ends."""
+"""Blocking calls, each in a thread that the end of the run does not wait for."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,14 +10,14 @@ _T = TypeVar("_T")
 
 
 class DaemonThreads(ThreadPoolExecutor):
-    """Starts a thread for each call, and leaves it behind: neither event loop nor interpreter joins it.
+    """Starts a daemon thread for each call: neither event loop nor interpreter joins it.
 
-    An interrupted run would otherwise stay for as long as a sign-in, or the look-up of a name, hangs.
-    It is a thread pool by type only, which an event loop asks of its default executor.
+    An interrupted run would otherwise wait for as long as a sign-in, or a DNS look-up, hangs. It is a thread
+    pool by type only, which an event loop requires of its default executor.
     """
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """Start a call."""
+        """Start a call in a new thread."""
         future: Future[_T] = Future()
 
         def call() -> None:

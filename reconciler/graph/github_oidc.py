@@ -1,7 +1,7 @@
-"""GitHub's statement of which workflow is running, as a fresh token for each sign-in.
+"""Fetches GitHub's OIDC token of the running workflow, a fresh one for each sign-in.
 
-Neither the token returned nor the one that pays for it may appear in an error or a log. What the
-statement claims (issuer, subject, audience) is no secret; federation errors need it.
+Neither the token returned nor the one that requests it may appear in an error or a log. Its claims (issuer,
+subject, audience) are no secret; federation errors need them.
 
 Source: https://docs.github.com/actions/reference/security/oidc
 """
@@ -28,14 +28,14 @@ _PERMISSION_HINT = "give the job `permissions: id-token: write`; a pull request 
 
 
 def _last_answer(state: tenacity.RetryCallState) -> httpx.Response:
-    """Give the answer of the last attempt, or raise what it raised."""
+    """Return the answer of the last attempt, or raise its error."""
     outcome = cast("tenacity.Future", state.outcome)
     return cast("httpx.Response", outcome.result())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What the last token said about the workflow. Entra compares all three byte by byte."""
+    """The claims of the last token about the workflow. Entra compares all three byte by byte."""
 
     issuer: str
     subject: str
@@ -46,10 +46,10 @@ class AssertionFetcher:
     """Fetches a new token from GitHub whenever it is called, as `ClientAssertionCredential` wants it."""
 
     def __init__(self, *, url: str, request_token: str, audience: str) -> None:
-        """Remember where to ask.
+        """Store the endpoint.
 
-        `url` and `request_token` are `ACTIONS_ID_TOKEN_REQUEST_URL` and `…_TOKEN` of the job;
-        `audience` is the cloud's. Raises `AccessDenied` when the URL would send the token in clear.
+        `url` and `request_token` are `ACTIONS_ID_TOKEN_REQUEST_URL` and `…_TOKEN` of the job; `audience` is
+        the cloud's. Raises `AccessDenied` when the URL would send the token unencrypted.
         """
         try:
             where = httpx.URL(url)
@@ -64,10 +64,10 @@ class AssertionFetcher:
         self._url = where.copy_set_param("audience", audience)
         self._request_token = request_token
         self.statement: Statement | None = None
-        """What the last token said; `None` before the first."""
+        """The claims of the last token; `None` before the first."""
 
     def __call__(self) -> str:
-        """Fetch a token; blocks for up to a minute.
+        """Fetch a token; blocks for up to 60 seconds.
 
         Raises `AccessDenied` when GitHub refuses, `Unreachable` when it does not answer.
         """

@@ -1,6 +1,6 @@
-"""Reads the declared guests, by the listing or by id, whichever asks less of the directory.
+"""Reads the declared guests, by the listing or by id, whichever costs fewer requests.
 
-A listing that broke is never used in part: it is begun again, or the run ends.
+A listing that fails is never used in part: it is restarted, or the run ends.
 """
 
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ from reconciler.model import AddressOwner, EmailAddress, Guest, NotChecked, Obje
 from reconciler.rules import Rule
 
 _LISTINGS = 4
-"""How often the listing is begun before its expiring pages are taken for a fault."""
+"""Number of times the listing is started before expiring pages count as an error."""
 
 _FIELDS = ",".join(requests.USER_FIELDS)
 _USERS = "users"
@@ -36,7 +36,7 @@ _DELETED = Check(
 
 @dataclass(slots=True, kw_only=True)
 class FoundGuests:
-    """What became known of the ids asked for, and what the listing showed besides."""
+    """The results for the requested ids, and the other users that the listing showed."""
 
     guests: dict[ObjectId, Guest] = field(default_factory=dict)
     """Sorted by id."""
@@ -53,10 +53,10 @@ class FoundGuests:
     """Listed B2B users who carry a marker and are not declared."""
 
     domains: Counter[str] = field(default_factory=Counter)
-    """How many listed B2B users have a `mail` in each domain, in lower case."""
+    """Number of listed B2B users with a `mail` in each domain, in lower case."""
 
     holders: defaultdict[EmailAddress, set[AddressOwner]] = field(default_factory=lambda: defaultdict(set))
-    """Listed users who hold an address that matters, those in `guests` aside."""
+    """Listed users who hold an address that matters, except those in `guests`."""
 
 
 async def find_guests(
@@ -66,10 +66,10 @@ async def find_guests(
     wanted: Collection[ObjectId] | None = None,
     addresses: Iterable[EmailAddress] = (),
 ) -> FoundGuests:
-    """Find every wanted id, which is every declared one if nothing is said, among users and deleted users.
+    """Find every wanted id among users and deleted users; all declared ids are wanted by default.
 
-    Who of the others holds one of `addresses` is noticed in passing. Raises `AccessDenied` when users
-    cannot be read.
+    Other listed users who hold one of `addresses` are recorded. Raises `AccessDenied` when users cannot be
+    read.
     """
     asked = frozenset(declared if wanted is None else wanted)
     found = await _listed(
@@ -87,13 +87,13 @@ async def find_guests(
 
 
 async def read_guest(session: ReadSession, key: ObjectId) -> Guest | None:
-    """Read one user, together with others that are read at the same time; `None` when there is none."""
+    """Read one user, in one request with others read at the same time; `None` when there is none."""
     answer = await session.get_shared(lambda: requests.user(key), url=_url(key), what=f"user {key}")
     return _guest_of(answer, key)
 
 
 async def read_by_id(session: ReadSession, keys: Sequence[ObjectId]) -> dict[ObjectId, Guest]:
-    """Read users in batches; those who are none are left out. Raises `AccessDenied`."""
+    """Read users in batches; ids of no user are omitted. Raises `AccessDenied`."""
     answers = await session.batch_get([_url(key) for key in keys], what=_USERS)
     found = ((key, _guest_of(answer, key)) for key, answer in zip(keys, answers, strict=True))
     return {key: user for key, user in found if user is not None}
@@ -123,7 +123,7 @@ async def _listed(
 
 
 def _domain(row: Row) -> str:
-    """Give the domain of `mail`, empty where there is none; rows nobody declared may be odd."""
+    """Return the domain of `mail`, empty where there is none; undeclared rows may be malformed."""
     mail = row.get("mail")
     _, at, domain = mail.rpartition("@") if isinstance(mail, str) else ("", "", "")
     return domain.lower() if at else ""
@@ -136,10 +136,10 @@ async def _list(
     declared: frozenset[ObjectId],
     addresses: Wanted,
 ) -> FoundGuests | None:
-    """List guests page by page; `None` when the pages expired on the way.
+    """List guests page by page; `None` when the pages expired meanwhile.
 
-    Listing stops once it has cost as much as asking for each id: neither way costs more than twice
-    the cheaper one then, although the size of the tenant is not known beforehand.
+    Listing stops once it has cost as much as reading each id: then neither way costs more than twice the
+    cheaper one, although the size of the tenant is not known beforehand.
     """
     batches = -(-len(wanted) // BATCH_SIZE)
     found = FoundGuests()

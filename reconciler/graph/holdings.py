@@ -1,6 +1,6 @@
 """Recognises addresses that matter in rows of the directory, whatever their case.
 
-Graph is never trusted to compare: what a filter or a listing returns is compared here.
+Graph's comparison is never relied on: the rows of a filter or a listing are compared here.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from reconciler.graph.rows import addresses_in, is_b2b, object_id, proxy_address
 from reconciler.model import AddressOwner, AddressUse, EmailAddress, OwnerKind
 
 WHAT = "who holds an address"
-"""What errors call these reads."""
+"""The name of these reads in errors."""
 
 
 class Wanted:
@@ -21,11 +21,11 @@ class Wanted:
         self._by_key = {address.key: address for address in addresses}
 
     def held_in(self, row: Row, place: Place = USERS) -> Iterator[tuple[EmailAddress, AddressOwner]]:
-        """Give the wanted addresses an object holds, each with every property that holds it."""
+        """Yield the wanted addresses an object holds, each with every property that holds it."""
         texts = [row.get("mail"), row.get("userPrincipalName")]
         for name in ("otherMails", "proxyAddresses"):
             values = row.get(name)
-            # Rows nobody declared may be odd, as long as they hold nothing that matters.
+            # Undeclared rows may be malformed, as long as they hold no wanted address.
             texts += values if isinstance(values, list) else ()
         keys = {text.lower().removeprefix("smtp:") for text in texts if isinstance(text, str)}
         for key in self._by_key.keys() & keys:
@@ -35,10 +35,10 @@ class Wanted:
 
 
 def complete(row: Row, place: Place) -> Row:
-    """Return a row that has every property asked for.
+    """Return a row if it has every requested property.
 
-    Raises `UnexpectedAnswer` otherwise: Graph shows what has no value as null, so a property that is
-    missing was not read, and an owner could be overlooked.
+    Raises `UnexpectedAnswer` otherwise: Graph returns a property without a value as null, so a missing
+    property was not read, and an owner could be overlooked.
     """
     missing = [name for name in place.fields if name not in row]
     if missing:
@@ -47,7 +47,7 @@ def complete(row: Row, place: Place) -> Row:
 
 
 def _uses(row: Row, place: Place, address: EmailAddress) -> list[AddressOwner]:
-    """Tell in which properties a row really holds the address."""
+    """Return the properties in which a row really holds the address."""
     key = object_id(row.get("id"), what=WHAT)
     name = row.get("displayName")
     if name is not None and not isinstance(name, str):

@@ -1,7 +1,7 @@
-"""Asks about many addresses with few plain filters, each a set of operands joined by `or`.
+"""Looks up many addresses with few plain filters, each a set of operands joined by `or`.
 
-Whether plain filters regard case is documented nowhere: an address is asked for as it was declared and
-in lower case, with both spellings of the proxy prefix.
+Whether plain filters regard case is not documented: an address is looked up as declared and in lower case,
+with both spellings of the proxy prefix.
 
 Sources: https://learn.microsoft.com/graph/aad-advanced-queries,
 https://learn.microsoft.com/graph/filter-query-parameter (fifteen expressions, 2,048 characters of URL);
@@ -24,12 +24,12 @@ from reconciler.graph.unavailable import Unavailable
 from reconciler.model import EmailAddress
 
 MOST_OPERANDS = 15
-"""Operands of `or` that Graph takes in a plain filter."""
+"""Most operands of `or` that Graph accepts in a plain filter."""
 
 LONGEST_URL = 1_980
-"""Characters of a URL below the version root: with the longest root, that stays within 2,048.
+"""Most characters of a URL below the version root: with the longest root, that stays within 2,048.
 
-One operand alone may be longer, about an address that is: nothing can be left out of it.
+A single operand with a long address may exceed it: no part of it can be omitted.
 """
 
 _OR = "%20or%20"
@@ -37,7 +37,7 @@ _OR = "%20or%20"
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """One filter about one place."""
+    """One filter on one place."""
 
     place: Place
 
@@ -50,16 +50,16 @@ class Lookup:
         return _head(self.place) + _OR.join(self.operands)
 
     def in_parts(self) -> Iterator["Lookup"]:
-        """Give a look-up for each operand."""
+        """Yield a look-up for each operand."""
         return (Lookup(self.place, (operand,)) for operand in self.operands)
 
 
 Reply = tuple[Lookup, list[Row] | Unavailable]
-"""A look-up with the rows it found, or why it found out nothing."""
+"""A look-up with the rows it found, or the reason why it failed."""
 
 
 def pack(place: Place, addresses: Iterable[EmailAddress]) -> list[Lookup]:
-    """Build the look-ups about these addresses: as few as the limits of Graph allow, in their order."""
+    """Build the look-ups of these addresses: as few as the limits of Graph allow, in their order."""
     lookups: list[Lookup] = []
     operands: list[str] = []
     free = 0
@@ -76,7 +76,7 @@ def pack(place: Place, addresses: Iterable[EmailAddress]) -> list[Lookup]:
 
 
 def requests_for(lookups: Sequence[Lookup]) -> int:
-    """Count the requests that look-ups cost: each as an item of a batch, and the batches."""
+    """Count the requests of look-ups: each as an item of a batch, and the batches."""
     return len(lookups) + -(-len(lookups) // BATCH_SIZE)
 
 
@@ -85,8 +85,8 @@ async def look_up(
 ) -> list[Reply]:
     """Send the look-ups of several places, the places sharing batches.
 
-    A place that answers nothing of a first batch is not asked again and again. What Graph calls a bad
-    request is asked once more operand by operand: one address it does not like hides no other.
+    A place that fails a whole first batch is not requested again. A filter that Graph calls a bad request is
+    sent once more operand by operand: one refused address hides no other.
     """
     lookups = [lookup for some in zip_longest(*packs) for lookup in some if lookup is not None]
     replies = dict(await _until_silent(session, lookups, best_effort=best_effort))

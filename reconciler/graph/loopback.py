@@ -1,10 +1,10 @@
-"""Which addresses are this machine: the only ones that may be spoken to in clear or with a fixed token."""
+"""Recognises loopback addresses: the only ones allowed without TLS or with a fixed token."""
 
 import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host, as a URL names it, is this machine: `localhost`, 127.0.0.0/8 or ::1."""
+    """Return whether a host, as a URL names it, is this machine: `localhost`, 127.0.0.0/8 or ::1."""
     if host.lower() == "localhost":
         return True
     try:

@@ -1,8 +1,8 @@
-"""Finds out which objects of the tenant hold an address, and in which property.
+"""Finds the objects of the tenant that hold an address, and the properties that do.
 
-Asks about the addresses, or lists a kind of object whole, whichever costs fewer requests. Both are
-plain queries: advanced ones are answered from an index that trails behind, and without them users
-whose `userType` is null cannot be listed apart. So users are listed without a filter.
+Looks up the addresses, or lists a whole kind of object, whichever costs fewer requests. Both are plain
+queries: advanced ones are answered from an index that lags, and without them users whose `userType` is null
+cannot be listed apart. So users are listed without a filter.
 
 Source: https://learn.microsoft.com/graph/aad-advanced-queries
 """
@@ -28,18 +28,18 @@ _Held = set[tuple[EmailAddress, AddressOwner]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundOwners:
-    """Who holds each address, and where could not be looked."""
+    """The holders of each address, and the places that could not be read."""
 
     owners: Mapping[EmailAddress, tuple[AddressOwner, ...]] = field(default_factory=dict)
-    """An entry for each address asked about, sorted by address; owners sorted by id and property."""
+    """An entry for each requested address, sorted by address; owners sorted by id and property."""
 
     users_unread: Unavailable | None = None
-    """Why not all users could be looked at; `None` when they could."""
+    """Why not all users could be read; `None` when they could."""
 
     not_checked: tuple[NotChecked, ...] = ()
 
     def joined(self, more: "FoundOwners") -> "FoundOwners":
-        """Return what both have found, about different addresses."""
+        """Return the owners of both, which are of different addresses."""
         return FoundOwners(
             owners=dict(sorted([*self.owners.items(), *more.owners.items()])),
             users_unread=self.users_unread or more.users_unread,
@@ -49,14 +49,14 @@ class FoundOwners:
 
 @dataclass(slots=True)
 class _Found:
-    """What a search has found so far."""
+    """The results of a search so far."""
 
     held: _Held = field(default_factory=set)
     unavailable: dict[str, set[Unavailable]] = field(default_factory=dict)
     """By the path of the place."""
 
     def why_not(self, place: Place) -> set[Unavailable]:
-        """Give the reasons for which some of a place was not read."""
+        """Return the reasons for which a part of a place was not read."""
         return self.unavailable.get(place.path, set())
 
 
@@ -67,7 +67,7 @@ async def find_owners(
     listed: Mapping[EmailAddress, Collection[AddressOwner]] | None = None,
     users: int = 0,
 ) -> FoundOwners:
-    """Look for each address at users, groups and contacts, and add the owners a listing has shown.
+    """Find each address at users, groups and contacts, and add the owners a listing has shown.
 
     `users` is the least number of users the tenant is known to have.
     """
@@ -124,10 +124,10 @@ async def _search(
 async def _listed(
     session: ReadSession, place: Place, wanted: Wanted, *, instead_of: Sequence[Lookup], at_least: int
 ) -> _Held | None:
-    """List all objects of a place; `None` when looking up is cheaper, or the listing broke.
+    """List all objects of a place; `None` when look-ups are cheaper, or the listing failed.
 
-    What fits one batch is looked up, for that takes one round trip. Otherwise listing stops once it has
-    cost as many requests as looking up: neither way costs more than twice the cheaper one then, although
+    Addresses that fit one batch are looked up, which takes one round trip. Otherwise listing stops once it
+    has cost as many requests as look-ups: then neither way costs more than twice the cheaper one, although
     the size of the tenant is not known beforehand.
     """
     most = requests_for(instead_of)
@@ -148,5 +148,5 @@ async def _listed(
         if len(trail) >= most:
             return None
         answer = await follow(link, what=WHAT)
-    # Whether it is the permission that is missing, or the listing alone, the look-ups find out.
+    # The look-ups show whether the permission is missing, or only the listing failed.
     return None

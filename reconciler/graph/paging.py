@@ -21,10 +21,10 @@ class PageCursor:
         return len(self._links)
 
     def next(self, page: Row) -> Link | None:
-        """Give the link to the next page; `None` at the end.
+        """Return the link to the next page; `None` at the end.
 
-        Raises `UnexpectedAnswer` for a link that is none, leads away from the directory, or to a page
-        that was there before.
+        Raises `UnexpectedAnswer` for an invalid link, one that leads away from the directory, or one to a
+        page read before.
         """
         link = self._session.next_link(page, what=self._what)
         if link in self._links:
@@ -37,10 +37,10 @@ class PageCursor:
 async def all_rows(
     session: ReadSession, first: Answer | Unavailable, *, what: str, best_effort: bool = False
 ) -> list[Row] | Unavailable:
-    """Give the rows of a first page and of all that follow; a page may be empty and have a next one.
+    """Return the rows of a first page and of all that follow; a page may be empty and have a next one.
 
-    A page that is refused makes the whole listing unavailable. So does one that does not come, if the listing
-    can be done without: `best_effort`; else that raises `Unreachable`.
+    A page that is refused makes the whole listing unavailable. So does a page without an answer, with
+    `best_effort`; else that raises `Unreachable`.
     """
     collected: list[Row] = []
     trail = PageCursor(session, what=what)

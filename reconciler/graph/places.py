@@ -1,4 +1,4 @@
-"""Names the kinds of object that can hold an address, and what is asked of Graph about each."""
+"""The kinds of object that can hold an address, with the properties and filters to request of each."""
 
 from dataclasses import dataclass
 
@@ -17,10 +17,10 @@ class Place:
     """The collection, relative to the version root."""
 
     fields: tuple[str, ...]
-    """What is selected; a row that lacks any of it is no answer."""
+    """The selected properties; a row that lacks any of them is an error."""
 
     filters: tuple[str, ...]
-    """Plain filters that find the holders of one address between them."""
+    """Plain filters that together find the holders of one address."""
 
     check: Check
 

@@ -1,7 +1,7 @@
-"""Keeps below Graph's quotas: at the ceiling where there is that much to do, and never past it.
+"""Limits requests to Graph's quotas: up to the limit when there is enough work, and never above it.
 
-One token bucket for each documented quota, and behind each a queue that is served in order. What
-Graph says about its own load is observed: `Retry-After` stops the whole bucket that was throttled, and
+One token bucket for each documented quota, and behind each a queue that is served in order. Graph's reports
+of its own load are observed: `Retry-After` stops the whole bucket that was throttled, and
 `x-ms-throttle-limit-percentage` slows it down before that. Sources:
 https://learn.microsoft.com/graph/throttling-limits, https://learn.microsoft.com/graph/throttling
 """
@@ -18,7 +18,7 @@ from reconciler.graph.responses import Answer
 
 
 class Quota(StrEnum):
-    """A quota of Graph, in the words progress uses."""
+    """A quota of Graph, in the words of the progress display."""
 
     INVITATIONS = "invitations"
     WRITES = "directory writes"
@@ -27,17 +27,17 @@ class Quota(StrEnum):
 
 
 Cost = Mapping[Quota, int]
-"""What a request takes from each quota; the first is the one it is throttled for, as a rule."""
+"""The tokens a request costs of each quota; the first is the one it is usually throttled for."""
 
 UPDATE: Cost = {Quota.WRITES: 1, Quota.UNITS: 1}
 INVITATION: Cost = {Quota.INVITATIONS: 1, Quota.WRITES: 1, Quota.UNITS: 1}
-"""Whether an invitation counts as a directory write as well is not documented: it is taken as one."""
+"""Whether an invitation counts as a directory write too is not documented: it is counted as one."""
 
 _LIMITS = {Quota.INVITATIONS: (150, 5.0), Quota.WRITES: (3_000, 150.0), Quota.UNITS: (3_500, 10.0)}
-"""So many in so many seconds; the units are those of the smallest tenants."""
+"""Tokens and the period in seconds; the units are those of the smallest tenants."""
 
 _UNITS_BY_USERS = ((501, 8_000), (50, 5_000))
-"""From so many users on, a tenant has so many units per ten seconds."""
+"""Number of users from which a tenant has this many units per ten seconds."""
 
 _REASONS = {"WriteLimitExceeded": Quota.WRITES, "ResourceUnitLimitExceeded": Quota.UNITS}
 
@@ -58,14 +58,14 @@ class Waiting:
     quota: Quota
 
     queued: int
-    """Requests in it."""
+    """Number of requests in it."""
 
     seconds: float
-    """Until the next one may go, as far as is known now."""
+    """Seconds until the next request may be sent, as estimated now."""
 
 
 class RateLimiter:
-    """Lets requests go no faster than a share of each quota allows."""
+    """Sends requests no faster than a share of each quota allows."""
 
     def __init__(self, *, share: float = 0.8, clock: Clock | None = None) -> None:
         """Start with full buckets.
@@ -82,7 +82,7 @@ class RateLimiter:
         }
 
     async def acquire(self, cost: Cost) -> None:
-        """Return when a request of this cost may go: then either `commit` or `release` has to follow."""
+        """Wait until a request of this cost may be sent: then either `commit` or `release` has to follow."""
         taken: dict[Quota, int] = {}
         try:
             for quota in Quota:
@@ -94,29 +94,29 @@ class RateLimiter:
             raise
 
     def commit(self, cost: Cost) -> None:
-        """Learn that a request of this cost was sent, and has been answered or never will be."""
+        """Record that a request of this cost was sent, and has been answered or never will be."""
         for quota in cost:
             self._buckets[quota].start_filling()
 
     def release(self, cost: Cost) -> None:
-        """Learn that a request of this cost was not sent after all.
+        """Return the tokens of a request of this cost that was not sent.
 
-        Without that, writes that are withheld would use the quota up, and nobody would get ahead.
+        Without that, withheld writes would use up the quota, and no other write would be sent.
         """
         for quota, tokens in cost.items():
             self._buckets[quota].release(tokens)
 
     def hurry(self) -> None:
-        """Keep to the quotas only from now on, and no longer to the pauses Graph asks for.
+        """Stop waiting for the pauses that Graph asks for, and keep to the quotas only.
 
-        For a process that is about to be killed: what it sends too early is refused at worst, what it does
-        not send leaves a guest half done.
+        For a process that is about to be killed: a request sent too early is refused at worst, one not sent
+        leaves a guest half done.
         """
         for bucket in self._buckets.values():
             bucket.hurry()
 
     def observe(self, cost: Cost, answer: Answer) -> None:
-        """Learn from an answer to a request of this cost how busy Graph is."""
+        """Update the buckets from an answer to a request of this cost: pauses, and Graph's own load."""
         first = next(iter(cost))
         if answer.status == 429 or (answer.status == 503 and answer.retry_after is not None):
             named = _REASONS.get(answer.headers.get("x-ms-throttle-information", ""), first)
@@ -125,14 +125,14 @@ class RateLimiter:
         self._buckets[first].slow_down(_percentage(answer))
 
     def size_tenant(self, users: int) -> None:
-        """Learn that the tenant has at least so many users: larger ones have more resource units."""
+        """Record that the tenant has at least so many users: larger tenants have more resource units."""
         for smallest, units in _UNITS_BY_USERS:
             if users >= smallest:
                 self._buckets[Quota.UNITS].widen(units)
                 return
 
     def waiting(self) -> tuple[Waiting, ...]:
-        """Tell which quotas requests wait for just now."""
+        """Return the quotas that requests wait for now."""
         return tuple(
             Waiting(quota=quota, queued=bucket.queued, seconds=bucket.pause(1))
             for quota, bucket in self._buckets.items()
@@ -141,7 +141,7 @@ class RateLimiter:
 
 
 class _Bucket:
-    """So many tokens in a period: starts full, fills evenly, is emptied and stopped by a 429."""
+    """A token bucket: starts full, fills evenly, is emptied and stopped by a 429."""
 
     def __init__(self, *, limit: int, per: float, share: float, clock: Clock) -> None:
         self._per = per
@@ -157,19 +157,19 @@ class _Bucket:
         self.widen(limit)
 
     def widen(self, limit: int) -> None:
-        """Allow so many tokens in the period; what is more than before can be used at once."""
+        """Set the tokens of a period; the additional ones can be used at once."""
         before = self._capacity
         self._rate = self._share * limit / self._per
         self._capacity = min(self._share * limit, limit - _RESERVE * limit / self._per)
         self._tokens += self._capacity - before
 
     async def take(self, tokens: int) -> None:
-        """Take tokens, in order of asking, as soon as there are enough."""
+        """Wait until there are enough tokens, first come, first served, and remove them."""
         self.queued += 1
         try:
             async with self._turn:
                 while (pause := self.pause(tokens)) > 0:
-                    # Look again soon: what is heard meanwhile may change the pause.
+                    # Check again soon: answers received meanwhile may change the pause.
                     await self._clock.sleep(min(pause, _LONGEST_NAP))
                 self._filling = self._filling and self._tokens < self._capacity
                 self._tokens -= tokens
@@ -177,18 +177,18 @@ class _Bucket:
             self.queued -= 1
 
     def release(self, tokens: int) -> None:
-        """Put tokens back that were taken for nothing; a bucket that is stopped begins empty all the same."""
+        """Add tokens back that were not used; a bucket that is stopped begins empty all the same."""
         self._fill()
         if self._filled_at <= self._clock.monotonic():
             self._tokens = min(self._capacity, self._tokens + tokens)
 
     def hurry(self) -> None:
-        """Be stopped no longer than a moment, from now on."""
+        """Limit stops to a moment, from now on."""
         self._hurried = True
         self._filled_at = min(self._filled_at, self._clock.monotonic())
 
     def start_filling(self) -> None:
-        """Fill from now on, if not before.
+        """Start to fill now, if not before.
 
         Graph's bucket has been full until the first request arrived, and gained nothing meanwhile.
         """
@@ -196,7 +196,7 @@ class _Bucket:
         self._filling = True
 
     def hold(self, seconds: float) -> None:
-        """Let nothing go for so long, at most ten minutes, and begin with an empty bucket then.
+        """Stop the bucket for so many seconds, at most ten minutes, and start empty then.
 
         Source: https://learn.microsoft.com/graph/throttling
         """
@@ -206,11 +206,11 @@ class _Bucket:
         self._filled_at = max(self._filled_at, self._clock.monotonic() + min(seconds, longest))
 
     def slow_down(self, percentage: float) -> None:
-        """Fill at a speed that fits how full Graph's own bucket is: 0.8 is full speed, 1.0 its limit.
+        """Set the speed by how full Graph's own bucket is: 0.8 is full speed, 1.0 its limit.
 
         Up to the limit a little slower, at most a hundredth, is enough to move away from it: an application
-        that uses its whole quota is told to be near it all the time. Beyond, where requests are refused,
-        much less goes out: at 1.8, the most Graph tells, a fifth.
+        that uses its whole quota receives values near it all the time. Beyond, where requests are refused,
+        much less is sent: at 1.8, the highest value of Graph, a fifth.
         """
         self._fill()
         if percentage <= _SLOW_FROM:
@@ -221,10 +221,10 @@ class _Bucket:
             self._speed = max(0.2, 0.99 - (percentage - 1))
 
     def pause(self, tokens: int) -> float:
-        """Tell how many seconds there are until so many tokens can be taken."""
+        """Return the seconds until so many tokens can be taken."""
         self._fill()
         held = max(0.0, self._filled_at - self._clock.monotonic())
-        # A batch may cost more than a very small share holds: it goes when the bucket is full.
+        # A batch may cost more than a very small share holds: it is sent when the bucket is full.
         missing = min(tokens, self._capacity) - self._tokens
         # Float error can leave 1e-12 tokens missing, and loop on sleeps of no length.
         return held + (missing / (self._rate * self._speed) if missing > 1e-9 else 0.0)
@@ -240,9 +240,9 @@ class _Bucket:
 
 
 def read_cost(urls: Iterable[str]) -> Cost:
-    """Give what GETs cost, on their own or as items of a batch: each item counts.
+    """Return the cost of GETs, on their own or as items of a batch: each item counts.
 
-    What the price list does not name is taken to cost what most do.
+    Requests without a documented cost are assumed to cost as much as most do.
     """
     return {Quota.UNITS: sum(map(_units, urls))}
 

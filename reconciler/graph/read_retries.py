@@ -1,4 +1,4 @@
-"""How patient reads are. Writes are never repeated from here: who writes decides that himself."""
+"""The retry policy of reads. Writes are never repeated from here: the caller of a write decides that."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -21,11 +21,11 @@ _T = TypeVar("_T")
 _PASSING = frozenset({500, 502, 503, 504})
 
 _SHORTEST_PAUSE = 1.0
-"""Seconds to wait at least when told how long: zero would ask again in a tight circle."""
+"""Floor for `Retry-After`, in seconds: zero must not retry in a tight loop."""
 
 
 class ReadFailure(Enum):
-    """What kept a read from succeeding."""
+    """The cause of a failed read."""
 
     UNCONNECTED = auto()
     FAILED = auto()
@@ -35,28 +35,28 @@ class ReadFailure(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRetryPolicy:
-    """Bounds of trying a read again; each kind of failure is counted on its own."""
+    """Bounds of retries of a read; each kind of failure is counted on its own."""
 
     connects: int = 3
-    """Tries when no connection can be made; the pauses between them stay below two seconds."""
+    """Most tries when no connection can be made; the pauses between them stay below two seconds."""
 
     tries: int = 6
-    """Tries when the directory fails or the connection breaks."""
+    """Most tries when the directory fails or the connection breaks."""
 
     silences: int = 6
-    """Tries when there is no answer in time: each takes as long as a call may."""
+    """Most tries when there is no answer in time: each takes as long as a call may."""
 
     seconds: float = 240.0
-    """Longest time of pauses for a read that fails, whatever `Retry-After` says."""
+    """Longest total of pauses, in seconds, for a read that fails, whatever `Retry-After` says."""
 
     throttled_seconds: float = 600.0
-    """Longest time of pauses for a read that is throttled: as long as a write waits."""
+    """Longest total of pauses, in seconds, for a throttled read: as long as a write waits."""
 
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     """Waits that many seconds."""
 
     def bounds(self, failure: ReadFailure) -> tuple[float, float]:
-        """Give most tries and longest time of pauses for one kind of failure."""
+        """Return most tries and the longest total of pauses, in seconds, for one kind of failure."""
         match failure:
             case ReadFailure.UNCONNECTED:
                 return self.connects, self.seconds
@@ -70,9 +70,9 @@ class ReadRetryPolicy:
                 assert_never(unknown)
 
     def short(self) -> "ReadRetryPolicy":
-        """Return the policy for what can be done without: a failure holds nothing up for long.
+        """Return the policy for best-effort reads: a failure must not delay the run for long.
 
-        Throttling is no failure: it says when to come again, and is waited out like any other.
+        Throttling is no failure: it says when to retry, and is waited for as in other reads.
         """
         return replace(
             self, tries=min(self.tries, 3), silences=min(self.silences, 1), seconds=min(self.seconds, 5.0)
@@ -92,7 +92,7 @@ class TransientError(Exception):
 
 
 async def attempt(send: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Send once; give any answer that is final, raise `TransientError` for what may pass."""
+    """Send once; return a final answer, raise `TransientError` for an answer that a retry may change."""
     try:
         answer = await send()
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -144,7 +144,7 @@ _JITTER = wait_random(0, 0.5)
 
 
 def _transient_error(state: RetryCallState) -> TransientError:
-    """Give what was raised: nothing else is tried again."""
+    """Return the error that was raised: no other is retried."""
     return cast("TransientError", cast("Future", state.outcome).exception())
 
 
@@ -156,7 +156,7 @@ def _pause(state: RetryCallState) -> float:
 
 
 class _GiveUp:
-    """Tells of one read when its policy ends."""
+    """Decides for one read when its policy ends."""
 
     def __init__(self, retry_policy: ReadRetryPolicy) -> None:
         self._retry_policy = retry_policy
@@ -164,7 +164,7 @@ class _GiveUp:
         self._paused: defaultdict[ReadFailure, float] = defaultdict(float)
 
     def __call__(self, state: RetryCallState) -> bool:
-        """Count a failure and the pause that would follow it; true when another try is not worth it."""
+        """Count a failure and its pause; return whether the policy ends instead of another try."""
         failure = _transient_error(state).failure
         self._met[failure] += 1
         self._paused[failure] += state.upcoming_sleep

@@ -1,4 +1,4 @@
-"""The directory as planning and apply read it. Nothing here can write: the session has no way to."""
+"""The directory as planning and apply read it. Nothing here can write: the session cannot."""
 
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -35,8 +35,8 @@ class GraphReader:
     ) -> Live:
         """Read all that planning `desired` needs; see `DirectoryReader.observe`.
 
-        `only` limits that to these entries, and to those whose addresses they want. `also` are ids
-        that are not declared, and of interest. From then on, markers are known in this tenant's domains too.
+        `only` limits that to these entries, and to those whose addresses they want. `also` are undeclared ids
+        to read too. From then on, markers are recognised in this tenant's domains too.
         """
         session = self._session
         tenant = await read_tenant(session, desired.tenant_id)
@@ -91,10 +91,10 @@ async def _find_all_owners(
     wanted: frozenset[ObjectId],
     users: int,
 ) -> tuple[FoundOwners, frozenset[ObjectId]]:
-    """Find who owns the addresses that matter, and name the guests that matter because of it.
+    """Find the owners of contested addresses, and the guests that matter because of them.
 
-    A declared guest who owns an address that another one wants is added to `found`: what they need
-    themselves decides whether the address becomes free.
+    A declared guest who owns an address that another one wants is added to `found`: the owner's own change
+    decides whether the address becomes free.
     """
     declared = frozenset(entry.id for entry in desired.guests)
     asked = questions(desired, found.guests)

@@ -1,8 +1,8 @@
-"""The one table of Graph's refusals: by what each is recognised, and what follows from it.
+"""The one table of Graph's refusals: the criteria that recognise each, and its meaning.
 
-Codes decide where there are any. The invitation service has one code for many causes, so its words
-decide there. The messages are ours: nothing of an answer gets into them but the id of an object in the way.
-Only what Graph's own envelope says is compared with the table; a bare status fits no row.
+Codes decide if there are any. The invitation service has one code for many causes, so its words decide there.
+The messages are ours: no part of an answer is in them but the id of a conflicting object. Only Graph's own
+envelope is compared with the table; a bare status fits no row.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A refusal that is known, and what follows from it. Empty criteria fit everything."""
+    """A known refusal and its meaning. Empty criteria match everything."""
 
     operation: Operation | None = None
     status: int | None = None
@@ -35,14 +35,14 @@ class Refusal:
     """In lower case, with straight apostrophes and single spaces."""
 
     name: str = ""
-    """Part of the name that Microsoft gives the cause, in lower case; stands as a code or among the words."""
+    """Part of Microsoft's name of the cause, in lower case; found as a code or among the words."""
 
     kind: FailureKind
     rule: Rule
     message: str
 
     def fits(self, operation: Operation, status: int, error: GraphError, words: str) -> bool:
-        """Return whether an answer to a write says this; `words` are its message, as `words` here."""
+        """Return whether an answer to a write fits; `words` are its message, normalised like `words` here."""
         return (
             self.operation in {None, operation}
             and self.status in {None, status}
@@ -70,10 +70,10 @@ NO_RIGHTS = (
 # Documented: https://learn.microsoft.com/graph/errors, https://learn.microsoft.com/graph/api/user-update,
 # https://learn.microsoft.com/entra/external-id/troubleshoot,
 # https://learn.microsoft.com/entra/identity/multi-tenant-organizations/cross-tenant-synchronization-configure
-# The words of the invitation service are known from reports: https://github.com/MicrosoftDocs/azure-docs/issues
-# 71825, 78054, 86773 and 48061, https://github.com/microsoftgraph/microsoft-graph-docs/issues/5883,
-# https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8421.
-# The first row that fits counts.
+# The words of the invitation service are known from reports:
+# https://github.com/MicrosoftDocs/azure-docs/issues 71825, 78054, 86773 and 48061,
+# https://github.com/microsoftgraph/microsoft-graph-docs/issues/5883,
+# https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8421. The first matching row counts.
 REFUSALS = (
     Refusal(
         operation=Operation.INVITATION,
@@ -165,7 +165,7 @@ REFUSALS = (
     Refusal(status=403, kind=_GUEST, rule=Rule.NOT_PERMITTED, message=NO_RIGHTS),
     Refusal(
         status=404,
-        # One answer proves nothing: a replica that does not know a guest yet answers so too.
+        # One answer proves nothing: a replica that does not know a guest yet returns the same.
         kind=FailureKind.NOT_FOUND,
         rule=Rule.NOT_FOUND,
         message="the part of the directory that answered does not know the guest, which may pass; "

@@ -1,6 +1,6 @@
-"""Requests made with the SDK's request builders, which know Graph's addresses and how to encode them.
+"""Builds requests with the SDK's request builders, which know Graph's URLs and their encoding.
 
-The builders here hang on an adapter that leads nowhere: they make requests and cannot send any.
+The builders here have an adapter without a connection: they build requests and cannot send any.
 """
 
 import json
@@ -19,7 +19,7 @@ from msgraph.graph_request_adapter import GraphRequestAdapter
 from reconciler.model import ObjectId
 
 with warnings.catch_warnings():
-    # These modules warn about their own classes while they make them; nobody can do anything about it.
+    # These modules warn about their own classes while they define them; users cannot fix that.
     warnings.simplefilter("ignore", DeprecationWarning)
     from msgraph.generated.invitations.invitations_request_builder import InvitationsRequestBuilder
     from msgraph.generated.organization.organization_request_builder import OrganizationRequestBuilder
@@ -52,14 +52,14 @@ USER_FIELDS = [
     "identities",
     "onPremisesSyncEnabled",
 ]
-"""What a `Guest` is made of. Graph leaves most of it out unless it is asked for by name.
+"""The properties of a `Guest`. Graph omits most of them unless they are selected by name.
 
 Source: https://learn.microsoft.com/graph/api/resources/user
 """
 
 
 LARGEST_PAGE = 999
-"""Most rows of a page of users, groups or contacts."""
+"""Most rows on a page of users, groups or contacts."""
 
 
 class _Nowhere(httpx.AsyncBaseTransport):
@@ -71,9 +71,9 @@ _PAPER = GraphRequestAdapter(AnonymousAuthenticationProvider(), httpx.AsyncClien
 
 
 def guest_listing() -> RequestInformation:
-    """Make the GET of the first page of guests, as large as Graph allows.
+    """Build the GET of the first page of guests, as large as Graph allows.
 
-    The plain filter, because advanced queries are answered from an index that trails behind.
+    The plain filter, because advanced queries are answered from an index that lags.
     Sources: https://learn.microsoft.com/graph/api/user-list,
     https://learn.microsoft.com/graph/aad-advanced-queries
     """
@@ -86,9 +86,9 @@ def guest_listing() -> RequestInformation:
 
 
 def listing(path: str, fields: Sequence[str]) -> RequestInformation:
-    """Make the GET of the first page of all objects of a collection, as large as Graph allows.
+    """Build the GET of the first page of all objects of a collection, as large as Graph allows.
 
-    Without the SDK's builders: those of groups take longer to import than the listing takes.
+    Without the SDK's builders: importing those of groups takes longer than the listing.
     Source: https://learn.microsoft.com/graph/paging
     """
     template = "{+baseurl}/{path}{?%24select,%24top}"
@@ -99,13 +99,13 @@ def listing(path: str, fields: Sequence[str]) -> RequestInformation:
 
 
 def user(guest: ObjectId) -> RequestInformation:
-    """Make the GET of one user. Source: https://learn.microsoft.com/graph/api/user-get ."""
+    """Build the GET of one user. Source: https://learn.microsoft.com/graph/api/user-get ."""
     query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=USER_FIELDS)
     return _user(guest).to_get_request_information(RequestConfiguration(query_parameters=query))
 
 
 def organization() -> RequestInformation:
-    """Make the GET of the tenant. Source: https://learn.microsoft.com/graph/api/organization-list ."""
+    """Build the GET of the tenant. Source: https://learn.microsoft.com/graph/api/organization-list ."""
     query = OrganizationRequestBuilder.OrganizationRequestBuilderGetQueryParameters(
         select=["id", "displayName", "verifiedDomains"]
     )
@@ -115,7 +115,7 @@ def organization() -> RequestInformation:
 
 
 def authorization_policy() -> RequestInformation:
-    """Make the GET of who may invite.
+    """Build the GET of the policy on who may invite.
 
     Source: https://learn.microsoft.com/graph/api/authorizationpolicy-get
     """
@@ -124,7 +124,7 @@ def authorization_policy() -> RequestInformation:
 
 
 def role_assignments() -> RequestInformation:
-    """Make the GET of all active role assignments with their principals.
+    """Build the GET of all active role assignments with their principals.
 
     Source: https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments
     """
@@ -133,7 +133,7 @@ def role_assignments() -> RequestInformation:
 
 
 def role_eligibilities() -> RequestInformation:
-    """Make the GET of all roles somebody could activate, with their principals.
+    """Build the GET of all eligible role assignments, with their principals.
 
     Source: https://learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityscheduleinstances
     """
@@ -144,12 +144,12 @@ def role_eligibilities() -> RequestInformation:
 
 
 def user_update(guest: ObjectId, body: Mapping[str, Any]) -> RequestInformation:
-    """Make the PATCH of a user. Source: https://learn.microsoft.com/graph/api/user-update ."""
+    """Build the PATCH of a user. Source: https://learn.microsoft.com/graph/api/user-update ."""
     return _with_json(Method.PATCH, _user(guest), body)
 
 
 def invitation(body: Mapping[str, Any]) -> RequestInformation:
-    """Make the POST of an invitation. Source: https://learn.microsoft.com/graph/api/invitation-post ."""
+    """Build the POST of an invitation. Source: https://learn.microsoft.com/graph/api/invitation-post ."""
     return _with_json(Method.POST, InvitationsRequestBuilder(_PAPER, {}), body)
 
 
@@ -158,7 +158,7 @@ def _user(guest: ObjectId) -> UserItemRequestBuilder:
 
 
 def _with_json(method: Method, builder: BaseRequestBuilder, body: Mapping[str, Any]) -> RequestInformation:
-    # The SDK's typed bodies add `@odata.type` and normalise values; what is sent must be what was planned.
+    # The SDK's typed bodies add `@odata.type` and normalise values; the values sent must be the planned ones.
     info = RequestInformation(method, builder.url_template, dict(builder.path_parameters))
     info.headers.try_add("Accept", "application/json")
     info.set_stream_content(json.dumps(body).encode(), "application/json")

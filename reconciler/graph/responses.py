@@ -1,7 +1,7 @@
-"""What Graph answered: status, headers and the parsed body, with the error envelope opened.
+"""Graph's answers: status, headers and parsed body, with the error envelope opened.
 
-Nothing of a body ever gets into a message from here: bodies may hold addresses of strangers, and
-the answer to an invitation holds a link that whoever reads it can redeem.
+No part of a body is ever copied to a message here: bodies may hold addresses of strangers, and the answer to
+an invitation holds a link that any reader can redeem.
 """
 
 import json
@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 """A JSON object as Graph sent it."""
 
 _NEVER_FOREIGN = frozenset({401, 424, 429})
-"""Refusals that mean the same whoever makes them, and a failed batch, whose body is one of answers."""
+"""Refusals that mean the same from any server, and a failed batch, whose body is one of answers."""
 
 _CODE = re.compile(r"[A-Za-z_.]{1,80}\Z")
 
@@ -35,11 +35,11 @@ class Answer:
     headers: httpx.Headers
 
     body: Any = field(repr=False)
-    """The parsed JSON; `None` when there was none that could be read. May hold secrets: never show it."""
+    """The parsed JSON; `None` when there was no readable one. May hold secrets: never show it."""
 
     @classmethod
     def of(cls, response: httpx.Response) -> "Answer":
-        """Open a response whose body was read."""
+        """Parse a response whose body was read."""
         try:
             body = json.loads(response.content)
         except (ValueError, RecursionError):  # the latter for a body that is nested too deeply
@@ -48,15 +48,15 @@ class Answer:
 
     @property
     def request_id(self) -> str | None:
-        """Graph's own id of the request, for Microsoft's support."""
+        """The `request-id` of the answer, for Microsoft's support."""
         request_id: str | None = self.headers.get("request-id")
         return request_id
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait before the next try; `None` when Graph named none that can be understood.
+        """Seconds to wait before the next try; `None` when Graph named none that can be parsed.
 
-        It is a number of seconds or a date. A date is taken against the answer's own `Date`: the two clocks
+        It is a number of seconds or a date. A date is measured from the answer's own `Date`: the two clocks
         may differ by more than the wait.
         Sources: https://learn.microsoft.com/graph/throttling,
         https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
@@ -71,12 +71,12 @@ class Answer:
 
     @property
     def date(self) -> datetime | None:
-        """When the answer was made, by its own `Date`: UTC, whole seconds; `None` without a readable one."""
+        """The time of the answer by its own `Date`: UTC, whole seconds; `None` without a readable one."""
         return _http_date(self.headers.get("date", ""))
 
     @property
     def has_envelope(self) -> bool:
-        """Whether the body is Graph's error envelope: else something on the way may have made the answer.
+        """Whether the body is Graph's error envelope: else a proxy may have sent the answer.
 
         Source: https://learn.microsoft.com/graph/errors
         """
@@ -88,22 +88,22 @@ class Answer:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether this is a refusal or redirect that Graph did not make: it says nothing about the directory.
+        """Whether this is a refusal or redirect not sent by Graph: it proves nothing about the directory.
 
-        Proxies, gateways and captive portals answer in the same statuses, before a request has arrived or
-        after it was carried out.
+        Proxies, gateways and captive portals use the same statuses, before a request has arrived or after it
+        was executed.
         """
         return 300 <= self.status < 500 and self.status not in _NEVER_FOREIGN and not self.has_envelope
 
     def document(self, what: str) -> Row:
-        """Give the body as a JSON object; raise `UnexpectedAnswer` naming `what` when it is none."""
+        """Return the body as a JSON object; raise `UnexpectedAnswer` naming `what` when it is none."""
         if not isinstance(self.body, dict):
             raise unexpected(what, "is not a JSON object")
         return self.body
 
     @property
     def error(self) -> "GraphError":
-        """Give what the error envelope says; empty when there is none, or it cannot be read.
+        """The content of the error envelope; empty when there is none, or it cannot be read.
 
         Source: https://learn.microsoft.com/graph/errors
         """
@@ -138,7 +138,7 @@ class GraphError:
 
 
 def _http_date(text: str) -> datetime | None:
-    """Read a date of HTTP, which is UTC in each of its forms; `None` for any other text.
+    """Parse an HTTP date, which is UTC in each of its forms; `None` for any other text.
 
     Source: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
     """
@@ -150,7 +150,7 @@ def _http_date(text: str) -> datetime | None:
 
 
 def unexpected(what: str, flaw: str) -> UnexpectedAnswer:
-    """Make the error for an answer of a shape nobody documented."""
+    """Make the error for an answer of an undocumented shape."""
     return UnexpectedAnswer(
         f"the directory's answer about {what} {flaw}",
         rule=Rule.UNEXPECTED_ANSWER,

@@ -1,4 +1,4 @@
-"""Finds out which guests hold a directory role: directly, through a group, or eligible for one.
+"""Finds the guests that hold a directory role: directly, through a group, or eligible for one.
 
 Graph refuses an application the reset of a role holder, and protects their `otherMails`.
 Source: https://learn.microsoft.com/entra/external-id/reset-redemption-status
@@ -44,7 +44,7 @@ _ELIGIBLE_MEMBERS = Check(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundRoles:
-    """Who holds a role, and what could not be looked at."""
+    """The role holders, and the checks that could not be made."""
 
     holders: dict[ObjectId, str] = field(default_factory=dict)
     """Declared ids, with how each holds a role, in words."""
@@ -59,17 +59,17 @@ class _Principal:
     name: str | None
 
     is_group: bool | None
-    """`None` when Graph did not show what it is."""
+    """`None` when Graph did not return its type."""
 
 
 async def find_role_holders(session: ReadSession, declared: Collection[ObjectId]) -> FoundRoles:
-    """Tell which of the declared ids hold a role, and how."""
+    """Find the declared ids that hold a role, and how."""
     assigned, eligible = await gather_or_raise((_assigned(session), _eligible(session)))
     direct, direct_not_checked = assigned
     could, could_not_checked = eligible
     members, groups_not_checked = await _members(session, could | direct, declared, essential=direct.keys())
     holders: dict[ObjectId, str] = {}
-    # Later ones win: who holds a role now is told so, although they are eligible for another one.
+    # Later entries overwrite: an active role is reported in preference to an eligible one.
     for principals, alone, through in (
         (could, "eligible for it", "eligible through the group"),
         (direct, "assigned directly", "through the group"),
@@ -129,9 +129,9 @@ async def _members(
     *,
     essential: Collection[ObjectId],
 ) -> tuple[dict[ObjectId, list[ObjectId]], tuple[NotChecked, ...]]:
-    """Give the declared members of each principal that is a group, nested ones too.
+    """Return the declared members of each principal that is a group, nested ones too.
 
-    A principal Graph did not describe is asked for as a group: 404 says that it is none.
+    A principal of unknown type is requested as a group: 404 means that it is none.
     Source: https://learn.microsoft.com/graph/api/group-list-transitivemembers
     """
     groups = sorted(

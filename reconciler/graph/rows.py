@@ -1,4 +1,4 @@
-"""Turns the rows Graph sends into the product's own values; a row of an unknown shape is an error."""
+"""Parses the rows of Graph into the product's own values; a row of an unknown shape is an error."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 
 def object_id(value: Any, *, what: str) -> ObjectId:
-    """Read an object id, in lower case."""
+    """Parse an object id, in lower case."""
     text = value.lower() if isinstance(value, str) else ""
     if not _GUID.match(text):
         raise unexpected(what, "holds an object without an id")
@@ -31,7 +31,7 @@ def object_id(value: Any, *, what: str) -> ObjectId:
 
 
 def rows(document: Row, *, what: str) -> list[Row]:
-    """Give the rows of a page."""
+    """Return the rows of a page."""
     value = document.get("value")
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise unexpected(what, "has no list of objects")
@@ -39,14 +39,14 @@ def rows(document: Row, *, what: str) -> list[Row]:
 
 
 def is_b2b(row: Row) -> bool:
-    """Tell of a raw row what `Guest.is_b2b` tells of a parsed one."""
+    """Return of a raw row what `Guest.is_b2b` is of a parsed one."""
     return row.get("creationType") == "Invitation" or row.get("externalUserState") is not None
 
 
 def guest(row: Row) -> Guest:
-    """Read a user object that was asked for with `USER_FIELDS`.
+    """Parse a user object that was requested with `USER_FIELDS`.
 
-    What spells a marker is a marker, in whatever domain it was written, and no address.
+    A value that spells a marker is a marker, in any domain, and no address.
     Source: https://learn.microsoft.com/graph/api/resources/user
     """
     key = object_id(row.get("id"), what="users")
@@ -80,14 +80,14 @@ def guest(row: Row) -> Guest:
 
 
 def carries_marker(row: Row) -> bool:
-    """Return whether a raw row, odd as it may be, carries a marker."""
+    """Return whether a raw row, even a malformed one, carries a marker."""
     values = row.get("otherMails")
     texts = values if isinstance(values, list) else ()
     return any(isinstance(text, str) and _marker(text) is not None for text in texts)
 
 
 def addresses_in(row: Row, *, what: str) -> tuple[str | None, str | None, list[str], list[str]]:
-    """Give `mail`, `userPrincipalName`, `otherMails` and `proxyAddresses` of any directory object."""
+    """Return `mail`, `userPrincipalName`, `otherMails` and `proxyAddresses` of any directory object."""
     try:
         return (
             _maybe_text(row, "mail"),
@@ -100,7 +100,7 @@ def addresses_in(row: Row, *, what: str) -> tuple[str | None, str | None, list[s
 
 
 def proxy_addresses(values: Iterable[str]) -> tuple[ProxyAddress, ...]:
-    """Read the SMTP entries of `proxyAddresses`, sorted by address; other kinds of address are left out."""
+    """Parse the SMTP entries of `proxyAddresses`, sorted by address; other kinds of address are omitted."""
     smtp = (
         ProxyAddress(address=EmailAddress(value[5:]), primary=value.startswith("SMTP:"))
         for value in values
@@ -110,12 +110,12 @@ def proxy_addresses(values: Iterable[str]) -> tuple[ProxyAddress, ...]:
 
 
 def _marker(text: str) -> Marker | None:
-    # Nearly every text is an address, and one look at its beginning decides that.
+    # Nearly every text is an address, which its first character shows.
     return parse_marker(EmailAddress(text)) if text[:8].lower() == "pending-" else None
 
 
 class _Misshapen(ValueError):
-    """Names the property that is not as documented."""
+    """Raised with the name of the property that is not as documented."""
 
 
 def _maybe(row: Row, name: str, read: Callable[[str], _T]) -> _T | None:

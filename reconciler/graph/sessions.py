@@ -1,7 +1,7 @@
 """Sessions with Microsoft Graph that can only read.
 
-A reading session is all that planning gets. It has no method that writes, and refuses at run time
-to send a request that is not a GET; its batches are made of GETs.
+Planning has only a reading session. It has no method that writes, and refuses at run time to send a request
+that is not a GET; its batches are made of GETs.
 """
 
 import asyncio
@@ -39,24 +39,23 @@ Link = NewType("Link", str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
-    """How a session treats the directory, and how long it lets itself be kept waiting."""
+    """The limits of a session: rates, retries, and times in seconds."""
 
     call_seconds: float = 60.0
-    """Longest time one call may take, from its first byte to its last."""
+    """Longest time, in seconds, one call may take, from its first byte to its last."""
 
     retry_policy: ReadRetryPolicy = field(default_factory=ReadRetryPolicy)
-    """How often reads are tried again."""
+    """The retry policy of reads."""
 
     limiter: RateLimiter = field(default_factory=RateLimiter)
-    """How fast requests go out. Belongs to one event loop and one tenant."""
+    """The rate limiter of requests. Belongs to one event loop and one tenant."""
 
 
 class ReadSession:
-    """Reads from one Graph root, patiently: what may pass is tried again, within bounds.
+    """Reads from one Graph root: transient errors are retried, within bounds.
 
-    What is read with a `try_` can be done without: there, no answer is a value rather than an error,
-    and comes soon. A refused token, an answer that makes no sense and a link that leads away are
-    errors everywhere.
+    Methods with `try_` are best effort: there, no answer is a value rather than an error, and returned soon.
+    A refused token, an undocumented answer and a link that leads away are errors everywhere.
     """
 
     def __init__(self, transport: Transport, root: str, retry_policy: ReadRetryPolicy) -> None:
@@ -73,15 +72,15 @@ class ReadSession:
         await self._coalescer.aclose()
 
     async def get(self, build: BuildRequest, *, what: str) -> Answer:
-        """Send a GET and give the answer: a success, or a refusal that another try would not change.
+        """Send a GET and return the answer: a success, or a refusal that another try would not change.
 
-        `what` names in errors what was to be read. Raises `AccessDenied` for a refused token,
-        `Unreachable` when nothing usable came in time.
+        `what` names the read in errors. Raises `AccessDenied` for a refused token, `Unreachable` when there
+        was no usable answer in time.
         """
         return await self._get(build, what=what, retry_policy=self._retry_policy)
 
     async def get_shared(self, build: BuildRequest, *, url: str, what: str) -> Answer:
-        """Like `get`, in one request with others that are asked for at about the same time.
+        """Send a GET as `get` does, in one request with others called at about the same time.
 
         `url` is what `build` makes, relative to the version root. Each call has its own answer, its own
         error and its own retry policy.
@@ -90,11 +89,11 @@ class ReadSession:
         answer = await with_retries(
             lambda: attempt(lambda: self._coalescer.ask(question)), what=what, retry_policy=self._retry_policy
         )
-        # An item may be refused its batch's token, and only a request of its own has that renewed.
+        # An item may be refused for its batch's token, and only a request of its own renews the token.
         return answer if answer.status != 401 else await self.get(build, what=what)
 
     async def try_get(self, build: BuildRequest, *, what: str) -> Answer | Unavailable:
-        """Like `get`, for what can be done without: gives `Unread` for whatever is no success."""
+        """Send a GET as `get` does, best effort: return `Unavailable` for anything but a success."""
         try:
             answer = await self._get(build, what=what, retry_policy=self._retry_policy.short())
         except Unreachable as error:
@@ -102,9 +101,9 @@ class ReadSession:
         return answer if answer.status == 200 else Unavailable.of(answer)
 
     def next_link(self, page: Row, *, what: str) -> Link | None:
-        """Give the link to the page after this one; `None` when this is the last.
+        """Return the link to the page after this one; `None` when this is the last.
 
-        Raises `UnexpectedAnswer` for one that is none, or that leads away from this root: whoever
+        Raises `UnexpectedAnswer` for an invalid link, or one that leads away from this root: a server that
         changes links may have changed the page too, so it is not used even if the link is not followed.
         Source: https://learn.microsoft.com/graph/paging
         """
@@ -123,18 +122,18 @@ class ReadSession:
         return Link(link)
 
     async def get_url(self, link: Link, *, what: str) -> Answer:
-        """Follow a link of `next_link`, byte for byte. Raises like `get`."""
+        """Send a GET to a link of `next_link`, byte for byte. Raises as `get` does."""
         return await self.get(lambda: _following(link), what=what)
 
     async def try_url(self, link: Link, *, what: str) -> Answer | Unavailable:
-        """Like `get_url`, for what can be done without."""
+        """Send a GET as `get_url` does, best effort."""
         return await self.try_get(lambda: _following(link), what=what)
 
     async def batch_get(self, urls: Sequence[str], *, what: str) -> tuple[Answer, ...]:
-        """GET URLs relative to the version root, twenty in a request; give the answers in their order.
+        """Send GETs of URLs relative to the version root, twenty in a request; return the answers in order.
 
-        Items that were throttled are sent again after the longest wait any of them was given.
-        Raises like `get`, and `UnexpectedAnswer` when answers do not fit the questions.
+        Items that were throttled are sent again after the longest wait of any of them. Raises as `get` does,
+        and `UnexpectedAnswer` when answers do not match the requests.
         """
         batches = [Batch(some, what=what, observe=self._observe) for some in _in_batches(urls)]
         answers = await gather_or_raise(
@@ -143,7 +142,7 @@ class ReadSession:
         return tuple(answer for some in answers for answer in some)
 
     async def try_batch(self, urls: Sequence[str], *, what: str) -> tuple[Answer | Unavailable, ...]:
-        """Like `batch_get`, for what can be done without: `Unread` for each item that is no success."""
+        """Send GETs as `batch_get` does, best effort: `Unavailable` for each item that is no success."""
 
         async def tried(batch: Batch) -> tuple[Answer | Unavailable, ...]:
             try:
@@ -162,11 +161,11 @@ class ReadSession:
         )
 
     def claims(self) -> Mapping[str, Any]:
-        """Give what the token of the last request says about itself; empty when it cannot be read."""
+        """Return the claims of the last request's token; empty when they cannot be read."""
         return self._transport.claims()
 
     def size_tenant(self, users: int) -> None:
-        """Tell the rate limiter that the tenant has at least so many users."""
+        """Set the least number of users of the tenant in the rate limiter."""
         self._transport.limiter.size_tenant(users)
 
     async def _get(self, build: BuildRequest, *, what: str, retry_policy: ReadRetryPolicy) -> Answer:
@@ -188,7 +187,7 @@ class ReadSession:
             return [items[key] for key in urls]
         if answer.status in {403, 429} or answer.status >= 500 or answer.is_foreign:
             return [answer] * len(questions)
-        # Anything else is about the batch, not about what was asked in it.
+        # Any other status concerns the batch, not its items.
         raise unexpected(_TOGETHER, f"came with status {answer.status} for a whole batch")
 
     async def _answered(
@@ -218,7 +217,7 @@ class ReadSession:
 
 
 def _checked(build: BuildRequest) -> BuildRequest:
-    """Let through what makes GETs, and nothing else."""
+    """Return a builder that raises unless its request is a GET."""
 
     def checked() -> RequestInformation:
         info = build()
@@ -241,7 +240,7 @@ def _following(link: Link) -> RequestInformation:
 
 
 def _unread(error: Unreachable) -> Unavailable:
-    """Say why there is no answer: a transient error, or else no token."""
+    """Return why there is no answer: a transient error, or else no token."""
     cause = error.__cause__
     reason = cause.reason if isinstance(cause, TransientError) else "no token could be had"
     return Unavailable(reason=f"the directory could not be asked: {reason}")

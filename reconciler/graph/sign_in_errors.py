@@ -1,7 +1,7 @@
-"""What a refused sign-in means, and what to do about it.
+"""The meaning of a refused sign-in, and its remedy.
 
-Decides by the number Entra puts after `AADSTS`. The rest of its answer is dropped: it is text
-from outside, and may repeat what was sent.
+Decides by the number Entra puts after `AADSTS`. The rest of its answer is dropped: it is text from outside,
+and may repeat the request.
 
 Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 """
@@ -23,18 +23,18 @@ SUBJECT_FORMATS = (
     "2026-07-15, repo:OWNER@OWNER_ID/REPOSITORY@REPOSITORY_ID:environment:NAME"
     " (without an environment: …:pull_request or …:ref:refs/heads/BRANCH)"
 )
-"""Both forms of the subject GitHub states. Source: https://docs.github.com/actions/reference/security/oidc"""
+"""Both forms of GitHub's subject. Source: https://docs.github.com/actions/reference/security/oidc"""
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What an error number of Entra comes down to."""
+    """The meaning of an error number of Entra."""
 
     rule: Rule
     message: str
 
     hint: str
-    """What to do about it."""
+    """The remedy."""
 
 
 _FEDERATED_CREDENTIAL = (
@@ -142,8 +142,8 @@ MEANINGS = {
 def refused_sign_in(text: str, *, statement: "Statement | None") -> AccessDenied:
     """Make the error for a sign-in that Entra, or the machine, refused.
 
-    `text` is what azure-identity reports; only the error number in it is used. `statement` is
-    what GitHub's token said, where one was sent.
+    `text` is what azure-identity reports; only the error number in it is used. `statement` has the claims of
+    GitHub's token, if one was sent.
     """
     code = _CODE.search(text)
     if code is None:

@@ -1,4 +1,4 @@
-"""Reads what the tenant as a whole says: which one it is, its domains, and who may invite."""
+"""Reads the properties of the tenant as a whole: its id, its domains, and who may invite."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,15 +33,15 @@ class Tenant:
     """Lower case; `None` when they could not be read."""
 
     initial_domain: str | None = None
-    """The one of them that came with the tenant (`….onmicrosoft.com`); `None` when it could not be read."""
+    """The domain that the tenant was created with (`….onmicrosoft.com`); `None` when it could not be read."""
 
     not_checked: tuple[NotChecked, ...] = ()
 
 
 async def read_tenant(session: ReadSession, declared: TenantId) -> Tenant:
-    """Read which tenant this is; raise `WrongTenant` when it is not the declared one.
+    """Read the tenant; raise `WrongTenant` when it is not the declared one.
 
-    Without the permission to read it, the token's own word for its tenant is taken.
+    Without the permission to read it, the tenant id in the token's claims is used.
     Source: https://learn.microsoft.com/graph/api/organization-list
     """
     answer = await session.get(requests.organization, what=_WHAT)
@@ -78,14 +78,14 @@ async def read_invites_from(session: ReadSession) -> tuple[InvitesFrom | None, t
     try:
         return InvitesFrom(str(said)), ()
     except ValueError:
-        # Graph may add to its enumerations, and does so without notice.
+        # Graph may add values to its enumerations without notice.
         return None, (
             _INVITES.not_made(Unavailable(reason="the directory names nobody known who may invite")),
         )
 
 
 def caller_of(session: ReadSession) -> CallerKind:
-    """Tell on whose behalf the token speaks: only a person's token has delegated scopes.
+    """Return the kind of principal of the token: only a user's token has delegated scopes.
 
     Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
     """

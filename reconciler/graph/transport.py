@@ -1,4 +1,4 @@
-"""One attempt at a request: its turn, its permit, its token and its time limit.
+"""Sends one attempt of a request: rate limit, permit, token and time limit.
 
 Never repeats anything but a request that was refused for its token.
 """
@@ -26,10 +26,10 @@ from reconciler.graph.responses import Answer
 from reconciler.model import NotSent, Permit
 
 CONNECTIONS = 32
-"""Connections at once."""
+"""Most concurrent connections."""
 
 _POOLS = 8
-"""Connections are kept in so many pools: a pool asks all its sockets how they are for each request.
+"""Number of pools that share the connections: a pool polls all its sockets for each request.
 
 In one pool of 32 that was half the processor time of an apply.
 """
@@ -37,18 +37,17 @@ In one pool of 32 that was half the processor time of an apply.
 _CLAIMS = re.compile(r'claims="([^"]+)"')
 
 BuildRequest = Callable[[], RequestInformation]
-"""Makes a request. Called once per attempt: a request that was sent keeps its token."""
+"""Builds a request. Called once per attempt: a request that was sent keeps its token."""
 
 
 class TokenSource(Protocol):
-    """Gives the bearer tokens of one application for one Graph root."""
+    """Supplies the bearer tokens of one application for one Graph root."""
 
     async def token(self, *, claims: str | None = None) -> str:
-        """Give a token that is valid now. Asked before every request, so it must be cheap when cached.
+        """Return a token that is valid now. Called before every request, so it must be cheap when cached.
 
-        With `claims` (a JSON text, as in a claims challenge) the cached token was refused: get a
-        new one. Raises `AccessDenied` when there is none to be had, `Unreachable` when the
-        authority does not answer.
+        With `claims` (a JSON text, as in a claims challenge) the cached token was refused: fetch a new one.
+        Raises `AccessDenied` when there is none, `Unreachable` when the authority does not answer.
 
         Source: https://learn.microsoft.com/entra/identity-platform/claims-challenge
         """
@@ -92,11 +91,11 @@ class Transport:
     ) -> Answer | NotSent:
         """Send a request when the rate limiter allows, and return the answer, whatever its status.
 
-        A 401 is answered with one fresh token and one more attempt: the first was not carried out.
-        `permit` is asked when quota, connection and token are there, before each attempt: a token may take
-        a minute to be renewed. What is withheld is `NotSent`, and takes nothing from the quotas unless a
-        first attempt went out. Raises httpx's transport errors and `TimeoutError` as they are, and what the
-        token source raises; in the latter case nothing was carried out.
+        A 401 is answered with one fresh token and one more attempt: the first was not executed. `permit` is
+        called when quota, connection and token are available, before each attempt: a token may take a minute
+        to be renewed. A withheld request returns `NotSent`, and uses no quota unless a first attempt was
+        sent. Raises httpx's transport errors and `TimeoutError` as they are, and the errors of the token
+        source; in the latter case nothing was executed.
         """
         await self.limiter.acquire(cost)
         settle = self.limiter.release
@@ -119,13 +118,13 @@ class Transport:
         return answer
 
     def claims(self) -> Mapping[str, Any]:
-        """Give what the latest token says about itself, unverified; empty when it cannot be read.
+        """Return the claims of the latest token, unverified; empty when they cannot be read.
 
-        Only for wording and for what nobody can gain by lying about: the directory checks the token.
+        Only for wording and for decisions that no forged claim can exploit: the directory checks the token.
         """
         if self._latest.count(".") != 2:
             return {}  # opaque, as the emulator's is
-        import jwt  # noqa: PLC0415 - it loads all of the cryptography that verifying would need
+        import jwt  # noqa: PLC0415 - it loads all the cryptography for verification
 
         try:
             claims: dict[str, Any] = jwt.decode(self._latest, options={"verify_signature": False})
@@ -135,9 +134,9 @@ class Transport:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[GraphRequestAdapter]:
-        """Wait in line for a free connection, and give the adapter over its pool."""
+        """Wait for a free connection, and yield the adapter over its pool."""
         async with self._connections:
-            # What was given back last is taken first: its connection is open.
+            # The connection returned last is used first: it is open.
             adapter = self._free.pop()
             try:
                 yield adapter
@@ -145,7 +144,7 @@ class Transport:
                 self._free.append(adapter)
 
     async def _renewed(self, refused: str, refusal: httpx.Response) -> str:
-        """Give a token that is newer than the refused one: one fresh token for all who were refused it."""
+        """Return a token newer than the refused one: one fresh token for all requests it was refused to."""
         async with self._renewal:
             if refused != self._refused:
                 self._fresh = await self._tokens.token(claims=_claims_of(refusal))
@@ -156,11 +155,11 @@ class Transport:
         self, adapter: GraphRequestAdapter, build: BuildRequest, token: str, client_request_id: str | None
     ) -> httpx.Response:
         info = build()
-        # The adapter asks three times for the URL, and each time its template is filled in anew.
+        # The adapter reads the URL three times, and expands its template each time.
         info.path_parameters["baseurl"] = adapter.base_url
         info.url = info.url
         info.headers.try_add("client-request-id", client_request_id or str(uuid4()))
-        # Sheds this load first when the tenant is busy.
+        # Graph sheds this load first when the tenant is busy.
         # Source: https://learn.microsoft.com/graph/throttling-limits
         info.headers.try_add("x-ms-throttle-priority", "Low")
         info.add_request_options([ResponseHandlerOption(NativeResponseHandler()), Token(token)])
@@ -177,7 +176,7 @@ async def open_transport(
 ) -> AsyncIterator[Transport]:
     """Open the connection pools to a Graph root, such as `https://graph.microsoft.com`.
 
-    A call may take `call_seconds` from its first byte to its last.
+    A call may take `call_seconds` seconds from its first byte to its last.
     """
     tls = tls_for(httpx.URL(root))
     async with AsyncExitStack() as open_until_the_end:
@@ -191,7 +190,7 @@ async def open_transport(
 
 
 def _claims_of(refusal: httpx.Response) -> str:
-    """Read the claims challenge of a 401, or ask for any token issued from now on."""
+    """Return the claims challenge of a 401, or one that requires a token issued from now on."""
     challenge = _CLAIMS.search(refusal.headers.get("www-authenticate", ""))
     if challenge:
         try:

@@ -1,7 +1,7 @@
-"""What could not be read, said as a value: a check that cannot be made is told, and ends no plan.
+"""A failed read as a value: a check that cannot be made is reported, and ends no plan.
 
-Only what the directory refuses or fails to answer is said so. An answer that is there and makes no
-sense, or leads elsewhere, is an error whatever it is about.
+Only refusals and missing answers are reported so. An answer that is undocumented or leads elsewhere is always
+an error.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from reconciler.model import NotChecked
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Unavailable:
-    """Why something could not be read."""
+    """The reason of a failed read."""
 
     reason: str
     """A sentence; never holds any part of a body."""
@@ -26,7 +26,7 @@ class Unavailable:
 
     @classmethod
     def of(cls, answer: Answer) -> "Unavailable":
-        """Say so of an answer that is no success; one that is not Graph's tells nothing of the object."""
+        """Build the reason from an answer that is no success; a foreign one proves nothing of the object."""
         if answer.is_foreign:
             return cls(reason=f"something on the way answered with status {answer.status}")
         return cls(
@@ -38,10 +38,10 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """Something that is looked at before a plan is made, and what it means not to."""
+    """A check before a plan is made, and the consequence of omitting it."""
 
     name: str
-    """What is looked at, such as `role assignments`."""
+    """The name of the check, such as `role assignments`."""
 
     permission: str
     """The least application permission for it."""
@@ -50,10 +50,10 @@ class Check:
     """Whether a plan is incomplete without it."""
 
     unmade: str
-    """What follows when it is not made."""
+    """The consequence when it is not made."""
 
     def not_made(self, unavailable: Unavailable) -> NotChecked:
-        """Say that the check was not made; only a 403 asks for the permission."""
+        """Return that the check was not made; only a 403 names the permission."""
         refused = unavailable.status == 403
         told = "the application lacks the permission" if refused else unavailable.reason
         return NotChecked(
@@ -64,5 +64,5 @@ class Check:
         )
 
     def all_not_made(self, unavailable: Iterable[Unavailable]) -> tuple[NotChecked, ...]:
-        """Say it once for each different reason, sorted; nothing when there is none."""
+        """Return one record for each different reason, sorted; none without a reason."""
         return tuple(sorted(self.not_made(each) for each in set(unavailable)))

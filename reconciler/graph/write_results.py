@@ -1,7 +1,7 @@
-"""What each answer to a write means, and what an answer that never came does.
+"""The meaning of each answer to a write, and of a missing one.
 
-Words are compared without regard to case, white space and the shape of apostrophes. No word of an answer
-gets into a message from here: only a code of letters, and ids of the request and of an object in the way.
+Words are compared without regard to case, white space and the shape of apostrophes. No word of an answer is
+copied to a message here: only a code of letters, and ids of the request and of a conflicting object.
 """
 
 import re
@@ -16,7 +16,7 @@ from reconciler.model import Failed, FailureKind, Marker, ObjectId, ResetRedempt
 from reconciler.rules import Rule
 
 _THROTTLING = "Request_ThrottledTemporarily"
-"""A code that comes with statuses which leave open whether a write was carried out."""
+"""A code sent with statuses that leave open whether a write was executed."""
 
 _NO_GUEST_OR_TAKEN = (
     "check that the id is that of a B2B guest and that no other object of the tenant holds the address"
@@ -56,10 +56,10 @@ _STATUSES = {
         "the directory is throttling requests; run apply again later",
     ),
 }
-"""Statuses that say by themselves that the request was not carried out, whoever answers and in what body.
+"""Statuses that prove that the request was not executed, from any server and with any body.
 
-Whether the directory, a gateway before it or a proxy asks for credentials or counts requests: a request that
-is turned away so has gone no further. (A redirect says no such thing: 303 follows a POST that was done.)
+Whether the directory, a gateway before it or a proxy asks for credentials or limits requests: a request
+refused so has gone no further. (A redirect proves no such thing: 303 follows a POST that was executed.)
 Sources: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2, https://www.rfc-editor.org/rfc/rfc9110#section-15.5.8,
 https://www.rfc-editor.org/rfc/rfc6585#section-4
 """
@@ -71,7 +71,7 @@ _STRAIGHT = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'"
 
 
 def explain(answer: Answer, guest: ObjectId, write: Write) -> Failed:
-    """Return what an answer to a write means that was no success."""
+    """Return the failure that an answer to a write means when it is no success."""
     kind, rule, message = _judge(answer, guest, write)
     return Failed(
         kind=kind,
@@ -84,7 +84,7 @@ def explain(answer: Answer, guest: ObjectId, write: Write) -> Failed:
 
 
 def unreadable(answer: Answer) -> Failed:
-    """Return what a success means whose body is not documented: read before sending again."""
+    """Return the failure of a success whose body is not documented: read before sending again."""
     return Failed(
         kind=FailureKind.UNKNOWN,
         rule=Rule.UNEXPECTED_ANSWER,
@@ -96,7 +96,7 @@ def unreadable(answer: Answer) -> Failed:
 
 
 def explain_silence(error: httpx.RequestError | TimeoutError) -> Failed:
-    """Return what a call without an answer means: whether it may have been carried out."""
+    """Return the failure of a call without an answer: whether it may have been executed."""
     unsent = isinstance(error, _UNSENT)
     return Failed(
         kind=FailureKind.NOT_EXECUTED if unsent else FailureKind.UNKNOWN,
@@ -110,7 +110,7 @@ def explain_silence(error: httpx.RequestError | TimeoutError) -> Failed:
 
 
 def explain_no_token(error: DirectoryError) -> Failed:
-    """Return what it means that there was no token to send a write with: nothing was sent."""
+    """Return the failure of a write for which there was no token: nothing was sent."""
     passing = isinstance(error, Unreachable)
     return Failed(
         kind=FailureKind.NOT_EXECUTED if passing else FailureKind.RUN_REFUSED,
@@ -122,7 +122,7 @@ def explain_no_token(error: DirectoryError) -> Failed:
 
 
 def not_a_reset(answer: Answer, *, other: str | None) -> Failed:
-    """Return what a success means that reset somebody else, whose id is `other`, or nobody."""
+    """Return the failure of a success that reset another guest, whose id is `other`, or none."""
     found = _GUID.fullmatch(other or "")
     told = "says that nobody was reset" if other is None else f"is about another user{_naming(found)}"
     return Failed(
@@ -167,7 +167,7 @@ def _operation(write: Write) -> Operation:
 
 
 def _unclear(status: int, error: GraphError) -> tuple[FailureKind, Rule, str]:
-    """Judge an answer that leaves open whether the write was carried out."""
+    """Judge an answer that leaves open whether the write was executed."""
     if error.code == _THROTTLING:
         rule, what = Rule.THROTTLED, "is throttling requests"
     else:
@@ -177,9 +177,9 @@ def _unclear(status: int, error: GraphError) -> tuple[FailureKind, Rule, str]:
 
 
 def _is_own_conflict(error: GraphError, guest: ObjectId, write: Write) -> bool:
-    """Return whether the guest is in this conflict already, so that another address would not help.
+    """Return whether the guest has this conflict already, so that another address would not help.
 
-    `otherMails` need not be unique: a PATCH of it alone can only meet a conflict that stands there.
+    `otherMails` need not be unique: a PATCH of it alone can only hit an existing conflict.
     Source: https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8421
     """
     return isinstance(write, UserUpdate) and (write.mail is None or guest in _conflicting(error))
@@ -191,7 +191,7 @@ def _own_conflict(error: GraphError, guest: ObjectId) -> str:
 
 
 def _unlisted(answer: Answer, write: Write) -> str:
-    """Return what to do about a refusal that is not in the table, and by what Microsoft can find it."""
+    """Return the remedy of a refusal that is not in the table, with the ids by which Microsoft finds it."""
     code = f" ({answer.error.code})" if answer.error.code else ""
     check = f"{_check(write)}, then " if answer.status == 400 else ""
     found = _GUID.fullmatch(answer.request_id or "")
@@ -203,7 +203,7 @@ def _unlisted(answer: Answer, write: Write) -> str:
 
 
 def _check(write: Write) -> str:
-    """Return where to look, by what most often is refused so."""
+    """Return the most frequent cause to check."""
     match write:
         case ResetRedemption():
             return _NO_GUEST_OR_TAKEN
@@ -216,7 +216,7 @@ def _check(write: Write) -> str:
 
 
 def _in_the_way(error: GraphError) -> str:
-    """Name the object that holds the address, where Graph names its id."""
+    """Return the conflicting object as text, if Graph names its id."""
     return _naming(_GUID.search(" ".join([*_conflicting(error), error.message])))
 
 

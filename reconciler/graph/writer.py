@@ -1,4 +1,4 @@
-"""Sends single writes and returns what each answer means; decides nothing, and repeats nothing."""
+"""Sends single writes and returns the meaning of each answer; decides nothing, and repeats nothing."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,7 +48,7 @@ class GraphWriter:
     async def perform(
         self, guest: ObjectId, write: Write, *, client_request_id: str, permit: Permit
     ) -> WriteAnswer | NotSent:
-        """Send one write when its turn comes; see `DirectoryWriter.perform`."""
+        """Send one write when quota and permit allow it; see `DirectoryWriter.perform`."""
         match write:
             case UserUpdate():
                 change = _update(write)
@@ -69,7 +69,7 @@ class GraphWriter:
         return answer if isinstance(answer, NotSent) else self._permitted(_meaning(answer, guest, write))
 
     def _permitted(self, meaning: WriteAnswer) -> WriteAnswer:
-        """Lay a 403 that names a permission to the guest when the token holds it.
+        """Judge a 403 that names a permission as the guest's own when the token holds that permission.
 
         A guest in a restricted administrative unit is refused so too.
         Source: https://learn.microsoft.com/entra/identity/role-based-access-control/admin-units-restricted-management
@@ -79,13 +79,13 @@ class GraphWriter:
         return replace(meaning, kind=FailureKind.GUEST_REFUSED, rule=Rule.NOT_PERMITTED, message=NO_RIGHTS)
 
     def hurry(self) -> None:
-        """Wait for quotas only from now on, and no longer because Graph asks to."""
+        """Stop waiting for the pauses that Graph asks for, and keep to the quotas only."""
         self._transport.limiter.hurry()
 
     def may_write(self) -> bool | None:
         """Return whether the token's application permissions allow to update users; `None` when unreadable.
 
-        A person's token says nothing of the kind: what it allows depends on the person's directory roles too.
+        A user's token does not show that: its rights depend on the user's directory roles too.
         Source: https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
         """
         claims = self._transport.claims()
@@ -132,7 +132,7 @@ def _invitation(guest: ObjectId, reset: ResetRedemption) -> dict[str, Any]:
 
 
 def _message(invitation: Invitation) -> dict[str, Any]:
-    """Build what decides over Microsoft's message: its text, its language, and where a copy goes.
+    """Build the properties of Microsoft's message: its text, its language, and the recipient of a copy.
 
     Source: https://learn.microsoft.com/graph/api/resources/invitedusermessageinfo
     """
@@ -158,7 +158,7 @@ def _meaning(answer: Answer, guest: ObjectId, write: Write) -> WriteAnswer:
 
 
 def _reset_meaning(answer: Answer, guest: ObjectId) -> WriteAnswer:
-    """Return what the invitation that came back means: it must be this guest's, or it is no reset.
+    """Return the meaning of the returned invitation: it must be this guest's, or it is no reset.
 
     Source: https://learn.microsoft.com/graph/api/resources/invitation
     """
@@ -168,7 +168,7 @@ def _reset_meaning(answer: Answer, guest: ObjectId) -> WriteAnswer:
         case {"invitedUser": {"id": str(invited)}} if invited and invited.lower() != guest:
             return not_a_reset(answer, other=invited)
         case {"status": "InProgress"}:
-            # Not done yet, and maybe never: only the guest can tell.
+            # Not executed yet, and maybe never: only a read of the guest shows it.
             return Failed(
                 kind=FailureKind.UNKNOWN,
                 rule=Rule.INVITATION_IN_PROGRESS,

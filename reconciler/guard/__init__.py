@@ -1,1 +1,1 @@
-"""Pure rules that keep an apply within what was reviewed: limits, approvals, staleness."""
+"""Pure rules that keep an apply within the reviewed changes: limits, approvals, staleness."""

@@ -1,7 +1,7 @@
-"""Which changes of a new plan were approved: a plan file is an allow-list, never the source of work.
+"""Decides which changes of a new plan were approved: a plan file is an allow-list, never the source of work.
 
-Only the new plan says what is done; a file says what somebody agreed to. A change that was cut short
-looks different in the new plan, which names the change that it finishes.
+Only the new plan supplies the actions; a file only allows them. A change that was interrupted looks different
+in the new plan, which names the change that it finishes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,34 +28,34 @@ from reconciler.rules import Rule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One guest to look after: what may be written, and what it is judged against."""
+    """One guest to reconcile: the change that may be written, and the approved one it is compared with."""
 
     planned: Change | None
-    """What to run, from the new plan; `None`: nothing, only find out whether it was done already."""
+    """The change to run, from the new plan; `None`: none, only check whether it was applied already."""
 
     recorded: Change
-    """What was approved. Its precondition tells how the guest looked to who approved it."""
+    """The approved change. Its precondition is the guest's state as the approver saw it."""
 
     approved_at: datetime | None = None
-    """When the approved plan was made; `None` for this run's own, which no earlier run has begun."""
+    """When the approved plan was made; `None` for this run's own plan, which no earlier run has begun."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """What an apply may do, and what became already of everybody else."""
+    """The work that apply may do, and the outcomes of all other guests."""
 
     work: tuple[Work, ...]
-    """In the order of the new plan; then those with nothing planned, by id."""
+    """In the order of the new plan; then the guests with nothing planned, by id."""
 
     outcomes: tuple[GuestOutcome, ...]
     """Sorted by id. No guest is both here and in `work`."""
 
     withheld: frozenset[ObjectId] = frozenset()
-    """Those of `outcomes` whose approved change is blocked now, but not by a rule of `ON_PURPOSE`."""
+    """The guests of `outcomes` whose approved change is blocked now, but not by a rule of `ON_PURPOSE`."""
 
 
 ON_PURPOSE: Final = frozenset({Rule.ON_HOLD, Rule.PROTECTED})
-"""Rules by which somebody wrote down that a guest is to be left alone: to be blocked by one is no failure."""
+"""Rules of the tree that keep a guest unchanged on purpose: to be blocked by one is no failure."""
 
 _NOT_AS_APPROVED = "the guest is not as they were then"
 
@@ -68,7 +68,7 @@ _DRIFT = (
 
 
 def approve_all(plan: Plan) -> Approval:
-    """Approve every change of a plan, as a person does who has just seen it."""
+    """Approve every change of a plan, as a user does at the prompt."""
     return Approval(
         work=tuple(Work(planned=change, recorded=change) for change in plan.changes),
         outcomes=_blocked(plan),
@@ -76,15 +76,15 @@ def approve_all(plan: Plan) -> Approval:
 
 
 def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
-    """Keep of a new plan what the approved plans allow together.
+    """Select from a new plan the changes that the approved plans allow together.
 
-    A change is approved by one that has the same digest, or by one that an earlier run has begun and this
-    one finishes. A guest whom several approve is judged against the one that fits the change best, and of
-    those the newest. A guest who was named with another change is `stale`, one who was not named is
-    `not-approved`. Who takes over an address waits for a guest who has to be approved too.
+    A change is approved by a row with the same digest, or by a row that an earlier run has begun and this
+    change finishes. A guest whom several rows approve is compared with the row that fits the change best, and
+    of those the newest. A guest who was approved with another change is `stale`, a guest without any row is
+    `not-approved`. A guest who takes over an address waits for its old owner, who has to be approved too.
 
-    A row whose origin is elsewhere approves nothing: it was shown beside what was reviewed, and
-    somebody may have repaired that guest by hand for good reason. Rows without an origin approve.
+    A row whose origin is elsewhere approves nothing: it was not part of the review, and that guest may have
+    been repaired by hand for good reason. Rows without an origin approve.
     """
     records, drifted = _by_guest(approved), _drifted(approved)
     work: list[Work] = []
@@ -151,12 +151,12 @@ class _Record:
 
     @property
     def rank(self) -> tuple[datetime, str]:
-        """The newer of two counts; the text only settles a draw, so that the order of files never matters."""
+        """The sort key: the plan's time; `repr` breaks ties, so that the order of files has no effect."""
         return self.planned_at, repr(self.change)
 
 
 def _by_guest(approved: Iterable[Plan]) -> Mapping[ObjectId, list[_Record]]:
-    """Collect what approves a change of each guest, that of the newest plan first."""
+    """Collect the rows that approve a change of each guest, those of the newest plan first."""
     records: dict[ObjectId, list[_Record]] = {}
     for plan in approved:
         for change in plan.changes:
@@ -173,7 +173,7 @@ def _drifted(approved: Iterable[Plan]) -> frozenset[ObjectId]:
 
 
 def _fitting(change: Change, candidates: Sequence[_Record]) -> _Record | None:
-    """Choose what approves a change: the newest with its digest, else the newest of which it is the rest."""
+    """Choose the row that approves a change: the newest with its digest, else the newest it finishes."""
     same = [candidate for candidate in candidates if candidate.change.digest == change.digest]
     rest = [candidate for candidate in candidates if _is_rest(candidate.change, change)]
     return next(iter((*same, *rest)), None)
@@ -182,7 +182,7 @@ def _fitting(change: Change, candidates: Sequence[_Record]) -> _Record | None:
 def _is_rest(recorded: Change, change: Change) -> bool:
     """Return whether a planned change finishes the approved one, which an earlier run has begun.
 
-    A marker says whose change was begun; where there is none, what is left has the same goal.
+    A marker identifies the change that was begun; without a marker, the rest has the same goal.
     """
     if change.resumes is not None:
         return digits_of(recorded.digest) == change.resumes and not _differences(recorded, change)
@@ -191,10 +191,10 @@ def _is_rest(recorded: Change, change: Change) -> bool:
 
 
 def _differences(recorded: Change, change: Change) -> tuple[str, ...]:
-    """Name what the goal of a planned change has and the approved one has not; empty when that is nothing.
+    """List the parts of a planned change's goal that the approved one lacks; empty when there are none.
 
-    What is left of a change may lack what is done already: the reset, or the list it wrote first. A guest
-    whose `mail` alone was to be restored is reset when they no longer sign in with that address.
+    The rest of a change may lack the steps done already: the reset, or the list it wrote first. A guest whose
+    `mail` alone was to be restored is reset when they no longer sign in with that address.
     """
     continues = change.resumes is not None
     if recorded.kind is not change.kind and not continues:
@@ -212,7 +212,7 @@ def _differences(recorded: Change, change: Change) -> tuple[str, ...]:
     if approved_list is not None and planned_list is None:
         planned_list = frozenset(change.precondition.other_mails)
     if continues and approved_list is not None and planned_list is not None:
-        # What somebody added since is kept; nothing else may be written.
+        # Addresses added since are kept; nothing else may be written.
         approved_list |= planned_list & frozenset(change.precondition.other_mails)
         approved_list &= planned_list
     if approved_list != planned_list:
@@ -221,7 +221,7 @@ def _differences(recorded: Change, change: Change) -> tuple[str, ...]:
 
 
 def _list_written(change: Change) -> frozenset[EmailAddress] | None:
-    """Give the list that a change sets `otherMails` to; `None` when it only adds to it, if that."""
+    """Return the list that a change sets `otherMails` to; `None` when it sets none, or only adds to it."""
     lists = [action.other_mails for action in change.actions if isinstance(action, SetMail | SetOtherMails)]
     return frozenset(lists[-1]) if lists else None
 

@@ -1,4 +1,4 @@
-"""How many guests one apply may reset or let in anew, and how a reviewed raise lifts that for a while."""
+"""The limits on guests that one apply may reset or allow a new sign-in, and their temporary raise."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ from reconciler.model import Note, Policy
 from reconciler.rules import Rule
 
 SMALLEST_SHARE_COUNTED = 100
-"""Declared guests from which on the percentage is looked at; below, a single guest is a large share."""
+"""Number of declared guests from which the percentage applies; below, one guest is a large share."""
 
 _SUGGESTED_DAYS = 7
 
@@ -14,10 +14,10 @@ _COUNTED = "would be reset or could sign in with another address"
 
 
 def check(*, changes: int, declared: int, policy: Policy, now: datetime) -> tuple[Note, ...]:
-    """Say which limits a run would break, sorted; empty when it may go on.
+    """Check a run against the limits; return those it would exceed, sorted, and nothing when it may continue.
 
-    `changes` are those that would run and count: they reset, or let another address sign in. A raise
-    counts through its last day in UTC and never lowers.
+    `changes` are those that would run and count against limits: they reset, or let another address sign in. A
+    raise applies through its last day in UTC and never lowers a limit.
     """
     declared_raise = policy.limit_raise
     in_force = declared_raise if declared_raise and declared_raise.in_force(now) else None
@@ -34,7 +34,7 @@ def check(*, changes: int, declared: int, policy: Policy, now: datetime) -> tupl
         "until": now.astimezone(UTC).date() + timedelta(days=_SUGGESTED_DAYS),
         "reason": "<why so many>",
     }
-    # The whole raise, so that it can be copied; it replaces the one in force.
+    # The message has the whole raise, ready to be copied; it replaces the one in force.
     copied = ", ".join(f"{key}: {value}" for key, value in keys.items() if value is not None)
     remedy = f"split the change, or have this reviewed below policy in tenant.yaml: raise: {{{copied}}}"
     if declared_raise and not in_force:

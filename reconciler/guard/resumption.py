@@ -1,8 +1,8 @@
-"""How far an approved change has come on the guest as read just now, and what is left of it.
+"""Decides how far an approved change has come on the guest as just read, and which actions remain.
 
-Pure. It compares the state a change was planned from with the state found, and asks the journals of earlier
-runs what the directory cannot show: whether the reset was sent. It must never guess: what cannot be
-recognised is stale, and nothing is written to a stale guest.
+Pure. It compares the state a change was planned from with the state found, and takes from the journals of
+earlier runs the fact that the directory cannot show: whether the reset was sent. It must never guess: a state
+that is not recognised is stale, and nothing is written to a stale guest.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from reconciler.model import (
 )
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
-"""How far the `Date` of an answer and the state-change time of the reset it acknowledges may lie apart."""
+"""Most that the `Date` of an answer and the state-change time of the reset it acknowledges may differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,21 +38,22 @@ class AcknowledgedReset:
     """A reset that an earlier run sent and Graph acknowledged, as a journal names it."""
 
     change: str | None
-    """Digest of the change that the run carried out."""
+    """Digest of the change that the run applied."""
 
     marker: str | None
-    """Local part of the marker that stood on the guest; `None` when the change puts none there."""
+    """Local part of the marker on the guest; `None` when the change sets no marker."""
 
     address: str | None
-    """`address_digest` of where the invitation went; `None` in journals that do not say."""
+    """`address_digest` of the invited address; `None` in journals that do not record it."""
 
     at: datetime
     """`Date` of the answer."""
 
 
 Proofs = Mapping[str, datetime]
-"""The `Date` of an acknowledged reset of one change: by the local part of the marker that stood on the guest
-when it was sent; of a change that puts no marker there, by the change's digest."""
+"""The `Date` of an acknowledged reset of one change: by the local part of the marker on the guest when it was
+sent; of a change that sets no marker, by the change's digest.
+"""
 
 MADE_INTERNAL = "the guest has no externalUserState any more: somebody has made them an internal user"
 """A sentence for the report."""
@@ -64,11 +65,11 @@ _WHO_HOLDS_IT = "who holds the link, or redeemed with it, is not known"
 
 
 class Verdict(StrEnum):
-    """What may be done with an approved change now."""
+    """The decision about an approved change."""
 
     RUN = "run"
     WAIT = "wait"
-    """The read is older than what a journal proves: read again. At the end of the wait `remaining` counts."""
+    """The read is older than the reset a journal proves: read again. After the wait `remaining` counts."""
 
     ALREADY_APPLIED = "already-applied"
     STALE = "stale"
@@ -76,15 +77,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumePoint:
-    """How an approved change stands against the guest as found."""
+    """The progress of an approved change on the guest as read."""
 
     verdict: Verdict
 
     remaining: tuple[Action, ...] = ()
-    """The recorded actions that are left, in their order; empty when nothing may be written."""
+    """The recorded actions that remain, in their order; empty when nothing may be written."""
 
     repeats: bool = False
-    """Whether an earlier run may have sent the reset among `remaining` already: nothing shows it."""
+    """Whether an earlier run may have sent the reset among `remaining` already: no read shows it."""
 
     reset_at: datetime | None = None
     """When the reset that is not among `remaining` any more was acknowledged."""
@@ -93,14 +94,13 @@ class ResumePoint:
     """A sentence for the report."""
 
     remark: str = ""
-    """What the directory cannot show about this guest, for the report; empty when there is nothing."""
+    """The facts that the directory cannot show about this guest, for the report; may be empty."""
 
 
 def resume_point(recorded: Change, guest: Guest | None, *, proofs: Proofs) -> ResumePoint:
-    """Compare the precondition of `recorded` with the guest as just read; the first match wins.
+    """Compare the precondition of `recorded` with the guest as just read; the first matching rule decides.
 
-    Addresses are compared as sets without regard to case. A state-change time that is not there is
-    earlier than any.
+    Addresses are compared as sets without regard to case. A missing state-change time is earlier than any.
     """
     if guest is None:
         return _stale("the guest is no longer in the directory")
@@ -122,12 +122,12 @@ def resume_point(recorded: Change, guest: Guest | None, *, proofs: Proofs) -> Re
 def proofs_of(
     recorded: Change, resets: Iterable[AcknowledgedReset], *, approved_at: datetime | None
 ) -> Proofs:
-    """Return which of these resets prove one of `recorded`, whose plan was made at `approved_at`.
+    """Return the resets that prove one of `recorded`, whose plan was made at `approved_at`.
 
-    A marker names a change and not its address: where somebody writes `mail` by hand while it stands, and
-    that address is declared, the rest of the old change looks like the new one's, whose reset was never sent.
-    The same work has the same digest whenever it is planned, so that without a marker only a reset counts
-    that was sent since, to the second as answers date it.
+    A marker names a change and not its address: if `mail` is written by hand while the marker is present, and
+    that address is declared, the rest of the old change looks like the rest of the new one, whose reset was
+    never sent. The same work has the same digest whenever it is planned, so without a marker only a reset
+    counts that was sent since, in whole seconds as in the `Date` of answers.
     """
     target = recorded.reset or recorded.fallback
     proofs: dict[str, datetime] = {}
@@ -143,7 +143,7 @@ def proofs_of(
 
 
 def address_digest(guest: ObjectId, address: EmailAddress) -> str:
-    """Return sixteen hexadecimal digits by which a journal knows an address that it must not hold."""
+    """Return sixteen hexadecimal digits that identify an address in a journal, which must not hold it."""
     return hashlib.sha256(f"{guest}\n{address.key}".encode()).hexdigest()[:DIGITS]
 
 
@@ -164,7 +164,7 @@ def _of_change_email(recorded: Change, guest: Guest, proofs: Proofs) -> ResumePo
         return _of_begun(recorded, guest, proofs)
     if not _differences(recorded, guest):
         return _run(recorded.actions, repeats=guest.mail == new)
-    # A rest that was finished after its reset was proved: the time has not moved since it was planned.
+    # The rest was finished after its reset was proved: the time has not changed since it was planned.
     finished = before.marker is not None and before.marker.local_part in proofs
     moved = finished or later(guest.state_changed_at, before.state_changed_at)
     if guest.mail == new and not guest.markers and moved:
@@ -189,7 +189,7 @@ def _of_begun(recorded: Change, guest: Guest, proofs: Proofs) -> ResumePoint:
         remark="" if pending else WHO_REDEEMED,
     )
     if later(at - CLOCK_TOLERANCE, guest.state_changed_at):
-        # Whether a reset moves the time of a guest who was pending is not documented: then this is no lag.
+        # Whether a reset changes the time of a pending guest is not documented: then this is no lag.
         return ResumePoint(verdict=Verdict.WAIT, remaining=finish.remaining if pending else (), reset_at=at)
     if pending and not later(guest.state_changed_at, at + CLOCK_TOLERANCE):
         return finish
@@ -236,8 +236,8 @@ def _of_other_mails(recorded: Change, guest: Guest, proofs: Proofs) -> ResumePoi
     differences = _differences(recorded, guest)
     if not differences:
         return _run(recorded.actions)
-    # A reset of our own may be what moved the time of a pending guest, or may have left it where it was.
-    # To call this stale would leave a run that was killed in between unhealed for as long as its plan lives.
+    # A reset of our own may have changed the time of a pending guest, or left it as it was. To call this
+    # stale would leave a run that was killed in between unrepaired for as long as its plan is valid.
     still_pending = before.state is guest.state is RedemptionState.PENDING
     moved_back = later(before.state_changed_at, guest.state_changed_at)
     if (
@@ -255,9 +255,9 @@ def _of_other_mails(recorded: Change, guest: Guest, proofs: Proofs) -> ResumePoi
 
 
 def _reset_without_marker(recorded: Change, guest: Guest, proofs: Proofs) -> datetime | None:
-    """Return when an earlier run has reset a guest on whom this change puts no marker, if that is proved.
+    """Return when an earlier run reset a guest on whom this change sets no marker, if that is proved.
 
-    What else a run may have written before is the list from before the reset, with the address added.
+    The only other earlier write is the list from before the reset, with the address added.
     """
     before, at = recorded.precondition, proofs.get(recorded.digest)
     untouched = guest.mail == before.mail and not guest.markers
@@ -268,7 +268,7 @@ def _reset_without_marker(recorded: Change, guest: Guest, proofs: Proofs) -> dat
 
 
 def _prepared(recorded: Change) -> tuple[EmailAddress, ...]:
-    """Return `otherMails` as they stand when all that comes before the reset is done."""
+    """Return `otherMails` as they are when all actions before the reset are done."""
     addresses = recorded.precondition.other_mails
     for action in takewhile(lambda action: not isinstance(action, ResetRedemption), recorded.actions):
         if isinstance(action, AddOtherMail):

@@ -1,4 +1,4 @@
-"""What the repository declares, after validation: every value here has passed every rule."""
+"""The values the repository declares, after validation: every value here has passed every rule."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -24,7 +24,7 @@ class Cloud(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Source:
-    """Where in the desired tree a value stands."""
+    """The place of a value in the desired tree."""
 
     file: str
     """Path relative to the desired tree, with forward slashes."""
@@ -38,7 +38,7 @@ class Problem:
     """Something wrong in the desired tree, with its place and its remedy."""
 
     file: str
-    """Path relative to the desired tree, with forward slashes."""
+    """Path, relative to the desired tree, with forward slashes."""
 
     line: int
     """Counted from 1."""
@@ -50,18 +50,18 @@ class Problem:
     """Stable id of the rule, such as `duplicate-id`; programs may branch on it."""
 
     message: str
-    """What is wrong."""
+    """The description of what is wrong."""
 
     hint: str
-    """What to do about it."""
+    """The remedy, as an instruction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """How the reset invites the person: the tenant's defaults under the guest's own values."""
+    """The invitation that a reset sends to the person: the tenant's defaults under the guest's own values."""
 
     redirect_url: str
-    """Where the person lands after redeeming. Required by Graph, on resets too."""
+    """URL that the person is sent to after redeeming. Required by Graph, on resets too."""
 
     send_message: bool
     """Whether Microsoft sends a message."""
@@ -70,7 +70,7 @@ class Invitation:
     """Language tag of the message, such as `en-US`; Graph ignores it when `message` is set."""
 
     cc: EmailAddress | None
-    """Who gets a copy: one address at most, a Graph limit."""
+    """Recipient of a copy: one address at most, a Graph limit."""
 
     message: str | None
     """Custom text. Microsoft drops it when an application sends the invitation."""
@@ -83,7 +83,7 @@ class Hold:
     reason: str
 
     until: date
-    """Last day, in UTC, on which the guest is blocked."""
+    """The last day, in UTC, on which the guest is blocked."""
 
     def in_force(self, now: datetime) -> bool:
         """Return whether its last day is not over."""
@@ -98,7 +98,7 @@ class LimitRaise:
     max_change_percent: int | None
 
     until: date
-    """Last day, in UTC, on which the raise counts."""
+    """The last day, in UTC, on which the raise applies."""
 
     reason: str
 
@@ -109,13 +109,13 @@ class LimitRaise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The guard rails of `tenant.yaml`."""
+    """The limits and lists of `tenant.yaml`."""
 
     max_changes: int = 20
     """More changes than this that reset, or let another address sign in, refuse the whole apply."""
 
     max_change_percent: int = 10
-    """The same in percent of the declared guests, looked at from 100 declared guests on."""
+    """The same in percent of the declared guests, applied from 100 declared guests on."""
 
     limit_raise: LimitRaise | None = None
 
@@ -136,7 +136,7 @@ class DesiredGuest:
     id: ObjectId
 
     name: str | None
-    """For readers only; no rule looks at it."""
+    """For readers only; no rule reads it."""
 
     email: EmailAddress
     """The address this guest should sign in with."""

@@ -1,7 +1,7 @@
 """The seam to the directory: a reader that cannot write, and a writer that performs one write at a time.
 
-Whoever implements the writer translates every answer of Graph into `Done` or `Failed`; whoever
-calls it decides by `FailureKind` alone and never sees a code or a body.
+An implementation of the writer translates every answer of Graph into `Done` or `Failed`; its callers decide
+by `FailureKind` alone and never see a code or a body.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ from reconciler.rules import RuleId
 
 
 class RedeemUrl:
-    """A redeem link: whoever holds it can bind an account to the guest. Never shown by accident."""
+    """A redeem link: any holder of it can bind an account to the guest. Never shown by accident."""
 
     __slots__ = ("_url",)
 
@@ -39,39 +39,39 @@ class UserUpdate:
     """PATCH of one user: `otherMails` as a whole, and `mail` where it is given."""
 
     mail: EmailAddress | None
-    """The new `mail`; `None` leaves it alone."""
+    """The new `mail`; `None` leaves it unchanged."""
 
     other_mails: tuple[EmailAddress, ...]
     """The whole list, in the order in which it is sent, without a marker."""
 
     marker: Marker | None = None
-    """Goes to the end of the list: the first value may feed a claim."""
+    """Appended to the end of the list: the first value may feed a claim."""
 
 
 Write = UserUpdate | ResetRedemption
-"""What can be sent: nothing else is ever written."""
+"""The writes that can be sent: nothing else is ever written."""
 
 
 class FailureKind(StrEnum):
-    """What a failed write tells about what happened, which is all that apply decides by."""
+    """The certainty that a failed write leaves about its execution; apply decides by nothing else."""
 
     NOT_EXECUTED = "not-executed"
-    """Certainly not carried out (429, no connection): wait and send again."""
+    """Certainly not executed (429, no connection): wait and send again."""
 
     UNKNOWN = "unknown"
-    """May have been carried out (5xx, timeout, broken connection): look before sending again."""
+    """May have been executed (5xx, timeout, broken connection): read before sending again."""
 
     REPLICATION = "replication"
     """The address just written has not reached the invitation service yet: wait and send again."""
 
     NOT_FOUND = "not-found"
-    """Not carried out, as this part of the directory does not know the guest (yet): read, then send again.
+    """Not executed, as this part of the directory does not know the guest (yet): read, then send again.
 
     Source: https://devblogs.microsoft.com/identity/designing-for-eventual-consistency-for-microsoft-entra/
     """
 
     GUEST_REFUSED = "guest-refused"
-    """Refused for this guest, for good."""
+    """Refused for this guest, permanently."""
 
     RUN_REFUSED = "run-refused"
     """Refused for every guest: stop the run."""
@@ -79,7 +79,7 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The directory carried the write out."""
+    """The directory executed the write."""
 
     status: int
     """HTTP status."""
@@ -91,12 +91,12 @@ class Done:
     """Only after a reset. A secret."""
 
     at: datetime | None = None
-    """The answer's `Date`, UTC, in whole seconds: the directory's own clock; `None` where it named none."""
+    """The answer's `Date`, UTC, in whole seconds: the directory's own clock; `None` where it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """The directory did not, or may not have, carried the write out."""
+    """The directory did not, or may not have, executed the write."""
 
     kind: FailureKind
 
@@ -104,7 +104,7 @@ class Failed:
     """Stable id of the cause, such as `holds-role` or `throttled`."""
 
     message: str
-    """A sentence that says what to do. Never holds any part of a response body."""
+    """A sentence with the remedy. Never holds any part of a response body."""
 
     status: int | None
     """HTTP status; `None` when there was no answer."""
@@ -113,7 +113,7 @@ class Failed:
     """Graph's `request-id`, when there was an answer."""
 
     retry_after: float | None = None
-    """Seconds the directory asked to wait."""
+    """Seconds to wait, as the directory asked by `Retry-After`."""
 
 
 WriteAnswer = Done | Failed
@@ -121,19 +121,19 @@ WriteAnswer = Done | Failed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotSent:
-    """The permit was withheld when the write's turn came: nothing went out."""
+    """The permit was withheld when the write's turn came: nothing was sent."""
 
 
 Permit = Callable[[], Awaitable[bool]]
-"""Asked when quota, connection and token are there, just before each time the request goes out.
+"""Called when quota, connection and token are available, just before each time the request is sent.
 
-False withholds the request. A request that is refused for its token asks once more before it goes out again:
-withheld then, it was certainly not carried out either.
+False withholds the request. After a refusal for its token a request asks once more before it is sent again:
+withheld then, it was certainly not executed either.
 """
 
 
 class DirectoryReader(Protocol):
-    """Reads the directory. Has no method that writes, so whoever holds only this cannot."""
+    """Reads the directory. Has no method that writes, so a holder of only this protocol cannot write."""
 
     async def observe(self, desired: Desired) -> Live:
         """Read all that planning `desired` needs.
@@ -154,15 +154,15 @@ class DirectoryWriter(Protocol):
     async def perform(
         self, guest: ObjectId, write: Write, *, client_request_id: str, permit: Permit
     ) -> WriteAnswer | NotSent:
-        """Send one write when its turn comes, which may take minutes, and return what became of it.
+        """Send one write when its turn comes, which may take minutes, and return its answer.
 
-        A reset is not idempotent: each success kills the link sent before. Its success names this very
-        guest; any other answer is `Failed` with the rule `not-a-reset`.
+        A reset is not idempotent: each success kills the link sent before. A success names this very guest;
+        any other answer is `Failed` with the rule `not-a-reset`.
         """
         ...
 
     def hurry(self) -> None:
-        """Wait for quotas only from now on, and no longer because the directory asks to: the end is near."""
+        """Stop waiting for as long as `Retry-After` asks, and wait for quotas only: the process ends soon."""
         ...
 
     def may_write(self) -> bool | None:

@@ -1,4 +1,4 @@
-"""Identifiers, e-mail addresses and instants: the values everything else is made of.
+"""Identifiers, e-mail addresses and instants: the values that all others contain.
 
 The one place where an address is normalised: two `EmailAddress` are equal when they differ
 in case only, and each keeps the spelling it came with.
@@ -17,7 +17,7 @@ TenantId = NewType("TenantId", str)
 """An Entra tenant id: a GUID in lower case."""
 
 MAX_ADDRESS_LENGTH = 250
-"""Longest value Graph takes in `otherMails`.
+"""Longest value, in characters, that Graph accepts in `otherMails`.
 
 Source: https://learn.microsoft.com/graph/api/user-update
 """
@@ -33,14 +33,14 @@ _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
 class EmailAddress:
     """An e-mail address, compared, hashed and sorted without regard to case.
 
-    Any text the directory reports is accepted; `address_flaw` says whether Graph would take it.
+    Any text the directory reports is accepted; `address_flaw` says whether Graph would accept it.
     """
 
     text: str = field(compare=False)
-    """The address as somebody wrote it. This spelling is sent; never compare it."""
+    """The address as it was written. This spelling is sent; never compare it."""
 
     key: str = field(init=False, repr=False)
-    """The address in lower case: what equality, hash and order look at."""
+    """The address in lower case: what equality, hash and order compare."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", self.text.lower())
@@ -53,12 +53,12 @@ class EmailAddress:
 
     @property
     def domain(self) -> str:
-        """What follows the last `@`, in lower case; empty when there is no `@`."""
+        """The part after the last `@`, in lower case; empty when there is no `@`."""
         return self.key.rpartition("@")[2] if "@" in self.key else ""
 
 
 def address_flaw(text: str) -> str | None:
-    """Say why an invitation would refuse this address, or `None` when it would take it.
+    """Return why an invitation would refuse this address; `None` when it would accept it.
 
     The rules are those of https://learn.microsoft.com/graph/api/resources/invitation (characters,
     ends of the local part), https://learn.microsoft.com/graph/api/user-update (length, no accents).
@@ -84,7 +84,7 @@ def address_flaw(text: str) -> str | None:
 
 
 def parse_instant(text: str) -> datetime:
-    """Read an ISO 8601 instant that has a time zone, as UTC; digits past microseconds are cut.
+    """Parse an ISO 8601 instant that has a time zone, as UTC; digits past microseconds are cut.
 
     Raises `ValueError` when the text is no instant or has no time zone.
     """
@@ -95,5 +95,5 @@ def parse_instant(text: str) -> datetime:
 
 
 def format_instant(instant: datetime) -> str:
-    """Write an instant as ISO 8601 in UTC with a `Z`; fractions of a second only where there are any."""
+    """Format an instant as ISO 8601 in UTC with a `Z`; fractions of a second only where there are any."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

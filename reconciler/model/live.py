@@ -1,4 +1,4 @@
-"""What the directory reports now, reduced to what planning needs."""
+"""The state that the directory reports now, reduced to the properties planning needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class RedemptionState(StrEnum):
 
 
 class InvitesFrom(StrEnum):
-    """Who may invite.
+    """The users who may invite.
 
     Source: https://learn.microsoft.com/graph/api/resources/authorizationpolicy
     """
@@ -32,14 +32,14 @@ class InvitesFrom(StrEnum):
 
 
 class CallerKind(StrEnum):
-    """On whose behalf the token speaks; Microsoft drops a custom message of an application."""
+    """The kind of principal a token was issued for; Microsoft drops a custom message of an application."""
 
     APPLICATION = "application"
     PERSON = "person"
 
 
 class OwnerKind(StrEnum):
-    """What kind of object holds an address."""
+    """The kind of object that holds an address."""
 
     GUEST = "guest"
     """A B2B user, whatever its `userType`."""
@@ -62,7 +62,7 @@ class AddressUse(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyAddress:
-    """An SMTP entry of `proxyAddresses`, which Graph lets nobody write.
+    """An SMTP entry of `proxyAddresses`, a list that Graph makes read-only.
 
     Source: https://learn.microsoft.com/graph/api/resources/user
     """
@@ -89,18 +89,18 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guest:
-    """A user object as the directory reported it. `is_b2b` tells whether it is a guest at all."""
+    """A user object as the directory reported it. `is_b2b` is false when it is no guest at all."""
 
     id: ObjectId
 
     user_principal_name: str | None
-    """`None` where the directory leaves it out."""
+    """`None` where the directory omits it."""
 
     display_name: str | None
     """Comes from strangers: escape it for the medium it is shown in."""
 
     user_type: str | None
-    """A relationship, not a way to sign in: external members are B2B too. No rule looks at it."""
+    """A relationship, not a way to sign in: external members are B2B too. No rule reads it."""
 
     account_enabled: bool
     creation_type: str | None
@@ -109,12 +109,12 @@ class Guest:
     """`externalUserState`; `None` for users of the tenant itself."""
 
     state_changed_at: datetime | None
-    """`externalUserStateChangeDateTime`, UTC: when the guest was reset or redeemed."""
+    """`externalUserStateChangeDateTime`, UTC: the time of the last reset or redemption."""
 
     mail: EmailAddress | None
 
     other_mails: tuple[EmailAddress, ...]
-    """Sorted, without the markers that stand there too. Graph replaces the list as a whole."""
+    """Sorted, without the markers in the same list. Graph replaces the list as a whole."""
 
     proxy_addresses: tuple[ProxyAddress, ...]
     """SMTP entries only, sorted by address."""
@@ -123,7 +123,7 @@ class Guest:
     on_premises_synced: bool
 
     markers: tuple[Marker, ...] = ()
-    """Sorted; one at most, unless somebody wrote another by hand. Never an address of the guest."""
+    """Sorted; one at most, unless another was written by hand. Never an address of the guest."""
 
     @property
     def marker(self) -> Marker | None:
@@ -132,7 +132,7 @@ class Guest:
 
     @property
     def is_b2b(self) -> bool:
-        """Invited from outside, by the state or by the way of creation, whatever `userType` says."""
+        """Whether the user was invited from outside, by state or creation type, whatever `userType` is."""
         return self.creation_type == "Invitation" or self.state is not None
 
     @property
@@ -145,7 +145,7 @@ class Guest:
         return tuple(sorted(EmailAddress(address) for address in seen if address))
 
     def signs_in_with(self, address: EmailAddress) -> bool:
-        """Whether the directory shows that the guest has redeemed with this address.
+        """Return whether the directory shows that the guest has redeemed with this address.
 
         False is no evidence of the contrary: most identity providers show no address.
         """
@@ -170,16 +170,16 @@ class NotChecked:
     """A check that could not be made."""
 
     check: str
-    """What was not looked at, such as `role assignments`."""
+    """Name of the check, such as `role assignments`."""
 
     permission: str | None
-    """The least application permission that would open it; `None` when it is not about permissions."""
+    """The least application permission that would allow it; `None` when it is not about permissions."""
 
     essential: bool
     """Whether the plan is incomplete without it."""
 
     reason: str
-    """Why, in a sentence."""
+    """The cause, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,19 +197,19 @@ class Live:
     caller: CallerKind
 
     guests: Mapping[ObjectId, Guest]
-    """Those of the ids asked for that exist as users, B2B or not."""
+    """The requested ids that exist as users, B2B or not."""
 
     deleted: frozenset[ObjectId]
-    """Those of the ids asked for that were found among the soft-deleted users."""
+    """The requested ids that were found among the soft-deleted users."""
 
     role_holders: Mapping[ObjectId, str]
     """Ids in `guests` that hold a directory role, with how: direct, through which group, or eligible."""
 
     owners: Mapping[EmailAddress, tuple[AddressOwner, ...]]
-    """For each address that was asked about, every object that holds it, the wanting guest among them."""
+    """For each address that was looked up, every object that holds it, the declared guest among them."""
 
     unmanaged: int
-    """B2B guests that the listing showed and nobody declared."""
+    """B2B guests that the listing showed and no entry declares."""
 
     listed_all: bool
     """Whether the listing ran to its end; else `unmanaged` is a lower bound."""
@@ -218,7 +218,7 @@ class Live:
     """Sorted."""
 
     initial_domain: str | None = None
-    """The tenant's initial domain (`….onmicrosoft.com`) in lower case; `None` where it could not be read."""
+    """The tenant's initial domain (`….onmicrosoft.com`) in lower case; `None` if not readable."""
 
     markers_left: tuple[ObjectId, ...] = ()
     """Listed guests who carry a marker and are not declared, sorted."""

@@ -1,7 +1,7 @@
-"""The marker of an unfinished change: a value at the end of `otherMails` that no person can sign in with.
+"""The marker of an unfinished change: a value at the end of `otherMails` that nobody can sign in with.
 
-A change of address takes three writes. The first one sets `mail` and puts a marker beside it, the last
-one takes the marker away: while it stands there, the guest is not as declared, whatever `mail` says.
+A change of address takes three writes. The first one sets `mail` and adds a marker, the last one removes the
+marker: as long as it is present, the guest is not as declared, whatever `mail` holds.
 """
 
 import re
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from reconciler.model.identity import EmailAddress
 
 DEFAULT_MARKER_DOMAIN = "reconciler.invalid"
-"""Belongs to nobody, and never will. Source: https://www.rfc-editor.org/rfc/rfc6761#section-6.4"""
+"""A name reserved never to be registered. Source: https://www.rfc-editor.org/rfc/rfc6761#section-6.4"""
 
 DIGITS = 16
 """Hexadecimal digits of a change's digest that its marker carries."""
@@ -24,7 +24,7 @@ class Marker:
     """`pending-<seconds since 1970>-<nonce>-<digits of the change's digest>@<domain>`."""
 
     seconds: int
-    """When the marker was written, in seconds since 1970 by the run's clock: for people, decides nothing."""
+    """When the marker was written, in seconds since 1970 by the run's clock: for people, no rule reads it."""
 
     nonce: str
     """Eight random hexadecimal digits: no two writes of a marker are the same."""
@@ -37,12 +37,12 @@ class Marker:
 
     @property
     def local_part(self) -> str:
-        """The name under which a journal knows this very marker."""
+        """The part before the `@`, by which a journal identifies this very marker."""
         return f"pending-{self.seconds}-{self.nonce}-{self.digits}"
 
     @property
     def instant(self) -> datetime:
-        """When the marker was written, as it says itself; the last instant there is for a year past 9999."""
+        """The instant at which the marker was written, by its own seconds; clamped for years past 9999."""
         try:
             return datetime.fromtimestamp(self.seconds, UTC)
         except (OverflowError, ValueError, OSError):

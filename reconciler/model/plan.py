@@ -1,4 +1,4 @@
-"""The plan: what would change, what is blocked, and why.
+"""The plan: the changes, the blocked guests, and the reasons.
 
 Data only: it can be printed, hashed and compared.
 """
@@ -16,33 +16,33 @@ from reconciler.rules import RuleId
 
 
 class ChangeKind(StrEnum):
-    """What a guest needs."""
+    """The kind of change a guest needs."""
 
     CHANGE_EMAIL = "change-email"
-    """A new address to sign in with: `mail` with a marker, a reset, and the marker away."""
+    """A new address to sign in with: `mail` with a marker, a reset, and the removal of the marker."""
 
     RESET = "reset"
-    """The same address, redeemed once more."""
+    """The same address, to be redeemed once more."""
 
     OTHER_MAILS = "other-mails"
     """Only the declared rest of `otherMails` differs."""
 
     RESTORE_MAIL = "restore-mail"
-    """`mail` alone is wrong: the guest is seen to sign in with the declared address already."""
+    """`mail` alone is wrong: `identities` show that the guest signs in with the declared address already."""
 
 
 class Origin(StrEnum):
-    """Whose change a row of a plan is, judged against the desired tree of a base revision."""
+    """The origin of a row of a plan, judged against the desired tree of a base revision."""
 
     THIS_CHANGE = "this-change"
-    """Its entry is new, or declares something else than at the base."""
+    """The entry is new, or declares other values than at the base."""
 
     ELSEWHERE = "elsewhere"
-    """Its entry declares what it did: somebody changed the guest in the directory, or an apply is due."""
+    """The entry declares what it did at the base: drift in the directory, or an apply is due."""
 
 
 class Whereabouts(StrEnum):
-    """Where an object id was found."""
+    """The collection in which an object id was found."""
 
     LIVE = "live"
     DELETED = "deleted"
@@ -51,7 +51,7 @@ class Whereabouts(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOtherMail:
-    """PATCH `otherMails` to what stands there plus one address, so that the reset accepts it."""
+    """PATCH `otherMails` to its live values plus one address, so that the reset accepts that address."""
 
     name: ClassVar[str] = "AddOtherMail"
 
@@ -60,7 +60,7 @@ class AddOtherMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetRedemption:
-    """POST an invitation with `resetRedemption`: locks the guest out until somebody redeems."""
+    """POST an invitation with `resetRedemption`: locks the guest out until the invitation is redeemed."""
 
     name: ClassVar[str] = "ResetRedemption"
 
@@ -82,14 +82,14 @@ class SetMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClearMarker:
-    """PATCH `mail` and `otherMails` as they stand, without the marker: the change is finished."""
+    """PATCH `mail` and `otherMails` to their live values without the marker: the change is finished."""
 
     name: ClassVar[str] = "ClearMarker"
 
     email: EmailAddress
 
     other_mails: tuple[EmailAddress, ...]
-    """Sorted; the whole list as planned. What else stands there by then is kept."""
+    """Sorted; the whole list as planned. Values added until then are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class SetOtherMails:
 
 
 Action = AddOtherMail | ResetRedemption | SetMail | ClearMarker | SetOtherMails
-"""`name` of each is how plan documents, journals and reports call it; renaming a class changes none."""
+"""The `name` of each stands in plan documents, journals and reports; renaming a class changes none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precondition:
-    """The live state a change was planned from; apply compares it with what it finds."""
+    """The live state a change was planned from; apply compares it with the state it reads."""
 
     mail: EmailAddress | None
     other_mails: tuple[EmailAddress, ...]
@@ -135,11 +135,11 @@ class Precondition:
     state_changed_at: datetime | None
 
     markers: tuple[Marker, ...] = ()
-    """The markers of unfinished changes that stood there: one at most, unless somebody wrote another."""
+    """The markers of unfinished changes on the guest: one at most, unless another was written by hand."""
 
     @property
     def marker(self) -> Marker | None:
-        """The marker that stood there; `None` without one, and where several leave it open."""
+        """The marker on the guest; `None` without one, and where several leave it open."""
         return self.markers[0] if len(self.markers) == 1 else None
 
 
@@ -169,20 +169,20 @@ class Change:
     source: Source
 
     waits_for: ObjectId | None
-    """The guest whose own change must be seen carried out first, because it frees an address of `gains`."""
+    """The guest whose own change must show in a read first, because it frees an address of `gains`."""
 
     origin: Origin | None = None
-    """Whose change this is; `None` when no base was given. No digest covers it."""
+    """The origin of this change; `None` when no base was given. No digest covers it."""
 
     resumes: str | None = None
-    """The sixteen digits of the change that was begun and that this one finishes; `None` for a new one."""
+    """The sixteen digits of the unfinished change that this one completes; `None` for a new change."""
 
     fallback: ResetRedemption | None = None
-    """For restore-mail: sent if the guest is not seen to sign in with the address once `mail` is set."""
+    """For restore-mail: sent if `identities` do not show the address once `mail` is set."""
 
     @property
     def marker_digits(self) -> str:
-        """The digits that the markers of this change carry."""
+        """The digits in the markers of this change."""
         return self.resumes or digits_of(self.digest)
 
     @property
@@ -192,7 +192,7 @@ class Change:
 
     @property
     def resets(self) -> bool:
-        """Whether an invitation is sent, whatever the kind."""
+        """Whether the change sends an invitation, whatever its kind."""
         return self.reset is not None
 
     @property
@@ -206,7 +206,7 @@ class Change:
 
     @property
     def gains(self) -> tuple[EmailAddress, ...]:
-        """The addresses that nobody else may hold, sorted: those the guest lacks, and a new `mail` always.
+        """The addresses no other object may hold, sorted: those the guest lacks, and a new `mail` always.
 
         A new `mail` may stand in `otherMails` already.
         """
@@ -237,17 +237,17 @@ class Blocked:
     source: Source
 
     origin: Origin | None = None
-    """Whose change this would be; `None` when no base was given."""
+    """The origin this change would have; `None` when no base was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoLongerDeclared:
-    """A guest whose entry was there at the base and is gone: nothing is done, and nobody looks again."""
+    """A guest whose entry was in the base and is removed: no action now, and no later plan reports it."""
 
     id: ObjectId
 
     name: str | None
-    """As the entry had it."""
+    """The name in the removed entry."""
 
     email: EmailAddress
     """The address the entry declared."""
@@ -271,7 +271,7 @@ class Summary:
     unchanged: int
 
     unmanaged: int
-    """Live B2B guests nobody declared, as far as the listing showed them."""
+    """Live B2B guests that no entry declares, as far as the listing showed them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,15 +289,15 @@ class Plan:
     """False when a check that the plan's truth depends on could not be made."""
 
     listed_all: bool
-    """Whether `summary.unmanaged` counts the whole tenant; else it is a lower bound."""
+    """Whether `summary.unmanaged` covers the whole tenant; else it is a lower bound."""
 
     refusals: tuple[Note, ...]
-    """What would make apply refuse this plan as a whole."""
+    """The reasons for which apply would refuse this plan as a whole."""
 
     summary: Summary
 
     changes: tuple[Change, ...]
-    """In the order in which apply starts them: chains first things first, else by id."""
+    """In the order in which apply starts them: a guest after its predecessor, else by id."""
 
     blocked: tuple[Blocked, ...]
     """Sorted by id."""
@@ -309,7 +309,7 @@ class Plan:
     """Sorted by id; empty when no base was given."""
 
     since: str | None = None
-    """For a partial plan, the revision since which entries had to change to be looked at.
+    """For a partial plan, the revision since which an entry had to change to be planned.
 
     Such a plan counts and shows those entries alone, and never approves anything. `None`: a whole plan.
     """

@@ -1,4 +1,4 @@
-"""What became of each guest."""
+"""The result of an apply run, guest by guest."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,37 +11,37 @@ from reconciler.rules import RuleId
 
 
 class Outcome(StrEnum):
-    """What became of one guest."""
+    """The result of one guest's change."""
 
     APPLIED = "applied"
-    """Every action was done and the result was seen."""
+    """Every action was done and a read showed the result."""
 
     ALREADY_APPLIED = "already-applied"
     """An earlier run had done it; nothing was written now."""
 
     UNVERIFIED = "unverified"
-    """Every action was done, but the result was not seen in time."""
+    """Every action was done, but no read showed the result in time."""
 
     FAILED = "failed"
     STALE = "stale"
-    """The guest is not as the approved plan found them; nothing was written."""
+    """The guest is not in the state that the approved plan recorded; nothing was written."""
 
     NOT_APPROVED = "not-approved"
     """The plan that was approved does not name this change; nothing was written."""
 
     NOT_ATTEMPTED = "not-attempted"
-    """The run ended, or what had to come first failed, before this guest's reset was sent."""
+    """The run ended, or the predecessor failed, before this guest's reset was sent."""
 
     BLOCKED = "blocked"
 
 
 class ActionResult(StrEnum):
-    """What became of one action."""
+    """The result of one action."""
 
     DONE = "done"
 
     REPEATED = "repeated"
-    """Done, and sent twice, because nothing showed whether the first one had happened."""
+    """Done, and sent twice, because no read showed whether the first request was executed."""
 
     SKIPPED = "skipped"
     """An earlier run had done it."""
@@ -49,12 +49,12 @@ class ActionResult(StrEnum):
     FAILED = "failed"
 
     UNKNOWN = "unknown"
-    """Sent; whether it happened could not be seen."""
+    """Sent; no read showed whether it was executed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRecord:
-    """One action of one guest, as it ended."""
+    """One action of one guest, and its result."""
 
     action: str
     """Name of the action, as in the plan document."""
@@ -62,7 +62,7 @@ class ActionRecord:
     result: ActionResult
 
     attempts: int
-    """How often it was sent."""
+    """Number of times it was sent."""
 
     request_id: str | None
     """Graph's `request-id` of the last answer, for Microsoft's support."""
@@ -70,7 +70,7 @@ class ActionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestOutcome:
-    """What became of one declared guest that is not unchanged."""
+    """The result of one declared guest that is not unchanged."""
 
     id: ObjectId
 
@@ -80,7 +80,7 @@ class GuestOutcome:
     outcome: Outcome
 
     rule: RuleId | None
-    """Why, as a rule id; `None` when there is nothing to explain."""
+    """The cause, as a rule id; `None` when there is nothing to explain."""
 
     message: str
     actions: tuple[ActionRecord, ...]
@@ -101,12 +101,12 @@ class Report:
     ended_at: datetime
 
     digest: str | None
-    """The digest of the plan that was carried out; `None` when the run ended before there was one."""
+    """The digest of the plan that was applied; `None` when the run ended before there was one."""
 
     exit_code: int
 
     refusals: tuple[Note, ...]
-    """Why the run was refused as a whole or broke off; empty when it went through."""
+    """Why the run was refused as a whole or stopped early; empty when it completed."""
 
     outcomes: tuple[GuestOutcome, ...]
     """Sorted by id."""
@@ -118,4 +118,4 @@ class Report:
     """Warnings of the run's own plan that belong to no guest, and of the run itself, sorted."""
 
     commit: str | None = None
-    """The commit of the desired tree where it stands in a git repository; else `None`."""
+    """The commit of the desired tree if it lies in a git repository; else `None`."""

@@ -1,4 +1,4 @@
-"""The pure planner: what each declared guest needs, what stands in the way, in which order.
+"""The pure planner: the change each declared guest needs, the obstacles to it, and the order of work.
 
 Takes values and returns values. Never reads a clock, a file, the network or the environment.
 """

@@ -1,4 +1,4 @@
-"""The rules that stop a declared guest from being changed, as far as one guest shows them."""
+"""The rules that block a declared guest, as far as its own entry and object decide them."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -26,7 +26,7 @@ GRAVEST_FIRST: Final = (
     Rule.INVITATIONS_DISABLED,
     Rule.OTHER_MAILS_FULL,
 )
-"""Every rule by which a guest is blocked; one who breaks several shows the first."""
+"""Every rule that blocks a guest; a guest who breaks several is reported with the first."""
 
 ABOUT_THE_ADDRESS = frozenset(
     {
@@ -37,7 +37,7 @@ ABOUT_THE_ADDRESS = frozenset(
         Rule.ADDRESS_CYCLE,
     }
 )
-"""What no longer blocks a guest once another address is declared; the others stand whatever is."""
+"""The rules that no longer block a guest once another address is declared; the others do all the same."""
 
 MOST_OTHER_MAILS = 250
 """Values that `otherMails` holds at most.
@@ -54,7 +54,7 @@ def gravest_first(obstacles: Iterable[Note]) -> tuple[Note, ...]:
 
 
 def absence(entry: DesiredGuest, live: Live) -> Note:
-    """Say why a declared id is not among the users."""
+    """Return why a declared id is not among the users."""
     if entry.id in live.deleted:
         return Note(
             rule=Rule.DELETED,
@@ -67,7 +67,7 @@ def absence(entry: DesiredGuest, live: Live) -> Note:
 
 
 def obstacles(difference: Difference, *, policy: Policy, live: Live, now: datetime) -> tuple[Note, ...]:
-    """Collect the rules that one guest breaks, in no particular order; other owners are not looked at."""
+    """Collect the rules that one guest breaks, in no particular order; other owners are not considered."""
     return (
         *_about_the_object(difference, live),
         *_about_domains(difference, policy, live),
@@ -153,7 +153,7 @@ def _about_invitations(difference: Difference, live: Live) -> Iterable[Note]:
 
 
 def _newly_signing_in(difference: Difference) -> Iterable[EmailAddress]:
-    """Return the addresses gained, but for one that the guest is seen to sign in with already."""
+    """Return the addresses gained, except one that the guest is known to sign in with already."""
     return (
         address for address in difference.added if difference.fallback is None or address != difference.email
     )

@@ -1,4 +1,4 @@
-"""What the actions of a change make of a user object, and which properties that alters.
+"""Computes the user object after the actions of a change, and the properties that they alter.
 
 The only home of deepdiff.
 """
@@ -21,7 +21,7 @@ from reconciler.model import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """The two properties of a user object that a change may write."""
+    """The values of the two properties of a user object that a change may write."""
 
     mail: EmailAddress | None
 
@@ -33,12 +33,12 @@ _Projection = dict[str, str | tuple[str, ...] | None]
 
 
 def in_order(addresses: Iterable[EmailAddress]) -> tuple[EmailAddress, ...]:
-    """Sort addresses; two that differ in case only have an order too, or it would be left to chance."""
+    """Sort addresses; two that differ in case only are ordered too, so that the order is never random."""
     return tuple(sorted(addresses, key=lambda address: (address.key, address.text)))
 
 
 def carried_out(actions: Iterable[Action], before: Written) -> Written:
-    """Return what stands on the object once the actions were carried out, markers aside."""
+    """Return the values on the object after the actions, markers aside."""
     after = before
     for action in actions:
         match action:
@@ -56,19 +56,20 @@ def carried_out(actions: Iterable[Action], before: Written) -> Written:
 
 
 def changed_fields(written: Sequence[tuple[Written, Written]]) -> list[tuple[FieldChange, ...]]:
-    """Name for each pair of before and after the properties that differ, sorted by name.
+    """Return for each pair of before and after the properties that differ, sorted by name.
 
-    The case of addresses is no difference. All pairs are one comparison: one for each takes twice as long.
+    The case of addresses is no difference. All pairs are one comparison: one for each pair takes twice as
+    long.
 
-    deepdiff files a difference under a category by what it meets: a null that becomes text is a
-    change of type. Whatever the category, the first step of its path is the key, here the position of
-    the pair with the property, and only that is taken from it.
+    deepdiff chooses the category of a difference by the types of the values: a null that becomes text is a
+    change of type. Whatever the category, the first step of its path is the key, here the position of the
+    pair with the property, and only that is taken from it.
     """
     before = _folded([pair[0] for pair in written])
     after = _folded([pair[1] for pair in written])
     if before == after:
         return [() for _ in written]
-    # It takes longer to import than most plans take to make, and most plans change nothing.
+    # Importing deepdiff takes longer than making most plans, and most plans change nothing.
     from deepdiff import DeepDiff  # noqa: PLC0415
 
     categories = DeepDiff(before, after, view="tree").values()
@@ -90,9 +91,9 @@ def _shown(values: Written) -> _Projection:
 
 
 def _folded(written: Iterable[Written]) -> dict[tuple[int, str], str | None]:
-    """Return what is compared: each list as one text, which takes deepdiff half the time of a sequence.
+    """Return the values to compare: each list as one text, which takes deepdiff half the time of a sequence.
 
-    Not joined by line ends: deepdiff would prepare a display of the lines that differ.
+    Not joined by line ends: deepdiff would prepare a diff of the lines.
     """
     folded: dict[tuple[int, str], str | None] = {}
     for position, values in enumerate(written):

@@ -1,4 +1,4 @@
-"""Guests whose entries are gone since the base: what state they are left in, and who should know."""
+"""Guests whose entries were removed since the base: the state they are left in, and the warning about it."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from reconciler.rules import Rule
 
 
 def departures(entries: Iterable[DesiredGuest], live: Live) -> tuple[NoLongerDeclared, ...]:
-    """Say of each entry that is gone how the directory has its guest, in the order of the entries."""
+    """Return for each removed entry the live state of its guest, in the order of the entries."""
     return tuple(_departure(entry, live) for entry in entries)
 
 

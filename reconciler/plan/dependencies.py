@@ -1,4 +1,4 @@
-"""Guests who take over each other's addresses: cycles, who falls with whom, and the order of work."""
+"""Guests who take over each other's addresses: cycles, guests blocked by others, and the order of work."""
 
 import heapq
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from reconciler.model import Note, ObjectId
 from reconciler.rules import Rule
 
 _MOST_NAMED = 20
-"""Members that the message of a ring lists; a longer list helps nobody, and every member repeats it."""
+"""Most members of a ring that a message lists; every member's message repeats the list."""
 
 
 def cycles(waits_for: Mapping[ObjectId, ObjectId]) -> tuple[tuple[ObjectId, ...], ...]:
@@ -28,7 +28,7 @@ def cycles(waits_for: Mapping[ObjectId, ObjectId]) -> tuple[tuple[ObjectId, ...]
 
 
 def cycle_obstacles(waits_for: Mapping[ObjectId, ObjectId]) -> dict[ObjectId, Note]:
-    """Give every guest of a ring the obstacle that names the ring."""
+    """Return for every guest of a ring the obstacle that names the ring."""
     found: dict[ObjectId, Note] = {}
     for ring in cycles(waits_for):
         named = ", ".join(ring[:_MOST_NAMED])
@@ -45,9 +45,9 @@ def cycle_obstacles(waits_for: Mapping[ObjectId, ObjectId]) -> dict[ObjectId, No
 def transitively_blocked(
     waits_for: Mapping[ObjectId, ObjectId], blocked: Iterable[ObjectId]
 ) -> dict[ObjectId, ObjectId]:
-    """Map each guest who waits, however indirectly, for a blocked one to the guest it waits for itself.
+    """Map each guest who waits, however indirectly, for a blocked one to the guest it waits for directly.
 
-    Guests who are blocked already are in it too when what they wait for is blocked.
+    Guests who are blocked already are included if the guest they wait for is blocked.
     """
     followers: dict[ObjectId, list[ObjectId]] = {}
     for follower, first in waits_for.items():
@@ -68,9 +68,9 @@ def transitively_blocked(
 def in_working_order(
     guests: Iterable[ObjectId], waits_for: Mapping[ObjectId, ObjectId]
 ) -> tuple[ObjectId, ...]:
-    """Sort guests by id, except that whoever waits comes after whom it waits for.
+    """Sort guests by id, except that every guest comes after the one it waits for.
 
-    `waits_for` has no ring among `guests`, and whom a guest waits for is one of them.
+    `waits_for` has no ring among `guests`, and every guest that is waited for is one of them.
     """
     ready: list[ObjectId] = []
     followers: dict[ObjectId, list[ObjectId]] = {}

@@ -1,7 +1,6 @@
-"""What one guest needs to be as declared: the kind of change and its ordered actions.
+"""The change that makes one guest as declared: its kind and its ordered actions.
 
-Concerns one guest at a time. Who else holds an address, and every rule that blocks, is decided
-elsewhere.
+Concerns one guest at a time. Other owners of an address, and every rule that blocks, are decided elsewhere.
 """
 
 from collections.abc import Mapping
@@ -30,14 +29,14 @@ _MAIL_KINDS = frozenset({ChangeKind.CHANGE_EMAIL, ChangeKind.RESTORE_MAIL})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The difference between one declared guest and the directory, and what would remove it."""
+    """The difference between one declared guest and the directory, and the actions that would remove it."""
 
     entry: DesiredGuest
     guest: Guest
     kind: ChangeKind
 
     email: EmailAddress
-    """The declared address, in its live spelling where it stands on the object already."""
+    """The declared address, in its live spelling if the object holds it already."""
 
     actions: tuple[Action, ...]
     """In the order in which they run."""
@@ -52,26 +51,26 @@ class Difference:
     """The digits of the unfinished change that this one finishes; `None` for a change from the start."""
 
     fallback: ResetRedemption | None
-    """For restore-mail: the reset to send if the guest is no longer seen to sign in with `email`."""
+    """For restore-mail: the reset to send if `identities` no longer show `email`."""
 
     @property
     def resets(self) -> bool:
-        """Whether an invitation is sent, whatever the kind."""
+        """Whether the change sends an invitation, whatever its kind."""
         return any(isinstance(action, ResetRedemption) for action in self.actions)
 
     @property
     def may_reset(self) -> bool:
-        """Whether an invitation is sent, or is if the guest is found otherwise while the change runs."""
+        """Whether an invitation is sent, or would be if a read during the change finds another state."""
         return self.resets or self.fallback is not None
 
     @property
     def replaces_mail(self) -> bool:
-        """Whether another address comes into `mail`."""
+        """Whether the change sets `mail` to another address."""
         return self.after.mail != self.guest.mail
 
     @property
     def carries_marker(self) -> bool:
-        """Whether the change puts a marker beside `mail` while it runs."""
+        """Whether the change sets a marker while it runs."""
         return self.kind in _MAIL_KINDS
 
     @property
@@ -81,9 +80,9 @@ class Difference:
 
     @property
     def looks_half_done(self) -> bool:
-        """Whether an earlier version of this program seems to have been cut short before its last write.
+        """Whether an earlier version of this program seems to have been interrupted before its last write.
 
-        It wrote `mail` last, and no marker.
+        That version wrote `mail` last, and no marker.
         """
         return (
             self.kind is ChangeKind.CHANGE_EMAIL
@@ -94,14 +93,14 @@ class Difference:
 
     @property
     def lacks_time(self) -> bool:
-        """Whether nothing could tell afterwards that the reset `resetAfter` asks for has happened."""
+        """Whether no read could show afterwards that the reset that `resetAfter` asks for has happened."""
         return self.kind is ChangeKind.RESET and self.guest.state_changed_at is None
 
 
 def find_difference(entry: DesiredGuest, guest: Guest) -> Difference | None:
     """Compare one declared guest with the directory; `None` when they are equal.
 
-    A guest with a marker is never equal: a change of `mail` was begun, and nothing on the object says
+    A guest with a marker is never equal: a change of `mail` was begun, and no property of the object shows
     whether its reset was sent.
     """
     kind = _kind(entry, guest)
@@ -126,9 +125,9 @@ def find_difference(entry: DesiredGuest, guest: Guest) -> Difference | None:
 
 
 def questions(desired: Desired, guests: Mapping[ObjectId, Guest]) -> tuple[EmailAddress, ...]:
-    """Name the addresses whose owners have to be known to plan, sorted, each once.
+    """Return the addresses whose owners the plan has to know, sorted, each once.
 
-    `guests` are the declared ones that exist. Guests who are already as declared ask nothing.
+    `guests` are the declared ones that exist. Guests who are already as declared add none.
     """
     asked: set[EmailAddress] = set()
     for entry in desired.guests:
@@ -140,10 +139,10 @@ def questions(desired: Desired, guests: Mapping[ObjectId, Guest]) -> tuple[Email
 
 
 def _kind(entry: DesiredGuest, guest: Guest) -> ChangeKind | None:
-    """Choose the kind of change; `None` when nothing differs.
+    """Choose the kind of change; `None` when guest and entry agree.
 
-    Who is seen to sign in with the declared address need not be reset for it, unless `resetAfter` asks
-    for that too. Several markers leave open what was begun, so what is seen is not relied on.
+    A guest whose `identities` show the declared address need not be reset for it, unless `resetAfter` asks
+    for that too. Several markers leave open which change was begun, so then `identities` are not relied on.
     """
     if guest.mail != entry.email or guest.markers:
         seen = guest.signs_in_with(entry.email) and len(guest.markers) <= 1
@@ -162,7 +161,7 @@ def _rest_differs(entry: DesiredGuest, guest: Guest) -> bool:
 
 
 def _reset_is_asked(entry: DesiredGuest, guest: Guest) -> bool:
-    """Tell whether `resetAfter` is due, or might be: an accepted guest without a time cannot tell."""
+    """Return whether `resetAfter` is due, or might be: an accepted guest without a time leaves that open."""
     if entry.reset_after is None or guest.state is not RedemptionState.ACCEPTED:
         return False
     return guest.state_changed_at is None or guest.state_changed_at < entry.reset_after
@@ -171,8 +170,8 @@ def _reset_is_asked(entry: DesiredGuest, guest: Guest) -> bool:
 def _live_spelling(guest: Guest) -> dict[EmailAddress, EmailAddress]:
     """Map each address of the object to the spelling to send.
 
-    Nothing says whether a reset compares with regard to case, so what stands there is sent as it
-    stands, as https://learn.microsoft.com/graph/api/invitation-post looks it up in `otherMails`.
+    It is not documented whether a reset compares with regard to case, so the live spelling is sent, as
+    https://learn.microsoft.com/graph/api/invitation-post searches `otherMails` for it.
     """
     spelling: dict[EmailAddress, EmailAddress] = {}
     for address in in_order(guest.other_mails):
@@ -185,9 +184,9 @@ def _live_spelling(guest: Guest) -> dict[EmailAddress, EmailAddress]:
 def _rest(
     entry: DesiredGuest, guest: Guest, spelling: Mapping[EmailAddress, EmailAddress]
 ) -> tuple[EmailAddress, ...]:
-    """Return the whole of `otherMails` as it should be in the end.
+    """Return the whole of `otherMails` as it should be after the change.
 
-    Where nothing is declared about it, only a `mail` that is replaced goes.
+    If the entry does not declare it, only a replaced `mail` is removed.
     """
     wanted = {entry.email, *(entry.alternate_emails or ())}
     if entry.alternate_emails is None:
@@ -234,7 +233,7 @@ def _reset(
     email: EmailAddress,
     rest: tuple[EmailAddress, ...],
 ) -> tuple[Action, ...]:
-    """Write the declared rest first: once reset, the guest is pending and nothing asks again."""
+    """Return the actions, the rest first: once reset, the guest is pending and nothing asks for it again."""
     invite = ResetRedemption(email=email, invitation=entry.invitation)
     if _rest_differs(entry, guest):
         return SetOtherMails(other_mails=rest), invite
@@ -249,7 +248,7 @@ def _other_mails(
     email: EmailAddress,
     rest: tuple[EmailAddress, ...],
 ) -> tuple[Action, ...]:
-    """Replace the list; a pending guest who loses an address may lose it with a live link in it."""
+    """Return the replacement of the list; a pending guest may have a live link in a removed address."""
     write = SetOtherMails(other_mails=rest)
     loses = not set(guest.other_mails) <= set(rest)
     if guest.state is not RedemptionState.PENDING or not loses:

@@ -10,9 +10,9 @@ digests, sorted. With Python:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
-Nothing else goes in: no times, no names, no position in a file, no `resumes`, no `fallback`. So the
-same work has the same digest on any day, in whatever file it is declared, and in whatever spelling
-the directory reports an address.
+Nothing else is hashed: no times, no names, no position in a file, no `resumes`, no `fallback`. So the same
+work has the same digest on any day, in whatever file it is declared, and in whatever spelling the directory
+reports an address.
 """
 
 import hashlib
@@ -80,7 +80,7 @@ def change_digest(
     fields: Iterable[FieldChange],
     actions: Iterable[Action],
 ) -> str:
-    """Compute what identifies the work of one change (what is hashed: see the module)."""
+    """Compute the digest that identifies the work of one change, as the module describes."""
     return _digest(
         {
             "tenantId": tenant,
@@ -93,12 +93,12 @@ def change_digest(
 
 
 def plan_digest(changes: Iterable[str]) -> str:
-    """Compute what identifies the work of a plan from the digests of its changes, in any order."""
+    """Compute the digest that identifies the work of a plan from those of its changes, in any order."""
     return _digest(sorted(changes))
 
 
 def _folded(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Put the addresses of an action or a field in lower case; lists keep their order, which ignores case."""
+    """Convert the addresses of an action or a field to lower case; the order of lists ignores case."""
     return {key: _lower(value) if key in _ADDRESSES else value for key, value in content.items()}
 
 

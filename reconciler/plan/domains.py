@@ -1,7 +1,7 @@
-"""What a reviewer should know about the domain of a new address: unseen, easily mistaken, anybody's.
+"""The warnings about the domain of a new address: unseen, easily mistaken, open to everybody.
 
-Reading an address is how a review fails: a domain that looks like the right one passes. So each new
-one is held against those that this tenant's guests have, its own, and the providers everybody knows.
+Reviewers overlook a domain that looks like the right one. So each new domain is compared with those of this
+tenant's guests, the tenant's own, and the well-known providers.
 """
 
 import unicodedata
@@ -22,15 +22,15 @@ CONSUMER: Final = frozenset(
         *("fastmail.com", "zoho.com", "yandex.com", "yandex.ru", "mail.ru", "qq.com", "163.com"),
     }
 )
-"""Providers that hand out addresses to anybody: a short list of the well-known ones."""
+"""Providers that give an address to everybody: a short list of the well-known ones."""
 
 _PUNYCODE = "xn--"
 
-# Pairs that many typefaces hardly tell apart, each mapped to one of them.
+# Pairs that many typefaces hardly distinguish, each mapped to one of them.
 _TWINS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 _LOOKS = str.maketrans("01i528", "ollszb")
 
-# Letters of other alphabets that look like one of ours.
+# Letters of other alphabets that look like a Latin letter.
 # Source: https://www.unicode.org/reports/tr39/#Confusable_Detection
 _CYRILLIC = (
     "\u0430\u0441\u0501\u0435\u04bb\u0456\u0458\u04cf\u043e\u0440\u051b\u0455\u0443\u0445",
@@ -41,7 +41,7 @@ _FOREIGN = str.maketrans(*_CYRILLIC) | str.maketrans(*_GREEK)
 
 
 class KnownDomains:
-    """The domains a new one is held against; made once for a plan, and costing nothing until one is new."""
+    """The domains a new one is compared with; built once for a plan, and lazily: few plans need it."""
 
     def __init__(self, live: Live) -> None:
         self._guests = live.domains
@@ -52,7 +52,7 @@ class KnownDomains:
 
     @cached_property
     def _looks(self) -> Mapping[str, list[str]]:
-        """What a domain looks like, to the domains that look so."""
+        """The known domains by their simplified form."""
         found: defaultdict[str, list[str]] = defaultdict(list)
         for domain in self._known:
             found[_look(domain)].append(domain)
@@ -60,7 +60,7 @@ class KnownDomains:
 
     @cached_property
     def _shorter(self) -> Mapping[str, list[str]]:
-        """What is left of a domain without one character, to the domains of which it is left."""
+        """The known domains by each form that lacks one character."""
         found: defaultdict[str, list[str]] = defaultdict(list)
         for domain in self._known:
             for shorter in _shortened(domain):
@@ -70,7 +70,7 @@ class KnownDomains:
     def about(self, difference: Difference) -> Iterable[Note]:
         """Warn about the domains of the addresses that a guest gains."""
         mail = difference.guest.mail
-        # A typing error in the guest's own domain is what is being corrected.
+        # The change may correct a typing error in the guest's own domain.
         own = mail.domain if mail is not None and self._guests.get(mail.domain, 0) < 2 else None
         for domain in sorted({address.domain for address in difference.added}):
             yield from self._about(domain, own)
@@ -95,7 +95,7 @@ class KnownDomains:
             )
 
     def _find_twins(self, domain: str) -> tuple[str, ...]:
-        """Find the known domains that look like this one, those of most guests first."""
+        """Find the known domains that look like this one, those with the most guests first."""
         if domain in self._known:
             return ()
         plain = _plain(domain)
@@ -124,7 +124,7 @@ class KnownDomains:
 
 
 def _decoded(domain: str) -> str:
-    """Give a domain as programs show it to people; a label that cannot be decoded becomes U+FFFD.
+    """Decode a domain to the form that programs display; a label that cannot be decoded becomes U+FFFD.
 
     Source: https://www.rfc-editor.org/rfc/rfc3492
     """
@@ -141,29 +141,29 @@ def _decoded_label(label: str) -> str:
 
 
 def _plain(domain: str) -> str:
-    """Replace letters outside of ASCII by those they look like, and drop accents."""
+    """Replace letters outside of ASCII by the letters they look like, and remove accents."""
     apart = unicodedata.normalize("NFKD", _decoded(domain).lower())
     return "".join(char for char in apart if not unicodedata.combining(char)).translate(_FOREIGN)
 
 
 def _look(domain: str) -> str:
-    """Make two domains equal that a reader could take for each other."""
+    """Return the simplified form of a domain, equal for domains that a reader could confuse."""
     for pair, single in _TWINS:
         domain = domain.replace(pair, single)
     return domain.translate(_LOOKS)
 
 
 def _shortened(domain: str) -> Iterable[str]:
-    """Give the domain and what is left of it without each of its characters.
+    """Yield the domain, and the domain without each of its characters.
 
-    Two domains that are one edit apart have one of these in common.
+    Two domains that are one edit apart share one of these.
     """
     yield domain
     yield from {domain[:at] + domain[at + 1 :] for at in range(len(domain))}
 
 
 def _one_edit_apart(one: str, other: str) -> bool:
-    """Tell whether one character too many, too few or wrong, or two swapped, is all that differs."""
+    """Return whether one character too many, too few or wrong, or two swapped, is the only difference."""
     at = next((place for place, pair in enumerate(zip(one, other, strict=False)) if len(set(pair)) > 1), None)
     if at is None:
         at = min(len(one), len(other))

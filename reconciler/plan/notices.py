@@ -1,4 +1,4 @@
-"""What a reviewer should know about a guest although nothing is blocked."""
+"""The warnings about a guest that block nothing."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -28,7 +28,7 @@ _STAYS_WHILE_BLOCKED = "if that is another person, they stay signed in for as lo
 def about_change(
     difference: Difference, *, live: Live, now: datetime, redeem_links: bool
 ) -> tuple[Note, ...]:
-    """Collect the warnings of one change, sorted; those about other owners and chains are not here."""
+    """Collect the warnings of one change, sorted; except those about other owners and dependencies."""
     return tuple(
         sorted(
             {
@@ -49,9 +49,9 @@ def about_change(
 def about_unchanged(
     entry: DesiredGuest, guest: Guest, *, before: EmailAddress | None, now: datetime
 ) -> tuple[Note, ...]:
-    """Collect the warnings of a guest who is as declared, each naming the guest.
+    """Collect the warnings of a guest who is as declared, each with the guest's id.
 
-    `before` is the address that was declared at the base, where it was another one.
+    `before` is the address declared at the base; `None` if it was the same.
     """
     notes = (
         *_about_entry(entry, guest, now=now),
@@ -67,15 +67,15 @@ def about_blocked(
 ) -> tuple[Note, ...]:
     """Collect the warnings of a blocked guest that stand whether or not the change is made.
 
-    Each names the guest. `difference` is `None` for an id that is not among the users; `obstacles` are all
-    that block them.
+    Each has the guest's id. `difference` is `None` for an id that is not among the users; `obstacles` are all
+    rules that block them.
     """
     notes = _about_hold(entry, now) if difference is None else _about_standstill(difference, obstacles, now)
     return tuple(naming(entry.id, note) for note in notes)
 
 
 def about_checks(not_checked: Iterable[NotChecked]) -> tuple[Note, ...]:
-    """Say of each check that could not be made what it was, why, and what would open it."""
+    """Return for each check that could not be made its name, the cause, and the permission it needs."""
     return tuple(
         Note(
             rule=Rule.NOT_CHECKED,
@@ -87,7 +87,7 @@ def about_checks(not_checked: Iterable[NotChecked]) -> tuple[Note, ...]:
 
 
 def base_invalid() -> Note:
-    """Say that nobody's change can be told from drift."""
+    """Return the note that changes of the tree and drift cannot be distinguished."""
     return Note(
         rule=Rule.BASE_INVALID,
         message="the desired tree at the base revision is not valid, so what has changed since cannot be "
@@ -97,7 +97,7 @@ def base_invalid() -> Note:
 
 
 def naming(guest: ObjectId, note: Note) -> Note:
-    """Put the guest's id in front of a warning that stands outside the guest's change."""
+    """Add the guest's id to a warning that stands outside the guest's change."""
     return Note(rule=note.rule, message=f"{guest}: {note.message}")
 
 
@@ -135,10 +135,10 @@ def _about_hold(entry: DesiredGuest, now: datetime) -> Iterable[Note]:
 def _about_identity(
     entry: DesiredGuest, guest: Guest, *, difference: Difference | None = None, of_reset: str = ""
 ) -> Iterable[Note]:
-    """Compare who redeemed with who should, where that can be seen.
+    """Compare the account that redeemed with the declared address, where `identities` show it.
 
-    That a guest whose address is to change redeemed with the old one is no news. `of_reset` says
-    what a reset in `difference` means for them.
+    That a guest whose address is to change redeemed with the old one needs no warning. `of_reset` is a
+    sentence on the effect of a reset in `difference`.
     """
     if guest.state is not RedemptionState.ACCEPTED:
         return
@@ -155,9 +155,9 @@ def _about_identity(
 
 
 def _about_removed(difference: Difference) -> Iterable[Note]:
-    """Name the addresses that somebody may have redeemed with, and that go without a reset.
+    """Warn about addresses that somebody may have redeemed with, and that are removed without a reset.
 
-    A change taken back after the wrong person redeemed looks like this too.
+    A change reverted after the wrong person redeemed looks the same.
     """
     guest = difference.guest
     if difference.resets or guest.state is not RedemptionState.ACCEPTED or guest.passcode_addresses:
@@ -175,7 +175,7 @@ def _about_removed(difference: Difference) -> Iterable[Note]:
 
 
 def _about_taken_back(entry: DesiredGuest, guest: Guest, before: EmailAddress | None) -> Iterable[Note]:
-    """Name the address of a change that was taken back, when somebody may have redeemed with it before."""
+    """Warn about the address of a reverted change, when somebody may have redeemed with it before."""
     if before is None or before not in guest.other_mails or before in (entry.alternate_emails or ()):
         return
     if guest.state is not RedemptionState.ACCEPTED or guest.passcode_addresses:
@@ -189,7 +189,7 @@ def _about_taken_back(entry: DesiredGuest, guest: Guest, before: EmailAddress | 
 
 
 def _about_open_links(entry: DesiredGuest, guest: Guest) -> Iterable[Note]:
-    """Name the undeclared addresses of a pending guest: a change that was taken back halfway leaves one."""
+    """Warn about undeclared addresses of a pending guest: a change that was reverted halfway leaves one."""
     if guest.state is not RedemptionState.PENDING:
         return
     known = {guest.mail, entry.email, *(entry.alternate_emails or ())}
@@ -208,7 +208,7 @@ def _about_open_links(entry: DesiredGuest, guest: Guest) -> Iterable[Note]:
 
 
 def _about_traces(difference: Difference) -> Iterable[Note]:
-    """Name the addresses that let somebody in although nobody declared them."""
+    """Warn about addresses that allow a sign-in although no entry declares them."""
     old = difference.guest.mail
     if difference.replaces_mail and old is None:
         yield Note(
@@ -239,7 +239,7 @@ def _about_traces(difference: Difference) -> Iterable[Note]:
 
 
 def _left_in_proxies(difference: Difference) -> tuple[EmailAddress, ...]:
-    """Return what an earlier write of `mail` may have left behind: nothing says which address it replaced."""
+    """Return addresses that an earlier write of `mail` may have left: the address it replaced is unknown."""
     declared = {difference.after.mail, *difference.after.other_mails}
     return in_order({proxy.address for proxy in difference.guest.proxy_addresses} - declared)
 

@@ -1,4 +1,4 @@
-"""Who else holds the addresses a guest wants: what of it blocks, what warns, what can be waited for."""
+"""The other holders of the addresses a guest wants: those that block, warn, or can be waited for."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ Holders = Mapping[EmailAddress, tuple[Holder, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressConflicts:
-    """How the addresses one guest wants stand with those who hold them now."""
+    """The conflicts between one guest's wanted addresses and their present holders."""
 
     obstacles: tuple[Note, ...]
     warnings: tuple[Note, ...]
@@ -45,7 +45,7 @@ class AddressConflicts:
 
 
 def find_holders(live: Live, wanted: Iterable[EmailAddress]) -> Holders:
-    """Join the owners that were asked for with what the declared guests' own rows show, sorted by id."""
+    """Join the owners that were looked up with those in the declared guests' own rows, sorted by id."""
     held: dict[EmailAddress, dict[ObjectId, tuple[OwnerKind, str, set[str]]]] = {
         address: {} for address in wanted
     }
@@ -71,10 +71,10 @@ def find_holders(live: Live, wanted: Iterable[EmailAddress]) -> Holders:
 def address_conflicts(
     difference: Difference, holders: Holders, differences: Mapping[ObjectId, Difference]
 ) -> AddressConflicts:
-    """Look at every other holder of every address that matters to one guest.
+    """Check every other holder of every address that matters to one guest.
 
     `differences` are the differences of all declared guests: a holder who is leaving the address is waited
-    for. An address that the guest has already and is only reset with gives a warning at most.
+    for. An address that the guest holds already, and is only reset with, leads to a warning at most.
     """
     obstacles: list[Note] = []
     warnings: list[Note] = []
@@ -126,11 +126,11 @@ def _use(use: AddressUse, *, primary: bool) -> str:
 
 
 def _is_left(address: EmailAddress, holder: Holder, difference: Difference) -> bool:
-    """Tell whether a holder's own change frees the address, as far as Graph lets it.
+    """Return whether a holder's own change frees the address, as far as Graph allows.
 
-    What stands in `proxyAddresses` as a secondary stays there: Graph lets nobody write that list
-    (https://learn.microsoft.com/graph/api/resources/user). The primary one follows `mail`, which is the
-    first write of the holder's change.
+    A secondary address in `proxyAddresses` stays there: Graph makes that list read-only
+    (https://learn.microsoft.com/graph/api/resources/user). The primary one follows `mail`, which is the first
+    write of the holder's change.
     """
     if {AddressUse.USER_PRINCIPAL_NAME.value, _SECONDARY} & set(holder.uses):
         return False

@@ -1,4 +1,4 @@
-"""Puts a plan together: judges every declared guest once, orders the work, counts, and sums up."""
+"""Builds a plan: judges every declared guest once, orders the work, counts, and summarizes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from reconciler.rules import Rule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Obstacles:
-    """What the rules say about the guests who differ."""
+    """The obstacles of the guests who differ, and the order of the others."""
 
     conflicts: Mapping[ObjectId, AddressConflicts]
 
@@ -58,14 +58,14 @@ def make_plan(
 ) -> Plan:
     """Compare the whole desired tree with the directory.
 
-    Total and deterministic: any two values give a plan, and the order of files, pages or owners
-    changes nothing. `now` is UTC and decides about holds and raises, and what a warning says of an
-    instant; no more. `redeem_links` tells that
-    apply will keep the links, so that a guest without a message is told nevertheless.
+    Total and deterministic: any two values yield a plan, and the order of files, pages or owners changes
+    nothing. `now` is UTC and decides about holds and raises, and the wording of instants in warnings; no
+    more. With `redeem_links` apply will store the links, so that a guest without a message can be informed
+    all the same.
 
-    With `base`, every row says whose change it is, and entries that are gone are named. With `since`
-    too, the name of the base revision, the plan is partial: it shows only entries that changed since.
-    Guests of other entries matter to it as far as `live` shows them.
+    With `base`, every row has an origin, and removed entries are listed. With `since` too, the name of the
+    base revision, the plan is partial: it shows only entries that changed since. Guests of other entries
+    matter to it as far as `live` shows them.
     """
     entries = {entry.id: entry for entry in sorted(desired.guests, key=lambda entry: entry.id)}
     shown = entries.keys() if base is None or since is None else base.changed(desired)
@@ -149,7 +149,7 @@ def make_plan(
 def _judge(
     differences: Mapping[ObjectId, Difference], *, desired: Desired, live: Live, now: datetime
 ) -> _Obstacles:
-    """Find every obstacle of every guest who differs, those that come from other guests among them."""
+    """Find every obstacle of every guest who differs, including those caused by other guests."""
     wanted = {address for difference in differences.values() for address in difference.contested_addresses}
     holders = ownership.find_holders(live, wanted) if wanted else {}
     conflicts = {
@@ -194,7 +194,7 @@ def _blocked(
     obstacles: tuple[Note, ...],
     origins: Mapping[ObjectId, Origin],
 ) -> Blocked:
-    """Show the gravest obstacle, and name the others, so that one look is enough."""
+    """Build the row of a blocked guest: the gravest obstacle, with the names of the others."""
     gravest = obstacles[0]
     others = dict.fromkeys(note.rule for note in obstacles if note.rule != gravest.rule)
     also = f" (also: {', '.join(others)})" if others else ""

@@ -1,4 +1,4 @@
-"""What a reader of the plan should know of changes that were begun and not finished, and of markers."""
+"""The notes of a plan about unfinished changes and about markers."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,7 +15,7 @@ _NEVER_BY_HAND = "never delete a marker by hand"
 
 
 def refused_domain(desired: Desired, live: Live) -> Iterable[Note]:
-    """Refuse a domain of markers that belongs to somebody else, who could redeem with one."""
+    """Refuse a domain of markers that another organization owns: its users could redeem with a marker."""
     domain = desired.marker_domain
     if domain.endswith(_BELONGS_TO_NOBODY) or domain in (live.verified_domains or ()):
         return
@@ -29,7 +29,7 @@ def refused_domain(desired: Desired, live: Live) -> Iterable[Note]:
 
 
 def about_undeclared(desired: Desired, live: Live) -> Iterable[Note]:
-    """Name the guests who carry a marker and whom no entry would finish."""
+    """Warn about guests who carry a marker and whom no entry would finish."""
     declared = {entry.id for entry in desired.guests}
     carrying = {guest.id for guest in live.guests.values() if guest.markers}
     left = sorted({*live.markers_left, *carrying} - declared)
@@ -42,14 +42,14 @@ def about_undeclared(desired: Desired, live: Live) -> Iterable[Note]:
 
 
 def about_change(difference: Difference, now: datetime) -> Iterable[Note]:
-    """Say of a guest who is changed what was begun and not finished, and why nobody is reset for it."""
+    """Report for a changed guest which change is unfinished, and why it resets nobody."""
     yield from _about_earlier_version(difference)
     yield from _about_marker(difference, now)
     yield from _about_restoring(difference)
 
 
 def about_standstill(difference: Difference, obstacles: Iterable[Note], now: datetime) -> Iterable[Note]:
-    """Say of a guest who is blocked that a change was begun and not finished, and what that leaves."""
+    """Warn that a blocked guest has an unfinished change, and about its effect."""
     yield from _about_lockout(difference, obstacles)
     yield from _about_marked_standstill(difference.guest, now)
 
@@ -64,7 +64,7 @@ def _about_earlier_version(difference: Difference) -> Iterable[Note]:
 
 
 def _about_restoring(difference: Difference) -> Iterable[Note]:
-    """Say why nobody is reset, and when somebody is after all."""
+    """Return why nobody is reset, and when somebody is after all."""
     if difference.fallback is not None and difference.replaces_mail:
         cause = (
             "a change was begun" if difference.guest.markers else "a backup was restored, or mail was edited"
@@ -78,7 +78,7 @@ def _about_restoring(difference: Difference) -> Iterable[Note]:
 
 
 def _about_lockout(difference: Difference, obstacles: Iterable[Note]) -> Iterable[Note]:
-    """Say that a blocked guest stands between an earlier version's reset and its last write: of `mail`."""
+    """Warn that an earlier version reset a blocked guest and did not reach its last write, of `mail`."""
     if not difference.looks_half_done:
         return
     old = difference.guest.mail
@@ -122,7 +122,7 @@ def _about_marker(difference: Difference, now: datetime) -> Iterable[Note]:
 
 
 def _about_marked_standstill(guest: Guest, now: datetime) -> Iterable[Note]:
-    """Say who can sign in until the change is finished."""
+    """Return who can sign in until the change is finished."""
     if guest.markers:
         yield Note(
             rule=Rule.HALF_DONE,

@@ -1,4 +1,4 @@
-"""What approved plans allow of a fresh one, for a terminal and as Markdown."""
+"""Renders the changes that approved plans allow of a fresh plan, for a terminal and as Markdown."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ _WAITS = "Would not run"
 
 
 def text(plan: Plan, approval: Approval, *, width: int, colour: bool) -> str:
-    """Show what would run, and of everybody else why not; counts last. `width` is in terminal cells."""
+    """Render the changes to run, and why all others do not; counts last. `width` is in terminal cells."""
     lines = TerminalPage(width=width, colour=colour)
     if wording.emulated(plan.cloud):
         lines.write(wording.EMULATOR, style=CAUTION)
@@ -39,7 +39,7 @@ def text(plan: Plan, approval: Approval, *, width: int, colour: bool) -> str:
 
 
 def markdown(plan: Plan, approval: Approval, *, elsewhere: str, limit: int = LIMIT) -> str:
-    """Write the same as Markdown of at most `limit` characters; `elsewhere` says where the rest is."""
+    """Render the same as Markdown of at most `limit` characters; `elsewhere` says where the rest is."""
     first = [f"**{wording.EMULATOR}**"] if wording.emulated(plan.cloud) else []
     return page(
         head=[*first, f"**{headline(approval)}**"],
@@ -61,12 +61,12 @@ def headline(approval: Approval) -> str:
 
 
 def running(approval: Approval) -> tuple[Change, ...]:
-    """Give the changes that would run, in their order."""
+    """Return the changes that would run, in their order."""
     return tuple(work.planned for work in approval.work if work.planned is not None)
 
 
 def settled(approval: Approval) -> tuple[Change, ...]:
-    """Give the approved changes for which nothing is planned any more."""
+    """Return the approved changes for which nothing is planned any more."""
     return tuple(work.recorded for work in approval.work if work.planned is None)
 
 

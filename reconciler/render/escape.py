@@ -1,14 +1,15 @@
 """One escape for each medium, so that text from strangers stays text.
 
-Whoever writes a value that the product did not write itself passes it through exactly one of these
-functions, for the medium it goes to. HTML needs no function of its own here: the template engine escapes
-markup, after `visible` has made the rest harmless. JSON is written in ASCII, which escapes everything.
+A renderer passes every value from outside the product through exactly one of these functions, for its medium.
+HTML needs no function of its own here: the template engine escapes markup, after `visible` has made the rest
+harmless. JSON is written in ASCII, which escapes everything.
 """
 
 import re
 from typing import Final
 
-# Printable by Unicode's categories, yet drawn as nothing or as blank: joiners, fillers, variation selectors.
+# Printable by Unicode's categories, yet displayed as nothing or as blank: joiners, fillers, variation
+# selectors.
 # Source: https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
 _BLANK: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
@@ -17,15 +18,16 @@ _BLANK: Final = re.compile(
 # The wide space between the parts of a Japanese name: not printable to Python, and harmless.
 _WIDE_SPACE: Final = "\u3000"
 
-# The runner obeys `::command::` at the start of a line and `##[command]` anywhere in it.
+# The runner executes `::command::` at the start of a line and `##[command]` anywhere in it.
 # Source: https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
 _RUNNER_COMMAND: Final = re.compile(r"(?<=:):|(?<=##)\[")
 
 # Renderers limit how long a fence may be, so a long run of backticks is spelled out instead of fenced.
 _LONG_BACKTICKS: Final = re.compile("`{3,}")
 
-# What may stand in a Markdown sentence as it is: a word of letters, a short number, a dash. None of it can be
-# a link, a mention, a reference, an emoji, markup or HTML, wherever in a line it stands but at its start.
+# The words that a Markdown sentence may hold unescaped: a word of letters, a short number, a dash. None of
+# them can be a link, a mention, a reference, an emoji, markup or HTML, wherever in a line it stands but at
+# its start.
 _PLAIN_WORD: Final = re.compile(
     r"""[("']?(?:[^\W\d_]+(?:['\u2019-][^\W\d_]+)*|\d{1,5}%?)[)"']?[,.;:?!]?|[\u2013\u2014-]"""
 )
@@ -36,7 +38,7 @@ _COMMIT_LIKE: Final = re.compile(r"[0-9a-fA-F]{7}")
 
 
 def visible(text: str) -> str:
-    """Spell out every character that could not be seen or would steer the medium, as `<U+202E>`.
+    """Escape every character that is invisible or would control the medium, as `<U+202E>`.
 
     That is: line breaks, control characters (escape sequences begin with one), bidirectional and
     zero-width characters, unusual spaces, lone surrogates and unassigned code points. All else is kept.
@@ -48,7 +50,7 @@ def visible(text: str) -> str:
 
 
 def terminal(text: str) -> str:
-    """Make a value safe for a line of terminal or log output.
+    """Escape a value for a line of terminal or log output.
 
     Besides `visible`, nothing in the result is a command of the GitHub Actions runner, on whatever line
     and in whatever column it is printed.
@@ -57,11 +59,11 @@ def terminal(text: str) -> str:
 
 
 def markdown_cell(text: str) -> str:
-    """Put a value into a code span for a cell of a GitHub Flavored Markdown table.
+    """Format a value as a code span for a cell of a GitHub Flavored Markdown table.
 
-    GitHub looks for mentions, references, links, emoji and HTML everywhere but in code. The table is cut
-    into cells before code is recognised, so pipes are escaped too; it takes the backslash away again. A
-    pipe after a backslash is spelled out: parsers do not agree about that one.
+    GitHub looks for mentions, references, links, emoji and HTML everywhere but in code. The table is cut into
+    cells before code is recognised, so pipes are escaped too; that parser removes the backslash again. A pipe
+    after a backslash is spelled out: parsers do not agree about that pair.
 
     Source: https://github.github.com/gfm/#tables-extension-
     """
@@ -76,7 +78,7 @@ def markdown_cell(text: str) -> str:
 
 
 def markdown_sentence(text: str) -> str:
-    """Write a sentence that holds strangers' text into a cell, readable as prose.
+    """Format a sentence that holds strangers' text for a cell, readable as prose.
 
     Plain words stay as they are; every other word (addresses, ids, anything with markup in it) becomes a
     code span. Not for the start of a line, where a dash or a number would begin a list.
@@ -89,7 +91,7 @@ def markdown_sentence(text: str) -> str:
 
 
 def command_data(*lines: str) -> str:
-    """Make the message of a workflow command, one value a line; line breaks within a value are spelled out.
+    """Format the message of a workflow command, one value a line; line breaks within a value are spelled out.
 
     Source: https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
     """
@@ -97,12 +99,12 @@ def command_data(*lines: str) -> str:
 
 
 def command_property(text: str) -> str:
-    """Make a value safe as a property (file, title) of a workflow command. Source: as for `command_data`."""
+    """Escape a value for a property (file, title) of a workflow command. Source: as for `command_data`."""
     return visible(text).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
 
 
 def _coded(word: str) -> str:
-    """Put a word into a code span but leave the punctuation that ends its clause outside."""
+    """Format a word as a code span, with the punctuation that ends its clause outside."""
     bare = word.rstrip(",;.")
     if not bare:
         return markdown_cell(word)

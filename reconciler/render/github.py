@@ -13,7 +13,7 @@ from reconciler.render.escape import command_data, command_property
 from reconciler.rules import Rule
 
 _INTENDED: Final = frozenset({Rule.ON_HOLD, Rule.PROTECTED})
-"""Blocked because the tree says so: nothing has gone wrong."""
+"""Rules that block because the tree declares it: no error."""
 
 
 def problems(shown: Iterable[Problem], *, folder: str) -> str:
@@ -35,9 +35,9 @@ def problems(shown: Iterable[Problem], *, folder: str) -> str:
 
 
 def plan(shown: Plan, *, folder: str) -> str:
-    """Annotate what a reviewer should see beside the changed lines, the gravest first.
+    """Annotate the lines of a plan that a reviewer should check, the gravest first.
 
-    That is: why apply would refuse, who is blocked, and the warnings; of drift only who is blocked,
+    These are: why apply would refuse, the blocked guests, and the warnings; of drift only the blocked guests,
     because its lines are not under review. `folder` as for `problems`.
     """
     partial, many = groups.partial(shown), groups.many(shown)
@@ -70,7 +70,7 @@ def _at(source: Source, folder: str, level: str, *, title: str, text: str) -> st
 
 
 def _command(level: str, text: str, **properties: str | int) -> str:
-    """Write one command; `text` is escaped already."""
+    """Format one command; `text` is escaped already."""
     listed = ",".join(f"{name}={command_property(str(value))}" for name, value in properties.items())
     return f"::{level} {listed}::{text}\n"
 

@@ -1,4 +1,4 @@
-"""What a reader should see together: rows of the change under review, drift, and guests who were let go.
+"""Groups the rows of a plan: the change under review, drift, and guests whose entries were removed.
 
 Sentences hold values raw; each renderer escapes whole sentences for its medium.
 """
@@ -27,24 +27,24 @@ class Rows:
 
     @property
     def counted(self) -> str:
-        """Say how many there are of each."""
+        """The number of changes and of blocked guests, in words."""
         parts = [f"{len(self.changes)} to change"] if self.changes else []
         parts += [f"{len(self.blocked)} blocked"] if self.blocked else []
         return " and ".join(parts)
 
 
 def here(plan: Plan) -> Rows:
-    """Give the rows of the change under review; where no base was given, all rows."""
+    """Return the rows of the change under review; where no base was given, all rows."""
     return _rows(plan, elsewhere=False)
 
 
 def elsewhere(plan: Plan) -> Rows:
-    """Give the rows that are drift: their entries did not change."""
+    """Return the rows that are drift: their entries did not change."""
     return _rows(plan, elsewhere=True)
 
 
 def drift_title(rows: Rows) -> str:
-    """Say what the rows elsewhere are, and what becomes of them."""
+    """Return the title of the drift rows, with the effect of applying them."""
     return (
         f"Elsewhere: {rows.counted}. These entries did not change here, so merging approves none of them; "
         "drift is applied by hand"
@@ -52,7 +52,7 @@ def drift_title(rows: Rows) -> str:
 
 
 def headline(plan: Plan) -> str:
-    """Put the plan into one sentence, the change under review first."""
+    """Return the plan as one sentence, the change under review first."""
     ours, drift = here(plan), elsewhere(plan)
     if not ours and not drift:
         return (
@@ -69,12 +69,12 @@ def headline(plan: Plan) -> str:
 
 
 def many(plan: Plan) -> bool:
-    """Tell whether what most rows share is said once instead of in each."""
+    """Return whether sentences shared by most rows are shown once instead of in each row."""
     return len(plan.changes) >= MANY
 
 
 def partial(plan: Plan) -> str | None:
-    """Say that the plan looked at a part only, or `None`."""
+    """Return the note that the plan covers a part of the tree only; `None` for a whole plan."""
     if plan.since is None:
         return None
     looked = count_of(plan.summary.declared, "entry", "entries")
@@ -84,7 +84,7 @@ def partial(plan: Plan) -> str | None:
 
 
 def left(departed: NoLongerDeclared) -> str:
-    """Say how the directory has a guest whose entry is gone."""
+    """Return the state in which the directory has a guest whose entry was removed."""
     known = [departed.found.value]
     if departed.mail is not None:
         known.append(f"mail {departed.mail}")
@@ -94,12 +94,12 @@ def left(departed: NoLongerDeclared) -> str:
 
 
 def warnings(plan: Plan) -> tuple[Note, ...]:
-    """Give the warnings that belong to no row and have no section of their own."""
+    """Return the warnings that belong to no row and have no section of their own."""
     return (*(note for note in plan.warnings if note.rule != Rule.NO_LONGER_DECLARED), *shared(plan))
 
 
 def shared(plan: Plan) -> tuple[Note, ...]:
-    """Give, once each, the warnings that the rows of a long plan do not repeat."""
+    """Return, once each, the warnings that the rows of a long plan do not repeat."""
     if not many(plan):
         return ()
     notes = {note for change in plan.changes for note in change.warnings if note.rule in ROUTINE}

@@ -1,4 +1,4 @@
-"""Plans and reports as one HTML file that needs nothing else, and is complete without JavaScript.
+"""Renders plans and reports as one self-contained HTML file, complete without JavaScript.
 
 The page's own policy lets only its own style and script run, by their hashes.
 """
@@ -21,7 +21,7 @@ BLOCKED: Final = ("blocked", "blocked")
 
 
 def plan(shown: Plan) -> str:
-    """Write a plan as a page: the riskiest changes first, then what is blocked; sortable and filterable."""
+    """Render a plan as a page: the riskiest changes first, then blocked guests; sortable and filterable."""
     ours, drift, many = groups.here(shown), groups.elsewhere(shown), groups.many(shown)
     kinds = [(kind.value, words) for kind, words in wording.KINDS.items()]
     return _page(
@@ -48,7 +48,7 @@ def plan(shown: Plan) -> str:
 
 
 def report(shown: Report) -> str:
-    """Write what became of each guest as a page, those who need somebody first; sortable and filterable."""
+    """Render a report as a page, guests who need attention first; sortable and filterable."""
     urgency = {outcome: place for place, outcome in enumerate(wording.OUTCOMES)}
     return _page(
         "report.html",
@@ -69,7 +69,7 @@ def report(shown: Report) -> str:
 
 
 def _rows(rows: Rows, *, unusual_only: bool) -> list[tuple[object, ...]]:
-    """Prepare what a template shows of each change, the riskiest first."""
+    """Prepare the rows of changes for a template, the riskiest first."""
     return [
         (
             change,
@@ -88,7 +88,7 @@ def _page(template: str, **values: object) -> str:
 
 @cache
 def _environment() -> Environment:
-    """Prepare the templates: every value is made visible, then escaped, wherever it is written."""
+    """Prepare the templates: every value is passed through `visible`, then escaped."""
     loader = PackageLoader("reconciler.render")
     environment = Environment(
         loader=loader,
@@ -111,10 +111,10 @@ def _environment() -> Environment:
 
 
 def _finalized(value: object) -> object:
-    """Make a value visible; `Markup` is what the page's own macros gave."""
+    """Escape a value with `visible`; `Markup` comes from the page's own macros and is kept."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _csp_hash(text: str) -> str:
-    """Name an inline element in a policy, as https://www.w3.org/TR/CSP3/#grammardef-hash-source says."""
+    """Return an element's hash for a policy, as https://www.w3.org/TR/CSP3/#grammardef-hash-source says."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""Plans and reports as GitHub Flavored Markdown: bodies of comments, issues and step summaries.
+"""Renders plans and reports as GitHub Flavored Markdown: bodies of comments, issues and step summaries.
 
 Every value stands in a cell of a table, escaped; outside of tables there are only words of our own.
 """
@@ -24,7 +24,7 @@ from reconciler.render.escape import markdown_cell, markdown_sentence
 from reconciler.render.markdown_page import LIMIT, Table, page
 
 LONGEST_SENTENCE: Final = 1_000
-"""Characters of one message that are shown, so that it cannot push all others off the page."""
+"""Most characters of one message that are shown, so that the others fit on the page too."""
 
 _DRIFTED: Final = (
     "The directory is not as declared: somebody changed it since the last apply, or an apply did not finish."
@@ -33,22 +33,21 @@ _DRIFTED: Final = (
 
 
 def plan(shown: Plan, *, marker: str, elsewhere: str, limit: int = LIMIT) -> str:
-    """Write the plan for a pull request: counts first, then the riskiest rows, the digest last.
+    """Render the plan for a pull request: counts first, then the riskiest rows, the digest last.
 
-    `marker` is a word of the caller's own, hidden in the first line, by which to find the comment again.
-    `elsewhere` is Markdown that says where the whole plan is, for when rows have to be left out.
-    `limit` is in characters.
+    `marker` is a word of the caller, hidden in the first line to find the comment again. `elsewhere` is
+    Markdown that names the place of the whole plan, used if rows are omitted. `limit` is in characters.
     """
     return _plan(shown, [], marker=marker, elsewhere=elsewhere, limit=limit)
 
 
 def drift(shown: Plan, *, marker: str, elsewhere: str, limit: int = LIMIT) -> str:
-    """Write the plan of a scheduled run as the body of an issue; arguments as for `plan`."""
+    """Render the plan of a scheduled run as the body of an issue; arguments as for `plan`."""
     return _plan(shown, [_DRIFTED] if shown.changes else [], marker=marker, elsewhere=elsewhere, limit=limit)
 
 
 def report(shown: Report, *, marker: str, elsewhere: str, limit: int = LIMIT) -> str:
-    """Write what became of each guest, those who need somebody first; arguments as for `plan`."""
+    """Render a report, guests who need attention first; arguments as for `plan`."""
     incomplete = wording.incomplete(shown)
     return page(
         head=[
@@ -104,7 +103,7 @@ def _plan(shown: Plan, intro: Sequence[str], *, marker: str, elsewhere: str, lim
 
 
 def _opening(marker: str, cloud: Cloud | None) -> list[str]:
-    """Begin with the marker: no value can forge it, because none stands in the first line."""
+    """Return the first lines, the marker first: no value can forge it, because none stands in that line."""
     first = f"<!-- {marker} -->"
     return [first, f"**{wording.EMULATOR}**"] if wording.emulated(cloud) else [first]
 

@@ -1,6 +1,6 @@
-"""Lays out a Markdown page that stays under a number of characters, whatever has to go on it.
+"""Lays out a Markdown page within a number of characters, whatever its content.
 
-Cells arrive escaped. A table that does not fit shows as many rows as do, and says where the rest is.
+Cells arrive escaped. A table that does not fit shows the rows that do, and says where the rest is.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,21 +13,21 @@ LIMIT: Final = 65_536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows for a page, of which only those that fit are made."""
+    """Rows for a page, rendered only as far as they fit."""
 
     title: str
-    """A line of our own above the table; the line to click on when `folded`."""
+    """The line above the table, without values; the line to click on when `folded`."""
 
     columns: tuple[str, ...]
 
     rows: Iterable[tuple[str, ...]]
-    """Escaped cells; best a generator, since rows that do not fit are never asked for."""
+    """Escaped cells; best a generator, since rows that do not fit are never read."""
 
     count: int
-    """How many rows there are; a table without any is left out."""
+    """Number of rows; a table without any is omitted."""
 
     share: float = 1.0
-    """The part of the room that tables before this one left over, which its rows may take."""
+    """The fraction, from 0 to 1, of the characters left by earlier tables that its rows may use."""
 
     folded: bool = False
     """Whether the reader has to open it."""
@@ -36,10 +36,10 @@ class Table:
 def page(
     *, head: Sequence[str], tables: Sequence[Table], tail: Sequence[str], elsewhere: str, limit: int = LIMIT
 ) -> str:
-    """Put paragraphs, tables and closing paragraphs onto a page of at most `limit` characters.
+    """Build a page of paragraphs, tables and closing paragraphs, of at most `limit` characters.
 
-    `elsewhere` says where the rows are that had to be left out. Paragraphs and the frames of tables are
-    always placed: they are words of our own, a few hundred characters each.
+    `elsewhere` names the place of the omitted rows. Paragraphs and the frames of tables are always included:
+    they hold no values, and have a few hundred characters each.
     """
     shown = [table for table in tables if table.count]
     opening, closing = _paragraphs(head), _paragraphs(tail)
@@ -55,7 +55,7 @@ def page(
 
 
 def _rows_within(table: Table, room: int) -> tuple[str, int, int]:
-    """Make rows until one does not fit: their text, its size, their number."""
+    """Render rows until one does not fit: their text, its size in characters, their number."""
     lines: list[str] = []
     used = 0
     for row in table.rows:
@@ -69,7 +69,7 @@ def _rows_within(table: Table, room: int) -> tuple[str, int, int]:
 
 
 def _framed(table: Table, rows: str, left_out: str) -> str:
-    """Put title and heads around rows. GitHub reads Markdown in `<details>` only after an empty line."""
+    """Add title and heads to rows. GitHub parses Markdown in `<details>` only after an empty line."""
     body = f"| {' | '.join(table.columns)} |\n|{' --- |' * len(table.columns)}\n{rows}{left_out}"
     if table.folded:
         return f"<details><summary>{table.title}</summary>\n\n{body}\n</details>\n\n"

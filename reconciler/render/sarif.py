@@ -1,6 +1,7 @@
-"""Problems as SARIF 2.1.0, which GitHub code scanning and editors read.
+"""Renders problems as SARIF 2.1.0, which GitHub code scanning and editors read.
 
-Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html and, for what GitHub looks at,
+Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html and, for the properties that GitHub
+reads,
 https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
 """
 
@@ -17,9 +18,9 @@ SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def problems(shown: Sequence[Problem], *, folder: str, version: str) -> str:
-    """Write problems as a SARIF log with one run.
+    """Render problems as a SARIF log with one run.
 
-    `folder` is the desired tree as seen from the repository's root, `version` the product's own.
+    `folder` is the desired tree relative to the repository's root, `version` the product's own.
     """
     rules = sorted({one.rule for one in shown})
     run = {
@@ -33,7 +34,7 @@ def problems(shown: Sequence[Problem], *, folder: str, version: str) -> str:
         "columnKind": "unicodeCodePoints",
         "results": [_result(one, rules.index(one.rule), folder) for one in shown],
     }
-    # Escaped to ASCII, so that no reader meets a control character or a change of direction in a value.
+    # Escaped to ASCII, so that no value holds a control character or a change of direction.
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
@@ -60,13 +61,13 @@ def _result(one: Problem, index: int, folder: str) -> Mapping[str, Any]:
                 }
             }
         ],
-        # Without the line, so that a problem keeps its identity when lines above it come and go.
+        # Without the line, so that a problem keeps its identity when lines above it are added or removed.
         "partialFingerprints": {"problem/v1": _fingerprint(path, one.rule, one.message)},
     }
 
 
 def _literal(text: str) -> str:
-    """Keep brackets and braces from being read as links and placeholders (SARIF 3.11.5 and 3.11.6)."""
+    """Escape brackets and braces, which would be read as links and placeholders (SARIF 3.11.5 and 3.11.6)."""
     escaped = visible(text).replace("{", "{{").replace("}", "}}")
     return escaped.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
 

@@ -31,15 +31,15 @@ class TerminalPage:
             self._lines.append(self._painted(line, style))
 
     def field(self, label: str, value: str) -> None:
-        """Write a value behind a label, in a column that the eye can run down."""
+        """Write a value behind a label, aligned in a column."""
         self.write(f"{label:<{LABEL_WIDTH}}{value}", indent=4)
 
     def blank(self) -> None:
-        """Leave a line empty."""
+        """Write an empty line."""
         self._lines.append("")
 
     def text(self) -> str:
-        """Give all lines, each ended by a line break."""
+        """Return all lines, each ended by a line break."""
         return "".join(f"{line}\n" for line in self._lines)
 
     def _painted(self, line: str, style: Style | None) -> str:
@@ -49,7 +49,7 @@ class TerminalPage:
 
 
 def _wrapped(text: str, *, first: int, rest: int, width: int) -> list[str]:
-    """Break at spaces; a word longer than the width stays whole, so that it can be copied."""
+    """Split text at spaces; a word longer than the width stays whole, so that it can be copied."""
     indented = " " * first + text
     if cell_len(indented) <= width:
         return [indented]

@@ -1,4 +1,4 @@
-"""Plans, reports and problems for a terminal or a log; our own words are ASCII, and counts come last."""
+"""Renders plans, reports and problems for a terminal or a log; fixed words are ASCII, counts come last."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -35,9 +35,9 @@ _OUTCOME_STYLES: Final = {
 
 
 def plan(shown: Plan, *, width: int, colour: bool) -> str:
-    """Show a plan: each change in the order of apply, then what is blocked, warned about and refused.
+    """Render a plan: each change in the order of apply, then blocked guests, warnings and refusals.
 
-    With a base, the rows of the change under review come first, then drift and who was let go.
+    With a base, the rows of the change under review come first, then drift and removed entries.
 
     Counts come last, where a long output ends on the screen. `width` is in terminal cells.
     """
@@ -77,7 +77,7 @@ def plan(shown: Plan, *, width: int, colour: bool) -> str:
 
 
 def report(shown: Report, *, width: int, colour: bool) -> str:
-    """Show what became of each guest, those who need somebody first, with what to do next; counts last.
+    """Render a report: guests who need attention first, with the next steps; counts last.
 
     `width` is in terminal cells.
     """

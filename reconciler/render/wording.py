@@ -1,4 +1,4 @@
-"""The words all renderings share: what a change does to its guest, what to do about an outcome, how to count.
+"""The words all renderings share: effects of a change, next steps after an outcome, counts.
 
 Sentences hold values raw; each renderer escapes whole sentences for its medium.
 """
@@ -37,16 +37,16 @@ EMULATOR: Final = "EMULATOR: nothing here is about a Microsoft tenant."
 NO_NAME: Final = "(no name)"
 
 SAME: Final = "(the same)"
-"""What a guest gets who keeps the address that stands in `mail`."""
+"""The new value of a guest who keeps the address in `mail`."""
 
 MANY: Final = 20
-"""From this many changes on, `USUAL` is said once instead of for each."""
+"""From this many changes on, `USUAL` is shown once instead of for each."""
 
 USUAL: Final = (
     "Unless a guest below says otherwise: they cannot sign in until they redeem, Microsoft sends the"
     " invitation, and the old address can still redeem while it stays in proxyAddresses."
 )
-"""What holds for most changes, said once where there are many; see `Effect.usual`."""
+"""The effects of most changes, shown once where there are many; see `Effect.usual`."""
 
 KINDS: Final = {
     ChangeKind.CHANGE_EMAIL: "new address",
@@ -68,20 +68,20 @@ OUTCOMES: Final = {
     Outcome.ALREADY_APPLIED: "Nothing to do: an earlier run had done it.",
     Outcome.APPLIED: "Nothing to do: it was done, and seen in the directory.",
 }
-"""What to do next about each outcome, in the order in which a reader should see them."""
+"""The next steps after each outcome, in the order of display."""
 
 NEEDS_NO_ACTION: Final = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED})
-"""Outcomes that ask nothing of anybody."""
+"""Outcomes that need no action."""
 
 ROUTINE: Final = frozenset({Rule.UNSEEN_DOMAIN})
-"""Warnings that many changes share word by word, when a company gets another name."""
+"""Warnings that many changes share word by word, for example when a company changes its name."""
 
 _SAID_BY_EFFECTS: Final = frozenset({Rule.OLD_ADDRESS_REMAINS, Rule.NOBODY_TOLD, Rule.KEPT_ADDRESS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """Something a change does to its guest, as a sentence."""
+    """An effect of a change on its guest, as a sentence."""
 
     text: str
 
@@ -90,7 +90,7 @@ class Effect:
 
 
 def effects(change: Change) -> tuple[Effect, ...]:
-    """Say what will happen to the guest of a change, most drastic first."""
+    """Return the effects of a change on its guest, the most drastic first."""
     said = {note.rule for note in change.warnings}
     found: list[Effect] = []
     if change.resumes is not None:
@@ -116,13 +116,13 @@ def effects(change: Change) -> tuple[Effect, ...]:
 
 
 def special_warnings(change: Change, *, unusual_only: bool = False) -> tuple[Note, ...]:
-    """Pick the warnings of a change that `effects` does not say already, if asked to without `ROUTINE`."""
+    """Return the warnings of a change that `effects` does not cover, on request without `ROUTINE`."""
     said = _SAID_BY_EFFECTS | ROUTINE if unusual_only else _SAID_BY_EFFECTS
     return tuple(note for note in change.warnings if note.rule not in said)
 
 
 def from_to(change: Change) -> tuple[str, str]:
-    """Tell what the guest has and gets: addresses to sign in with, or lists of other addresses."""
+    """Return the old and the new value: addresses to sign in with, or lists of other addresses."""
     wanted = "otherMails" if change.kind is ChangeKind.OTHER_MAILS else "mail"
     field = next((one for one in change.fields if one.field == wanted), None)
     if field is not None:
@@ -131,7 +131,7 @@ def from_to(change: Change) -> tuple[str, str]:
 
 
 def action(one: Action) -> str:
-    """Say what an action writes."""
+    """Return a sentence on the write of an action."""
     match one:
         case AddOtherMail(email=email):
             return f"{one.name} {email}"
@@ -148,7 +148,7 @@ def action(one: Action) -> str:
 
 
 def records(outcome: GuestOutcome) -> tuple[str, ...]:
-    """Say how the actions of a guest ended; of one who needs nobody's care, only what was sent twice."""
+    """Return the results of a guest's actions; of a guest who needs no action, only those sent twice."""
     return tuple(
         record(one)
         for one in outcome.actions
@@ -157,7 +157,7 @@ def records(outcome: GuestOutcome) -> tuple[str, ...]:
 
 
 def record(one: ActionRecord) -> str:
-    """Say how an action ended, with the number Microsoft's support asks for."""
+    """Return the result of an action, with the request id that Microsoft's support asks for."""
     request = f", request {one.request_id}" if one.request_id else ""
     twice = one.result is ActionResult.REPEATED and one.action == ResetRedemption.name
     ended = "repeated, so only the last link works" if twice else one.result.value
@@ -165,7 +165,7 @@ def record(one: ActionRecord) -> str:
 
 
 def risk(change: Change) -> int:
-    """Rank a change for a reviewer, lowest first: odd ones, those nobody tells, other resets, the rest."""
+    """Return the rank of a change for a reviewer: unusual ones first, then resets without notice, others."""
     if special_warnings(change, unusual_only=True):
         return 0
     if special_warnings(change):
@@ -176,7 +176,7 @@ def risk(change: Change) -> int:
 
 
 def counts(plan: Plan) -> str:
-    """All counts of a plan in one sentence."""
+    """Return all counts of a plan in one sentence."""
     have = plan.summary
     least = "" if plan.listed_all else "at least "
     return (
@@ -186,40 +186,40 @@ def counts(plan: Plan) -> str:
 
 
 def tally(report: Report) -> str:
-    """Count how many guests ended how, with the exit code."""
+    """Count the guests by outcome, with the exit code."""
     ended = Counter(one.outcome for one in report.outcomes)
     found = [f"{ended[outcome]} {outcome.value}" for outcome in reversed(OUTCOMES) if ended[outcome]]
     return f"{', '.join(found) or 'No guest was touched'}; exit code {report.exit_code}."
 
 
 def incomplete(shown: Plan | Report) -> str | None:
-    """Say that a check is missing from a plan, or from the plan of a run, or `None`."""
+    """Return the note that a plan, or the plan of a run, lacks a check; `None` when complete."""
     return None if shown.complete else "INCOMPLETE: a check could not be made; see the warnings."
 
 
 def made_of(report: Report) -> tuple[tuple[str, str], ...]:
-    """Name the commit and the plan that a run carried out, as far as it had them, the plan last."""
+    """Return the commit and the plan that a run applied, as far as it had them, the plan last."""
     known = (("Commit", report.commit), ("Plan", report.digest))
     return tuple((what, value) for what, value in known if value is not None)
 
 
 def emulated(cloud: Cloud | None) -> bool:
-    """Tell whether the output must begin with `EMULATOR`."""
+    """Return whether the output must begin with `EMULATOR`."""
     return cloud is Cloud.EMULATOR
 
 
 def moment(instant: datetime) -> str:
-    """Write an instant for people: to the second, in UTC."""
+    """Format an instant for people: to the second, in UTC."""
     return format_instant(instant.replace(microsecond=0))
 
 
 def count_of(count: int, noun: str, nouns: str | None = None) -> str:
-    """Count things in English: `1 guest`, `2 guests`; `nouns` where the plural takes more than an s."""
+    """Count things in English: `1 guest`, `2 guests`; `nouns` where the plural needs more than an s."""
     return f"{count} {noun}" if count == 1 else f"{count} {nouns or noun + 's'}"
 
 
 def locks_out(change: Change) -> bool:
-    """Tell whether a change takes away a sign-in that works until then."""
+    """Return whether a change removes a sign-in that works until then."""
     return change.resets and change.precondition.state is not RedemptionState.PENDING
 
 

@@ -1,7 +1,7 @@
-"""The registry of rule ids: which there are, what each means, and what to do about it.
+"""The registry of rule ids, with the meaning and the remedy of each.
 
-Holds no rule itself: what breaks one is decided where the id is used. The ids alone are imported here, since
-every command needs them; `registry` has the descriptions.
+Holds no rule itself: each is decided where its id is used. The ids alone are imported here, since every
+command needs them; `registry` has the descriptions.
 """
 
 from reconciler.rules.ids import OtherRule, Rule, RuleId

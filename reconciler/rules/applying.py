@@ -1,4 +1,4 @@
-"""What can become of one guest's change, and what stops a run."""
+"""The rules of apply: the outcomes of one guest's change, and the causes that stop a run."""
 
 from types import MappingProxyType
 from typing import Final

@@ -1,4 +1,4 @@
-"""Why a command cannot go on: its options, files and plan documents, revisions of git, and GitHub."""
+"""The rules that end a command: its options, files and plan documents, revisions of git, and GitHub."""
 
 from types import MappingProxyType
 from typing import Final

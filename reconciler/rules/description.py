@@ -9,7 +9,7 @@ from reconciler.rules.ids import Rule
 
 
 class Severity(StrEnum):
-    """What a rule does where it appears."""
+    """The effect of a rule where it appears."""
 
     PROBLEM = "problem"
     """The desired tree is invalid, so nothing is planned: exit code 3."""
@@ -18,19 +18,19 @@ class Severity(StrEnum):
     """The command is refused as a whole: exit code 5."""
 
     ERROR = "error"
-    """The command cannot go on: exit code 2 or 6, or 3 for an invalid tree."""
+    """The command cannot continue: exit code 2 or 6, or 3 for an invalid tree."""
 
     BLOCK = "block"
     """A declared guest is not changed."""
 
     STOP = "stop"
-    """An apply starts no other guest, and reports those who are left."""
+    """An apply starts no other guest, and reports the remaining ones."""
 
     OUTCOME = "outcome"
-    """Says why one guest ended as the report says."""
+    """The reason of one guest's outcome in the report."""
 
     WARNING = "warning"
-    """Stops nothing; somebody should read it before they approve."""
+    """Stops nothing; the approver should read it first."""
 
 
 class Where(StrEnum):
@@ -47,19 +47,19 @@ class Where(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What a reader should know of one rule."""
+    """The description of one rule for the reference."""
 
     severities: tuple[Severity, ...]
-    """What it does, the gravest first; the first one says in which section of `docs/rules.md` it stands."""
+    """Its effects, the gravest first; the first one decides the section of `docs/rules.md`."""
 
     where: tuple[Where, ...]
     """The commands it can appear in, in the order of `Where`."""
 
     meaning: str
-    """A sentence."""
+    """The meaning, as a sentence."""
 
     remedy: str
-    """What to do, as the hint of a problem is printed: without a capital, and without a full stop."""
+    """The remedy, in the form of a problem's hint: without a capital, and without a full stop."""
 
 
 class Text(NamedTuple):

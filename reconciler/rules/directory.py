@@ -1,4 +1,4 @@
-"""Why the directory cannot be used: signing in, and reading."""
+"""The rules that make the directory unusable: of signing in, and of reading."""
 
 from types import MappingProxyType
 from typing import Final

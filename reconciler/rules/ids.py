@@ -1,4 +1,4 @@
-"""Every rule id that this product prints or writes down."""
+"""Every rule id that this product prints or writes."""
 
 from enum import StrEnum
 from typing import NewType
@@ -43,7 +43,7 @@ class Rule(StrEnum):
     DUPLICATE_ID = "duplicate-id"
     DUPLICATE_ADDRESS = "duplicate-address"
 
-    # What a plan says.
+    # The rules of a plan.
     DELETED = "deleted"
     NOT_B2B = "not-b2b"
     ON_PREMISES_SYNCED = "on-premises-synced"
@@ -83,7 +83,7 @@ class Rule(StrEnum):
     BASE_INVALID = "base-invalid"
     GUEST_DISABLED = "guest-disabled"
 
-    # What becomes of a change, and what stops a run.
+    # Outcomes of a change, and causes that stop a run.
     LINK_LOST = "link-lost"
     READS_BEHIND = "reads-behind"
     NO_TURN = "no-turn"
@@ -190,6 +190,6 @@ class Rule(StrEnum):
 
 
 OtherRule = NewType("OtherRule", str)
-"""An id that need not be a `Rule`: of a document that another version has written, or of the emulator."""
+"""An id that need not be a `Rule`: from a document that another version wrote, or of the emulator."""
 
 RuleId = Rule | OtherRule

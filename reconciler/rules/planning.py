@@ -1,4 +1,4 @@
-"""What a plan can say: who is blocked and why, what would be refused, and what to look at."""
+"""The rules of a plan: blocked guests and the reasons, refusals, and warnings."""
 
 from types import MappingProxyType
 from typing import Final
