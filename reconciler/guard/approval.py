@@ -5,6 +5,7 @@ in the new plan, which names the change that it finishes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -91,41 +92,12 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
     outcomes: list[GuestOutcome] = []
     running: set[ObjectId] = set()
     for change in plan.changes:
-        candidates = records.get(change.id, ())
-        fitting = _fitting(change, candidates)
-        if not candidates:
-            outcomes.append(
-                _outcome(
-                    change,
-                    Outcome.NOT_APPROVED,
-                    _DRIFT if change.id in drifted else _UNNAMED,
-                    rule=Rule.NOT_APPROVED,
-                )
-            )
-        elif fitting is None:
-            differences = " and ".join(_differences(candidates[0].change, change)) or _NOT_AS_APPROVED
-            outcomes.append(
-                _outcome(
-                    change,
-                    Outcome.STALE,
-                    f"another change was approved for this guest: {differences}; plan again and have that "
-                    "plan approved",
-                    rule=Rule.STALE,
-                )
-            )
-        elif change.waits_for is not None and change.waits_for not in running:
-            outcomes.append(
-                _outcome(
-                    change,
-                    Outcome.NOT_ATTEMPTED,
-                    f"takes over an address of {change.waits_for}, whose own change does not run: have that "
-                    "approved first",
-                    rule=Rule.ADDRESS_IN_USE,
-                )
-            )
-        else:
+        judged = _judge(change, records.get(change.id, ()), running=running, drifted=drifted)
+        if isinstance(judged, Work):
             running.add(change.id)
-            work.append(Work(planned=change, recorded=fitting.change, approved_at=fitting.planned_at))
+            work.append(judged)
+        else:
+            outcomes.append(judged)
 
     settled = {change.id for change in plan.changes} | {blocked.id for blocked in plan.blocked}
     work.extend(
@@ -153,6 +125,41 @@ class _Record:
     def rank(self) -> tuple[datetime, str]:
         """The sort key: the plan's time; `repr` breaks ties, so that the order of files has no effect."""
         return self.planned_at, repr(self.change)
+
+
+def _judge(
+    change: Change,
+    candidates: Sequence[_Record],
+    *,
+    running: AbstractSet[ObjectId],
+    drifted: AbstractSet[ObjectId],
+) -> Work | GuestOutcome:
+    """Return the work that the approved rows of a guest allow, or why there is none.
+
+    `running` are the guests whose changes run, as far as they come before this one.
+    """
+    fitting = _fitting(change, candidates)
+    if not candidates:
+        why = _DRIFT if change.id in drifted else _UNNAMED
+        return _outcome(change, Outcome.NOT_APPROVED, why, rule=Rule.NOT_APPROVED)
+    if fitting is None:
+        differences = " and ".join(_differences(candidates[0].change, change)) or _NOT_AS_APPROVED
+        return _outcome(
+            change,
+            Outcome.STALE,
+            f"another change was approved for this guest: {differences}; plan again and have that "
+            "plan approved",
+            rule=Rule.STALE,
+        )
+    if change.waits_for is not None and change.waits_for not in running:
+        return _outcome(
+            change,
+            Outcome.NOT_ATTEMPTED,
+            f"takes over an address of {change.waits_for}, whose own change does not run: have that "
+            "approved first",
+            rule=Rule.ADDRESS_IN_USE,
+        )
+    return Work(planned=change, recorded=fitting.change, approved_at=fitting.planned_at)
 
 
 def _by_guest(approved: Iterable[Plan]) -> Mapping[ObjectId, list[_Record]]:

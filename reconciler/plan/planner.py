@@ -1,37 +1,53 @@
-"""Builds a plan: judges every declared guest once, orders the work, counts, and summarizes."""
+"""Builds a plan in passes: differences, obstacles, rows, warnings, refusals, counts."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
 
 from reconciler.guard import limits
 from reconciler.model import (
-    Blocked,
     Change,
-    ChangeKind,
     Desired,
     DesiredGuest,
-    FieldChange,
     Live,
+    NoLongerDeclared,
     Note,
     ObjectId,
     Origin,
     Plan,
-    Precondition,
     Summary,
-    TenantId,
-    format_instant,
 )
 from reconciler.plan import blocking, dependencies, notices, ownership, unfinished
-from reconciler.plan.compare import Written, changed_fields, in_order
 from reconciler.plan.departures import about_departure, departures
 from reconciler.plan.difference import Difference, find_difference
-from reconciler.plan.digests import change_digest, plan_digest
+from reconciler.plan.digests import plan_digest
 from reconciler.plan.domains import KnownDomains
 from reconciler.plan.origin import Baseline
 from reconciler.plan.ownership import AddressConflicts
+from reconciler.plan.rows import blocked_row, change_row, fields_of
 from reconciler.rules import Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Inputs:
+    """All that a plan is made from."""
+
+    desired: Desired
+    live: Live
+    now: datetime
+    redeem_links: bool
+    base: Baseline | None
+
+    entries: Mapping[ObjectId, DesiredGuest]
+    """All of the tree, sorted by id."""
+
+    shown: AbstractSet[ObjectId]
+    """The declared guests whom the plan shows."""
+
+    def origin(self, guest: ObjectId) -> Origin | None:
+        """Return where the change of a declared guest comes from; `None` without a base."""
+        return None if self.base is None else self.base.origin(self.entries[guest])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,53 +84,20 @@ def make_plan(
     matter to it as far as `live` shows them.
     """
     entries = {entry.id: entry for entry in sorted(desired.guests, key=lambda entry: entry.id)}
-    shown = entries.keys() if base is None or since is None else base.changed(desired)
-    origins = {} if base is None else {entry.id: base.origin(entry) for entry in entries.values()}
-    differences: dict[ObjectId, Difference] = {}
-    blocked: dict[ObjectId, Blocked] = {}
-    warnings = list(notices.about_checks(live.not_checked))
-    for entry in entries.values():
-        guest = live.guests.get(entry.id)
-        if guest is None:
-            if entry.id in shown:
-                absence = (blocking.absence(entry, live),)
-                blocked[entry.id] = _blocked(entry, None, absence, origins)
-                warnings += notices.about_blocked(entry, None, absence, now=now)
-            continue
-        difference = find_difference(entry, guest)
-        if difference is not None:
-            differences[entry.id] = difference
-        elif entry.id in shown:
-            before = None if base is None else base.email_before(entry)
-            warnings += notices.about_unchanged(entry, guest, before=before, now=now)
-
-    judgement = _judge(differences, desired=desired, live=live, now=now)
-    known = KnownDomains(live)
-    for guest_id, obstacles in judgement.obstacles.items():
-        if guest_id in shown:
-            entry = entries[guest_id]
-            blocked[guest_id] = _blocked(entry, differences[guest_id], obstacles, origins)
-            warnings += notices.about_blocked(entry, differences[guest_id], obstacles, now=now)
-    planned = [differences[guest_id] for guest_id in judgement.order if guest_id in shown]
-    changes = tuple(
-        _change(
-            difference,
-            fields=fields,
-            conflict=judgement.conflicts[difference.guest.id],
-            tenant=desired.tenant_id,
-            warnings=(
-                *notices.about_change(difference, live=live, now=now, redeem_links=redeem_links),
-                *known.about(difference),
-            ),
-            origin=origins.get(difference.guest.id),
-        )
-        for difference, fields in zip(planned, _changed_fields(planned), strict=True)
+    inputs = _Inputs(
+        desired=desired,
+        live=live,
+        now=now,
+        redeem_links=redeem_links,
+        base=base,
+        entries=entries,
+        shown=entries.keys() if base is None or since is None else base.changed(desired),
     )
+    differences = _find_differences(inputs)
+    found = _find_obstacles(inputs, differences)
+    blocked = _block(inputs, differences, found)
+    changes = _plan_changes(inputs, differences, found)
     departed = () if base is None else departures(base.disappeared(entries.keys()), live)
-    warnings += [about_departure(one) for one in departed]
-    warnings += unfinished.about_undeclared(desired, live)
-    if base is not None and base.entries is None:
-        warnings.append(notices.base_invalid())
     return Plan(
         tenant_id=desired.tenant_id,
         cloud=desired.cloud,
@@ -122,34 +105,39 @@ def make_plan(
         digest=plan_digest(change.digest for change in changes),
         complete=not any(missed.essential for missed in live.not_checked),
         listed_all=live.listed_all,
-        refusals=(
-            *unfinished.refused_domain(desired, live),
-            *limits.check(
-                changes=sum(change.counts_against_limits for change in changes),
-                declared=len(entries),
-                policy=desired.policy,
-                now=now,
-            ),
-        ),
+        refusals=_refusals(inputs, changes),
         summary=Summary(
-            declared=len(shown),
+            declared=len(inputs.shown),
             changes=len(changes),
             blocked=len(blocked),
-            unchanged=len(shown) - len(changes) - len(blocked),
+            unchanged=len(inputs.shown) - len(changes) - len(blocked),
             unmanaged=live.unmanaged,
         ),
         changes=changes,
-        blocked=tuple(blocked[guest_id] for guest_id in sorted(blocked)),
-        warnings=tuple(sorted(set(warnings))),
+        blocked=tuple(
+            blocked_row(entries[guest], differences.get(guest), notes, origin=inputs.origin(guest))
+            for guest, notes in sorted(blocked.items())
+        ),
+        warnings=_warnings(inputs, differences, blocked, departed),
         no_longer_declared=departed,
         since=since,
     )
 
 
-def _judge(
-    differences: Mapping[ObjectId, Difference], *, desired: Desired, live: Live, now: datetime
-) -> _Obstacles:
+def _find_differences(inputs: _Inputs) -> Mapping[ObjectId, Difference]:
+    """Compare every declared guest who exists with the directory, each alone."""
+    differences: dict[ObjectId, Difference] = {}
+    for entry in inputs.entries.values():
+        guest = inputs.live.guests.get(entry.id)
+        difference = find_difference(entry, guest) if guest else None
+        if difference is not None:
+            differences[entry.id] = difference
+    return differences
+
+
+def _find_obstacles(inputs: _Inputs, differences: Mapping[ObjectId, Difference]) -> _Obstacles:
     """Find every obstacle of every guest who differs, including those caused by other guests."""
+    live = inputs.live
     wanted = {address for difference in differences.values() for address in difference.contested_addresses}
     holders = ownership.find_holders(live, wanted) if wanted else {}
     conflicts = {
@@ -161,7 +149,7 @@ def _judge(
     }
     obstacles: dict[ObjectId, list[Note]] = {}
     for guest, difference in differences.items():
-        own = blocking.obstacles(difference, policy=desired.policy, live=live, now=now)
+        own = blocking.obstacles(difference, policy=inputs.desired.policy, live=live, now=inputs.now)
         if own or conflicts[guest].obstacles:
             obstacles[guest] = [*own, *conflicts[guest].obstacles]
     rings = dependencies.cycle_obstacles(waits_for)
@@ -180,115 +168,82 @@ def _judge(
     )
 
 
+def _block(
+    inputs: _Inputs, differences: Mapping[ObjectId, Difference], found: _Obstacles
+) -> Mapping[ObjectId, tuple[Note, ...]]:
+    """Collect what stops each guest whom the plan shows as blocked, gravest first."""
+    blocked = dict(found.obstacles)
+    for guest, entry in inputs.entries.items():
+        if guest not in differences and guest not in inputs.live.guests:
+            blocked[guest] = (blocking.absence(entry, inputs.live),)
+    return {guest: notes for guest, notes in blocked.items() if guest in inputs.shown}
+
+
+def _plan_changes(
+    inputs: _Inputs, differences: Mapping[ObjectId, Difference], found: _Obstacles
+) -> tuple[Change, ...]:
+    """Build the rows of the guests who are changed, in the order of work."""
+    known = KnownDomains(inputs.live)
+    planned = [differences[guest] for guest in found.order if guest in inputs.shown]
+    return tuple(
+        change_row(
+            difference,
+            fields=fields,
+            conflict=found.conflicts[difference.guest.id],
+            tenant=inputs.desired.tenant_id,
+            warnings=(
+                *notices.about_change(
+                    difference, live=inputs.live, now=inputs.now, redeem_links=inputs.redeem_links
+                ),
+                *known.about(difference),
+            ),
+            origin=inputs.origin(difference.guest.id),
+        )
+        for difference, fields in zip(planned, fields_of(planned), strict=True)
+    )
+
+
+def _warnings(
+    inputs: _Inputs,
+    differences: Mapping[ObjectId, Difference],
+    blocked: Mapping[ObjectId, tuple[Note, ...]],
+    departed: Iterable[NoLongerDeclared],
+) -> tuple[Note, ...]:
+    """Collect the warnings of the plan as a whole, and of guests who are not changed; sorted, each once."""
+    base, now = inputs.base, inputs.now
+    warnings = [
+        *notices.about_checks(inputs.live.not_checked),
+        *(about_departure(one) for one in departed),
+        *unfinished.about_undeclared(inputs.desired, inputs.live),
+    ]
+    for guest_id in inputs.shown:
+        entry, guest = inputs.entries[guest_id], inputs.live.guests.get(guest_id)
+        if guest_id in blocked:
+            warnings += notices.about_blocked(entry, differences.get(guest_id), blocked[guest_id], now=now)
+        elif guest is not None and guest_id not in differences:
+            before = None if base is None else base.email_before(entry)
+            warnings += notices.about_unchanged(entry, guest, before=before, now=now)
+    if base is not None and base.entries is None:
+        warnings.append(notices.base_invalid())
+    return tuple(sorted(set(warnings)))
+
+
+def _refusals(inputs: _Inputs, changes: Iterable[Change]) -> tuple[Note, ...]:
+    """Collect what refuses an apply of the whole plan."""
+    return (
+        *unfinished.refused_domain(inputs.desired, inputs.live),
+        *limits.check(
+            changes=sum(change.counts_against_limits for change in changes),
+            declared=len(inputs.entries),
+            policy=inputs.desired.policy,
+            now=inputs.now,
+        ),
+    )
+
+
 def _held_up(first: ObjectId) -> Note:
     return Note(
         rule=Rule.ADDRESS_IN_USE,
         message=f"takes over an address of {first}, who is blocked and keeps it: solve that first, or "
         "declare another address",
     )
-
-
-def _blocked(
-    entry: DesiredGuest,
-    difference: Difference | None,
-    obstacles: tuple[Note, ...],
-    origins: Mapping[ObjectId, Origin],
-) -> Blocked:
-    """Build the row of a blocked guest: the gravest obstacle, with the names of the others."""
-    gravest = obstacles[0]
-    others = dict.fromkeys(note.rule for note in obstacles if note.rule != gravest.rule)
-    also = f" (also: {', '.join(others)})" if others else ""
-    return Blocked(
-        id=entry.id,
-        display_name=difference.guest.display_name if difference else entry.name,
-        rule=gravest.rule,
-        message=gravest.message + also,
-        source=entry.source,
-        origin=origins.get(entry.id),
-    )
-
-
-def _changed_fields(differences: Iterable[Difference]) -> list[tuple[FieldChange, ...]]:
-    return changed_fields(
-        [
-            (Written(mail=difference.guest.mail, other_mails=difference.guest.other_mails), difference.after)
-            for difference in differences
-        ]
-    )
-
-
-def _change(
-    difference: Difference,
-    *,
-    fields: tuple[FieldChange, ...],
-    conflict: AddressConflicts,
-    tenant: TenantId,
-    warnings: tuple[Note, ...],
-    origin: Origin | None,
-) -> Change:
-    guest = difference.guest
-    chain = () if conflict.waits_for is None else (_may_wait(conflict.waits_for),)
-    return Change(
-        id=guest.id,
-        display_name=guest.display_name,
-        kind=difference.kind,
-        digest=change_digest(
-            tenant=tenant,
-            guest=guest.id,
-            kind=difference.kind,
-            fields=fields,
-            actions=difference.actions,
-        ),
-        fields=fields,
-        actions=difference.actions,
-        reason=_reason(difference),
-        warnings=tuple(sorted({*warnings, *conflict.warnings, *chain})),
-        precondition=Precondition(
-            mail=guest.mail,
-            other_mails=in_order(guest.other_mails),
-            state=guest.state,
-            state_changed_at=guest.state_changed_at,
-            markers=guest.markers,
-        ),
-        source=difference.entry.source,
-        waits_for=conflict.waits_for,
-        origin=origin,
-        resumes=difference.resumes,
-        fallback=difference.fallback,
-    )
-
-
-def _may_wait(first: ObjectId) -> Note:
-    return Note(
-        rule=Rule.CHAIN_MAY_WAIT,
-        message=f"takes over an address that {first} is leaving and starts after that guest; while the "
-        "address still stands in proxyAddresses there, this change waits for a later run",
-    )
-
-
-def _reason(difference: Difference) -> str:
-    guest, entry = difference.guest, difference.entry
-    match difference.kind:
-        case ChangeKind.CHANGE_EMAIL:
-            return _mail_stands(difference)
-        case ChangeKind.RESTORE_MAIL:
-            return f"{_mail_stands(difference)}; the guest is seen to sign in with {difference.email} already"
-        case ChangeKind.RESET:
-            since = guest.state_changed_at and format_instant(guest.state_changed_at)
-            wanted = entry.reset_after and format_instant(entry.reset_after)
-            return f"redeemed {since}, and resetAfter asks for a redemption since {wanted}"
-        case ChangeKind.OTHER_MAILS if difference.resets:
-            return (
-                "otherMails is not as declared; reset because a lost address may hold a link that still works"
-            )
-        case ChangeKind.OTHER_MAILS:
-            return "otherMails is not as declared"
-        case _ as unknown:
-            assert_never(unknown)
-
-
-def _mail_stands(difference: Difference) -> str:
-    if not difference.replaces_mail:
-        return f"mail is {difference.email} as declared, but the change that wrote it is not finished"
-    now = "empty" if difference.guest.mail is None else difference.guest.mail
-    return f"mail is {now}, declared is {difference.email}"
