@@ -41,18 +41,17 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
 
 def test_the_wheel_works_alone(wheel: Path, tmp_path: Path) -> None:
     """The command finds its schemas inside the package, and the sample it brings is valid."""
+    environment = {"PYTHONPATH": str(wheel), "PYTHONDONTWRITEBYTECODE": "1"}
     sample = str(wheel / "reconciler" / "sample")
     done = subprocess.run(
         [sys.executable, "-P", "-m", "reconciler", "--desired", sample, "validate"],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(wheel), "PYTHONDONTWRITEBYTECODE": "1"},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "The desired state is valid: 8 declared guests.\n")
     where = [sys.executable, "-P", "-c", "import reconciler; print(reconciler.__file__)"]
-    found = subprocess.run(
-        where, cwd=tmp_path, env={"PYTHONPATH": str(wheel)}, capture_output=True, text=True, check=True
-    )
+    found = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert Path(found.stdout.strip()).is_relative_to(wheel)
