@@ -28,7 +28,7 @@ _STAYS_WHILE_BLOCKED = "if that is another person, they stay signed in for as lo
 def about_change(
     difference: Difference, *, live: Live, now: datetime, redeem_links: bool
 ) -> tuple[Note, ...]:
-    """Collect the warnings of one change, sorted; except those about other owners and dependencies."""
+    """Collect the warnings of one change, sorted; without those about other owners, chains and domains."""
     return tuple(
         sorted(
             {
