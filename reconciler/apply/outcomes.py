@@ -95,6 +95,18 @@ def changed_meanwhile(state: GuestState, message: str = _ANOTHER_RUN) -> GuestRe
     )
 
 
+def marker_gone() -> GuestResult:
+    """Return that the marker was taken away before the reset, so that no later plan shows the change."""
+    return GuestResult(
+        outcome=Outcome.FAILED,
+        rule=Rule.CHANGED_MEANWHILE,
+        message=f"{_ANOTHER_RUN} and has taken the marker away: `mail` is written and the reset is not sent, "
+        "which no later plan shows, and the former address can still sign in; set resetAfter in the entry to "
+        "now, or reset the guest in the Entra admin center",
+        blames=FaultDomain.GUEST,
+    )
+
+
 def reset_meanwhile(state: GuestState) -> GuestResult:
     """Return that another client has reset the guest after this run: which link works is not known."""
     marked = state.marks and not any(record.action == ClearMarker.name for record in state.records)

@@ -31,7 +31,7 @@ from reconciler.apply.state import (
     with_try,
 )
 from reconciler.apply.steps import Answered, GuestRead, LinkKept, Moment, Phase, ReadFailed, Sent
-from reconciler.apply.updates import is_foreign, is_shown
+from reconciler.apply.updates import is_foreign, is_shown, target_mail
 from reconciler.guard.resumption import Verdict, resume_point
 from reconciler.model import (
     ActionResult,
@@ -57,7 +57,8 @@ def on_confirm_read(state: GuestState, event: GuestRead, moment: Moment) -> Gues
     if guest is not None and is_shown(state, guest):
         return _confirmed(with_lesson(with_read(state, guest, moment), moment), guest, moment)
     if guest is not None and is_foreign(state, guest):
-        return finish(state, outcomes.changed_meanwhile(state))
+        gone = _has_lost_marker(state, guest)
+        return finish(state, outcomes.marker_gone() if gone else outcomes.changed_meanwhile(state))
     if waited(state, moment) >= state.settings.replicate_for:
         return finish(state, outcomes.not_replicated(state))
     return read_again(
@@ -163,6 +164,11 @@ def _confirmed(state: GuestState, guest: Guest, moment: Moment) -> GuestState:
             return move(state, Phase.CLEAR, moment)
         case _:
             return move(state, Phase.RESET, moment)
+
+
+def _has_lost_marker(state: GuestState, guest: Guest) -> bool:
+    """Return whether `mail` is written, nobody was reset, and nothing on the object says so any more."""
+    return state.sent is Sent.NO and state.marks and not guest.markers and guest.mail == target_mail(state)
 
 
 def _happened_unanswered(state: GuestState, guest: Guest) -> bool:

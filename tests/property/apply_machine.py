@@ -207,7 +207,10 @@ class ApplyMachine(RuleBasedStateMachine):
             )
             for number, work in enumerate((older, newer))
         ]
-        run_together(tenant, *machines)
+        for finished in run_together(tenant, *machines):
+            for outcome in finished.outcomes if finished else ():
+                if "no later plan shows" in outcome.message:
+                    self.people.report_lost_marker(outcome.id)
         self.people.touched.update(each.recorded.id for each in (*older, *newer))
         self.people.happened("two runs at once")
         for each, count in before.items():

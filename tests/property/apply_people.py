@@ -50,6 +50,10 @@ class People:
         """
         return self._resets_by_hand.get(each) == self.tenant.truth[each].resets
 
+    def report_lost_marker(self, each: ObjectId) -> None:
+        """Take note that a run has reported a marker taken away: that counts like one removed by hand."""
+        self._resets_by_hand[each] = self.tenant.truth[each].resets
+
     def declare(self, wished: Mapping[int, Wish]) -> None:
         """Somebody edits entries; no address is ever declared twice, as the loader promises."""
         for number, wish in wished.items():

@@ -14,6 +14,7 @@ from tests.samples.applying import (
     at_call,
     new_tenant,
     outcome_of,
+    plan_for,
     work_for,
 )
 from tests.samples.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
@@ -37,6 +38,19 @@ def test_an_edit_that_takes_the_marker_away_stops_the_reset() -> None:
     outcome = outcome_of(apply(tenant, work))
     assert (outcome.outcome, outcome.rule) == (Outcome.FAILED, "changed-meanwhile")
     assert tenant.truth[ONE].resets == 0
+    assert plan_for(tenant, desired(declared())).changes == ()
+    assert "no later plan shows" in outcome.message
+
+
+def test_an_edit_that_puts_mail_back_is_left_to_the_next_run() -> None:
+    """Where the next plan shows what is left, the report says so, and nothing of a lost marker."""
+    tenant = new_tenant(guest())
+    work = work_for(tenant, desired(declared()))
+    at_call(tenant, Kind.READ, 2, lambda: tenant.edit(ONE, mail=EmailAddress(OLD)))
+    outcome = outcome_of(apply(tenant, work))
+    assert (outcome.outcome, outcome.rule) == (Outcome.FAILED, "changed-meanwhile")
+    assert "which the next run does" in outcome.message
+    assert plan_for(tenant, desired(declared())).changes
 
 
 def test_an_address_added_beside_our_marker_is_kept_and_reported() -> None:
