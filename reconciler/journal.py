@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconciler.errors import UsageError
-from reconciler.guard.resumption import AcknowledgedReset
+from reconciler.guard.proofs import AcknowledgedReset
 from reconciler.json_lines import JsonLines
 from reconciler.model import ObjectId, format_instant, parse_instant
 from reconciler.rules import Rule

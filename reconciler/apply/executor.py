@@ -19,7 +19,7 @@ from reconciler.apply.transitions import begin
 from reconciler.apply.write_log import WriteLog
 from reconciler.clock import Clock
 from reconciler.guard.approval import Work
-from reconciler.guard.resumption import AcknowledgedReset, proofs_of
+from reconciler.guard.proofs import AcknowledgedReset, proofs_of
 from reconciler.journal import Journal
 from reconciler.model import (
     DEFAULT_MARKER_DOMAIN,

@@ -38,7 +38,7 @@ from reconciler.apply.steps import (
 from reconciler.apply.transitions import after, next_step, permits
 from reconciler.apply.write_log import WriteLog
 from reconciler.errors import AccessDenied, DirectoryError
-from reconciler.guard.resumption import address_digest
+from reconciler.guard.proofs import address_digest
 from reconciler.journal import JournalEntry, JournalEvent
 from reconciler.model import (
     ActionResult,

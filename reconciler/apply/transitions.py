@@ -62,7 +62,8 @@ from reconciler.apply.updates import (
     update_for,
 )
 from reconciler.guard.approval import Work
-from reconciler.guard.resumption import MADE_INTERNAL, Proofs
+from reconciler.guard.proofs import Proofs
+from reconciler.guard.resumption import MADE_INTERNAL
 from reconciler.model import (
     Failed,
     FailureKind,

@@ -15,7 +15,8 @@ from reconciler.apply import assess, commits, evidence, patches, resets, transit
 from reconciler.apply.state import GuestState
 from reconciler.apply.steps import Moment
 from reconciler.guard import resumption
-from reconciler.guard.resumption import Proofs, ResumePoint, Verdict, later
+from reconciler.guard.proofs import Proofs
+from reconciler.guard.resumption import ResumePoint, Verdict, later
 from reconciler.model import (
     Change,
     ClearMarker,

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 )
 
 from reconciler.guard.approval import Work, approve, approve_all
-from reconciler.guard.resumption import AcknowledgedReset, proofs_of
+from reconciler.guard.proofs import AcknowledgedReset, proofs_of
 from reconciler.journal import read_evidence
 from reconciler.model import ChangeKind, Note, ObjectId, Plan, RedemptionState
 from reconciler.plan import make_plan

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from reconciler.apply import RunResult, Services, Settings, Terms, WaitReason, apply_plan
 from reconciler.guard.approval import Work, approve, approve_all
-from reconciler.guard.resumption import AcknowledgedReset
+from reconciler.guard.proofs import AcknowledgedReset
 from reconciler.journal import Journal
 from reconciler.model import (
     ActionRecord,

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from reconciler.guard.resumption import AcknowledgedReset
+from reconciler.guard.proofs import AcknowledgedReset
 from reconciler.journal import Journal, JournalEvent
 from reconciler.json_lines import JsonLines
 from reconciler.model import ResetRedemption

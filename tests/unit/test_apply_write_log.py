@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.apply import Settings
 from reconciler.apply.run_control import RunControl
-from reconciler.guard.resumption import AcknowledgedReset, address_digest
+from reconciler.guard.proofs import AcknowledgedReset, address_digest
 from reconciler.journal import JournalEvent
 from reconciler.model import (
     EmailAddress,

@@ -7,16 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.guard.resumption import (
-    CLOCK_TOLERANCE,
-    WHO_REDEEMED,
-    AcknowledgedReset,
-    ResumePoint,
-    Verdict,
-    address_digest,
-    proofs_of,
-    resume_point,
-)
+from reconciler.guard.proofs import AcknowledgedReset, address_digest, proofs_of
+from reconciler.guard.resumption import CLOCK_TOLERANCE, WHO_REDEEMED, ResumePoint, Verdict, resume_point
 from reconciler.model import (
     Change,
     ChangeKind,

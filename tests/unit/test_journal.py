@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from reconciler import journal
 from reconciler.errors import UsageError
-from reconciler.guard.resumption import AcknowledgedReset
+from reconciler.guard.proofs import AcknowledgedReset
 from reconciler.journal import (
     LARGEST_JOURNAL,
     Evidence,
