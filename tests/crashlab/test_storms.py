@@ -64,7 +64,7 @@ STORMS: Mapping[str, Mapping[str, Any]] = {
     "invitations that are in progress and done at once": {
         "rules": [{**INVITATIONS, "do": "answer", "fields": {"status": "InProgress"}}]
     },
-    "every write known a minute late": {"replication": {"reads": 60_000, "invitations": 60_000}},
+    "every write known 50 s late": {"replication": {"reads": 50_000, "invitations": 50_000}},
     "reads that go stale and come back": {
         "replication": {"reads": 20_000, "invitations": 20_000, "current": 50}
     },
