@@ -22,7 +22,6 @@ from reconciler.model import (
     Plan,
     SetMail,
     SetOtherMails,
-    digits_of,
 )
 from reconciler.rules import Rule
 
@@ -192,7 +191,7 @@ def _is_rest(recorded: Change, change: Change) -> bool:
     A marker identifies the change that was begun; without a marker, the rest has the same goal.
     """
     if change.resumes is not None:
-        return digits_of(recorded.digest) == change.resumes and not _differences(recorded, change)
+        return recorded.marker_digits == change.resumes and not _differences(recorded, change)
     by_goal = recorded.kind is change.kind and change.kind in {ChangeKind.RESET, ChangeKind.OTHER_MAILS}
     return by_goal and not _differences(recorded, change)
 

@@ -342,3 +342,14 @@ def test_drift_that_went_away_is_not_even_looked_at() -> None:
     """A guest who is as declared again, and was never approved, is nobody's work."""
     file = marked(plan_of(declared(), guest()), Origin.ELSEWHERE)
     assert approve(plan_of(declared(), guest(mail=NEW)), [file]) == Approval(work=(), outcomes=())
+
+
+def test_the_rest_of_an_approved_rest_is_approved() -> None:
+    """A rest that was approved as such and killed after its first write goes on under the same file."""
+    marker = marker_of("0" * 16)
+    file = plan_of(declared(email=OLD), guest(others=(), markers=(marker,)))
+    assert file.changes[0].resumes == marker.digits
+    plan = plan_of(declared(email=OLD), guest(others=(OLD,), markers=(marker,)), hours=1)
+    assert plan.changes[0].digest != file.changes[0].digest
+    (work,) = approve(plan, [file]).work
+    assert work.recorded == file.changes[0]
