@@ -81,6 +81,8 @@ def _kept_waiting(pipe: Path) -> Iterator[None]:
             writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
         except OSError:
             time.sleep(0.05)
+    # A signal that comes just before a system call begins to wait is seen by Python when the call returns.
+    time.sleep(0.5)
     yield
     os.close(writer)
 
