@@ -2,7 +2,7 @@
 
 It names guests by object id only, and holds no address, no redeem link and no response body. A journal that
 is read may have been written by anybody: it is read within bounds, invalid lines are skipped, and only the
-instants and markers of the lines are used.
+instants, markers and digests of the lines are used.
 """
 
 import json

@@ -14,6 +14,7 @@ from reconciler.cli.tree import load_tree
 from reconciler.documents import dump, plan_to_json
 from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE, UsageError
 from reconciler.graph.reader import open_reader
+from reconciler.guard.approval import ON_PURPOSE
 from reconciler.model import Desired, ObjectId, Origin, Plan
 from reconciler.plan import Baseline, make_plan
 from reconciler.render import github, markdown, text
@@ -21,9 +22,6 @@ from reconciler.rules import Rule
 
 PLAN_MARKER = "reconciler-plan"
 """Hidden in the first line of the Markdown: by it a comment is found and updated in place."""
-
-_TOLERATED = frozenset({Rule.ON_HOLD, Rule.PROTECTED})
-"""Rules that the tree declares on purpose: a guest blocked by one is no failure."""
 
 
 @click.command(
@@ -96,7 +94,7 @@ def command(
         actions_output.summarise(
             markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the artifacts of this run")
         )
-    blocked = any(one.rule not in _TOLERATED and one.origin is not Origin.ELSEWHERE for one in plan.blocked)
+    blocked = any(one.rule not in ON_PURPOSE and one.origin is not Origin.ELSEWHERE for one in plan.blocked)
     differs = (detailed_exitcode and plan.changes) or (fail_on_blocked and blocked)
     return EXIT_DIFFERENT if differs else EXIT_DONE
 

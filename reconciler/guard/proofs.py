@@ -45,15 +45,16 @@ def proofs_of(
     counts that was sent since, in whole seconds as in the `Date` of answers.
     """
     target = recorded.reset or recorded.fallback
+    invited = None if target is None else address_digest(recorded.id, target.email)
     proofs: dict[str, datetime] = {}
     for each in resets:
-        here = target is None or each.address in {None, address_digest(recorded.id, target.email)}
-        marked = each.marker is not None and each.marker.endswith(f"-{recorded.marker_digits}")
-        since = approved_at is not None and each.at >= approved_at.replace(microsecond=0)
-        if here and each.marker is not None and marked:
-            proofs[each.marker] = max(proofs.get(each.marker, each.at), each.at)
-        elif here and each.marker is None and each.change == recorded.digest and since:
-            proofs[recorded.digest] = max(proofs.get(recorded.digest, each.at), each.at)
+        if each.marker is not None:
+            key, ours = each.marker, each.marker.endswith(f"-{recorded.marker_digits}")
+        else:
+            since = approved_at is not None and each.at >= approved_at.replace(microsecond=0)
+            key, ours = recorded.digest, since and each.change == recorded.digest
+        if ours and (target is None or each.address in {None, invited}):
+            proofs[key] = max(proofs.get(key, each.at), each.at)
     return proofs
 
 

@@ -5,15 +5,11 @@ Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow
 """
 
 from collections.abc import Iterable
-from typing import Final
 
+from reconciler.guard.approval import ON_PURPOSE
 from reconciler.model import Blocked, Note, Origin, Plan, Problem, Source
 from reconciler.render import groups, wording
 from reconciler.render.escape import command_data, command_property
-from reconciler.rules import Rule
-
-_INTENDED: Final = frozenset({Rule.ON_HOLD, Rule.PROTECTED})
-"""Rules that block because the tree declares it: no error."""
 
 
 def problems(shown: Iterable[Problem], *, folder: str) -> str:
@@ -58,7 +54,7 @@ def plan(shown: Plan, *, folder: str) -> str:
 
 
 def _is_no_error(one: Blocked) -> bool:
-    return one.rule in _INTENDED or one.origin is Origin.ELSEWHERE
+    return one.rule in ON_PURPOSE or one.origin is Origin.ELSEWHERE
 
 
 def _note(level: str, note: Note) -> str:
