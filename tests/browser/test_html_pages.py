@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.render import html
 from tests.browser.chromium import BINARY, Page, browser
-from tests.samples.plans import blocked_of, change_of, large_plan, mixed_report, plan_of, small_plan
+from tests.support.plans import blocked_of, change_of, large_plan, mixed_report, plan_of, small_plan
 
 pytestmark = pytest.mark.skipif(
     BINARY is None, reason="no chromium on this machine: apt-get install chromium"

@@ -44,9 +44,9 @@ from reconciler.model import (
     WriteAnswer,
 )
 from reconciler.plan import make_plan
-from tests.samples.directory import NOW, declared, desired
-from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import Tokens, granted
+from tests.support.directory import NOW, declared, desired
+from tests.support.plans import TENANT, guest_id
+from tests.support.scripted_graph import Tokens, granted
 
 ANA, PAUL, EVA, OTTO, DORA, BEA, GINA, EMIL, GONE = (guest_id(number) for number in range(1, 10))
 NOBODY = guest_id(99)

@@ -24,10 +24,10 @@ from reconciler.graph.writer import open_directory
 from reconciler.guard.approval import approve, approve_all
 from reconciler.model import EmailAddress, Failed, FailureKind, Outcome, UserUpdate
 from reconciler.plan import make_plan
-from tests.samples.applying import Heard
-from tests.samples.directory import declared, desired
-from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import granted
+from tests.support.applying import Heard
+from tests.support.directory import declared, desired
+from tests.support.plans import TENANT, guest_id
+from tests.support.scripted_graph import granted
 
 READING = (
     "GroupMember.Read.All",

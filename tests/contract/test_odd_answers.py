@@ -26,9 +26,9 @@ from reconciler.model import (
     Write,
     WriteAnswer,
 )
-from tests.samples.directory import declared, desired
-from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import Tokens, granted
+from tests.support.directory import declared, desired
+from tests.support.plans import TENANT, guest_id
+from tests.support.scripted_graph import Tokens, granted
 
 NEW = EmailAddress("g1@new.example")
 COUNT = 130

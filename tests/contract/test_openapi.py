@@ -31,9 +31,9 @@ from reconciler.model import (
     Write,
     WriteAnswer,
 )
-from tests.samples.directory import declared, desired
-from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import Tokens, granted
+from tests.support.directory import declared, desired
+from tests.support.plans import TENANT, guest_id
+from tests.support.scripted_graph import Tokens, granted
 
 SLICE = Path(__file__).with_name("graph-openapi-slice.yaml")
 

@@ -9,9 +9,9 @@ from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
 from reconciler.graph.reader import open_reader
 from reconciler.model import AddressUse, ObjectId
-from tests.samples.directory import declared, desired
-from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import Tokens
+from tests.support.directory import declared, desired
+from tests.support.plans import TENANT, guest_id
+from tests.support.scripted_graph import Tokens
 
 GUESTS = 200
 MEMBER, UNTYPED, TEAM, DESK = (guest_id(number) for number in (901, 902, 903, 904))

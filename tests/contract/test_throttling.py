@@ -16,9 +16,9 @@ from reconciler.graph.read_retries import ReadRetryPolicy
 from reconciler.graph.sessions import SessionOptions
 from reconciler.graph.writer import open_directory
 from reconciler.model import Done, EmailAddress, Failed, FailureKind, UserUpdate
-from tests.samples.directory import declared, desired
-from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import Tokens, granted
+from tests.support.directory import declared, desired
+from tests.support.plans import TENANT, guest_id
+from tests.support.scripted_graph import Tokens, granted
 
 SPEED = 50
 

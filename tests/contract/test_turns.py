@@ -12,7 +12,7 @@ from reconciler.graph.rate_limits import Quota, RateLimiter
 from reconciler.graph.sessions import SessionOptions
 from reconciler.graph.writer import open_directory
 from reconciler.model import Done, EmailAddress, NotSent, UserUpdate, Write
-from tests.samples.plans import guest_id, reset_of
+from tests.support.plans import guest_id, reset_of
 
 ADDRESS = EmailAddress("ana@old.example")
 

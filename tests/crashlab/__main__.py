@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from tests.crashlab.deeds import WARD
-from tests.crashlab.laboratory import Laboratory, Result, laboratory
-from tests.crashlab.nursery import Nursery
+from tests.crashlab.forkserver import ForkServer
+from tests.crashlab.harness import Harness, Result, crash_lab
 from tests.crashlab.scenario import cases
 from tests.crashlab.trials import Trial, every_trial
 
@@ -33,8 +33,8 @@ def main() -> int:
     """Run the enumeration."""
     arguments = _arguments()
     started = time.monotonic()
-    with Nursery() as nursery:
-        with laboratory(nursery, cases()) as lab:
+    with ForkServer() as forkserver:
+        with crash_lab(forkserver, cases()) as lab:
             undisturbed = lab.undisturbed()
             trials = list(every_trial(lab, undisturbed))
         _say(f"{len(undisturbed)} requests in a run that nobody disturbs")
@@ -43,7 +43,7 @@ def main() -> int:
             f"{len(trials)} trials, {arguments.workers} at a time, pending guests "
             f"{'keep' if arguments.pending_keeps_time else 'change'} their time on a reset"
         )
-        tried = _run_all(nursery, trials, arguments)
+        tried = _run_all(forkserver, trials, arguments)
     _print_table(tried)
     _say(f"{time.monotonic() - started:.0f} s")
     return 1 if any(one.result.violations or not one.result.hit for one in tried) else 0
@@ -62,7 +62,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run_all(nursery: Nursery, trials: Sequence[Trial], arguments: argparse.Namespace) -> list[_Tried]:
+def _run_all(forkserver: ForkServer, trials: Sequence[Trial], arguments: argparse.Namespace) -> list[_Tried]:
     waiting: queue.SimpleQueue[Trial] = queue.SimpleQueue()
     for trial in trials:
         waiting.put(trial)
@@ -73,7 +73,7 @@ def _run_all(nursery: Nursery, trials: Sequence[Trial], arguments: argparse.Name
         small = [case for case in cases() if case.number in WARD]
         with contextlib.ExitStack() as labs:
             tenants = {
-                ward: labs.enter_context(laboratory(nursery, declared, pending_reset_moves_time=moves))
+                ward: labs.enter_context(crash_lab(forkserver, declared, pending_reset_moves_time=moves))
                 for ward, declared in ((False, cases()), (True, small))
             }
             while True:
@@ -106,7 +106,7 @@ def _faults(one: _Tried) -> Iterable[str]:
         yield f"{one.trial.name}: {violation}"
 
 
-def _try(lab: Laboratory, trial: Trial) -> _Tried:
+def _try(lab: Harness, trial: Trial) -> _Tried:
     """Run a trial, and again where the run was not held: what it shows then counts all the same."""
     runs = 0
     violations: list[str] = []

@@ -16,7 +16,7 @@ from typing import Any
 from reconciler.emulator.control import ControlClient, GuestTruth
 from tests.crashlab.boundaries import Boundary, Way, Where, write_boundary
 from tests.crashlab.evidence import Evidence, Ran, markers_in
-from tests.crashlab.laboratory import Laboratory, Result
+from tests.crashlab.harness import Harness, Result
 from tests.crashlab.scenario import Case, guest_id, old
 
 _FOREIGN, _ADDED, _THIRD = "desk@foreign.example", "added@foreign.example", "third@foreign.example"
@@ -66,7 +66,7 @@ STAGES = {
 class Scene:
     """Where a deed is done."""
 
-    lab: Laboratory
+    lab: Harness
     case: Case
 
     @property
@@ -302,7 +302,7 @@ class Done:
         """Say how far the guest is."""
         return STAGES[self.boundary.action, self.boundary.where] if self.boundary else Stage.UNSENT
 
-    def run(self, lab: Laboratory) -> Result:
+    def run(self, lab: Harness) -> Result:
         """Do the deed around a run, run again until nothing is planned, twice at most, and judge."""
         lab.begin()
         case = next(case for case in lab.declared if case.number == self.number)
@@ -316,7 +316,7 @@ class Done:
                 assert self.boundary
                 command = lab.start_until(self.boundary)
                 if command is None:
-                    return lab.judge(lab.evidence(meddled=case.id), hit=False)
+                    return lab.judge(lab.evidence(interfered=case.id), hit=False)
                 self.deed.does(scene)
                 lab.control.resume()
                 lab.finish(command)
@@ -326,25 +326,25 @@ class Done:
                 carried_out = replace(self.boundary, where=Where.AFTER)
                 command = lab.start_until(self.boundary, {"rules": [carried_out.rule()]})
                 if command is None:
-                    return lab.judge(lab.evidence(meddled=case.id), hit=False)
+                    return lab.judge(lab.evidence(interfered=case.id), hit=False)
                 self.deed.does(scene)
                 lab.control.resume()
                 if not lab.is_held(command, at=carried_out):
-                    return lab.judge(lab.evidence(meddled=case.id), hit=False)
+                    return lab.judge(lab.evidence(interfered=case.id), hit=False)
                 lab.kill(command, carried_out)
                 lab.set_faults(None)
                 lab.finish(lab.start(self.way, again=True))
             case When.BETWEEN:
                 assert self.boundary
                 if not lab.kill_at(self.boundary):
-                    return lab.judge(lab.evidence(meddled=case.id), hit=False)
+                    return lab.judge(lab.evidence(interfered=case.id), hit=False)
                 self.deed.does(scene)
                 lab.finish(lab.start(self.way, again=True))
-        evidence = lab.evidence(meddled=case.id)
+        evidence = lab.evidence(interfered=case.id)
         if case.id in evidence.open_changes:
             # Who was stale or met somebody else's write is left to a new plan.
             lab.finish(lab.start(Way.NO_PLAN_ELSEWHERE if self.way.elsewhere else Way.NO_PLAN, again=True))
-            evidence = lab.evidence(meddled=case.id)
+            evidence = lab.evidence(interfered=case.id)
         return lab.judge(evidence, also=tuple(self._violations(case, evidence)))
 
     def _violations(self, case: Case, evidence: Evidence) -> Iterator[str]:

@@ -105,7 +105,7 @@ class Evidence:
     together: bool = False
     """Whether two runs ran at the same time, so that a later request of a guest may be the other one's."""
 
-    meddled: str | None = None
+    interfered: str | None = None
     """A guest to whom something else happened: how they must end is not for the invariants to say."""
 
     @property
@@ -115,7 +115,7 @@ class Evidence:
 
     def cases(self) -> Iterator[Case]:
         """Give the guests whose end is known."""
-        return (case for case in self.declared if case.id != self.meddled)
+        return (case for case in self.declared if case.id != self.interfered)
 
     @cached_property
     def open_changes(self) -> frozenset[str]:

@@ -61,7 +61,7 @@ def i1_nobody_else_was_written_to(evidence: Evidence) -> Iterator[str]:
     left = {case.id for case in evidence.declared if case.is_left}
     for request in evidence.writes:
         guest, _ = subject = subject_of(request) or (None, None)
-        if guest == evidence.meddled and guest is not None:
+        if guest == evidence.interfered and guest is not None:
             continue
         if subject not in planned or guest in left:
             yield f"I1 {request.method} {request.url} {request.request_body}"
@@ -111,7 +111,7 @@ def i3_everybody_is_in_or_invited(evidence: Evidence) -> Iterator[str]:
     No marker is left on anybody.
     """
     for guest in evidence.after.values():
-        if guest.id != evidence.meddled and markers_in(guest.other_mails):
+        if guest.id != evidence.interfered and markers_in(guest.other_mails):
             yield f"I3 {guest.id}: a marker is left in {guest.other_mails}"
     for case in evidence.cases():
         after = evidence.after[case.id]
@@ -302,7 +302,7 @@ def i7_the_link_kept_last_works(evidence: Evidence) -> Iterator[str]:
             for line in ran.links.splitlines()
             if (entry := read_line(line)) is not None
         }
-        for guest in sorted(applied & newest.keys() - {evidence.meddled}):
+        for guest in sorted(applied & newest.keys() - {evidence.interfered}):
             if kept.get(guest) != newest[guest]:
                 yield f"I7 {guest}: applied, and the link kept last is not the newest"
 

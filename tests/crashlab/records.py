@@ -118,7 +118,7 @@ def _names_every_action(evidence: Evidence, outcome: Mapping[str, Any]) -> Itera
     change = planned.get(outcome["id"])
     told = {action["action"] for action in outcome["actions"]}
     planned_actions = {action["action"] for action in change["actions"]} if change else told
-    if outcome["id"] == evidence.meddled:
+    if outcome["id"] == evidence.interfered:
         # One whose `mail` alone was to be put right is reset when it must be.
         told &= planned_actions
     if told != planned_actions:
@@ -175,7 +175,7 @@ def _changes_markers_and_instants_are_right(evidence: Evidence, lines: Sequence[
     for line in lines:
         what = f"journal: {line['action']} of {line['id']} {line['event']}"
         request = evidence.by_client_id.get(line["clientRequestId"])
-        if request is None or line["id"] == evidence.meddled:
+        if request is None or line["id"] == evidence.interfered:
             # Not sent: what it would have said is nowhere else.
             continue
         if evidence.same_plan and line["change"] != approved[line["id"]]:

@@ -4,7 +4,7 @@ import time
 
 from tests.crashlab.boundaries import A_MARKER, Way
 from tests.crashlab.evidence import read_line
-from tests.crashlab.laboratory import Laboratory, Result
+from tests.crashlab.harness import Harness, Result
 from tests.crashlab.scenario import guest_id, refusal
 
 _NUMBER = 2
@@ -13,7 +13,7 @@ _TOLD = (130, "failed", "interrupted", "half done")
 """Exit code, outcome, rule, and how the message begins."""
 
 
-def refused_at_last_until_interrupted(lab: Laboratory, way: Way) -> Result:
+def refused_at_last_until_interrupted(lab: Harness, way: Way) -> Result:
     """Refuse `ClearMarker` until somebody interrupts the run, which says so; run again once it is allowed."""
     lab.begin()
     guest = guest_id(_NUMBER)
@@ -37,7 +37,7 @@ def refused_at_last_until_interrupted(lab: Laboratory, way: Way) -> Result:
     return lab.judge(lab.evidence(), also=found)
 
 
-def _has_failed(lab: Laboratory, guest: str) -> bool:
+def _has_failed(lab: Harness, guest: str) -> bool:
     journal = lab.folder / "journal.jsonl"
     for line in journal.read_text().splitlines() if journal.exists() else ():
         entry = read_line(line)

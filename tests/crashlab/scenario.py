@@ -1,4 +1,4 @@
-"""The tenant and the desired tree of the laboratory: every kind of change, chains, and guests who fail."""
+"""The tenant and the desired tree of the crash lab: every kind of change, chains, and guests who fail."""
 
 import json
 from collections.abc import Mapping, Sequence

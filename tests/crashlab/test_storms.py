@@ -24,9 +24,9 @@ from reconciler.graph.writer import open_directory
 from reconciler.guard.approval import approve_all
 from reconciler.model import ActionResult, Outcome, Plan
 from reconciler.plan import make_plan
-from tests.samples.applying import Heard
-from tests.samples.directory import declared, desired
-from tests.samples.plans import TENANT, guest_id
+from tests.support.applying import Heard
+from tests.support.directory import declared, desired
+from tests.support.plans import TENANT, guest_id
 
 SPEED = 20
 """How many times as fast as a real one both clocks run."""

@@ -1,4 +1,4 @@
-"""Every trial of the laboratory, and the row of the table that it counts in."""
+"""Every trial of the crash lab, and the row of the table that it counts in."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,10 +7,10 @@ from signal import Signals
 
 from reconciler.emulator.control import RecordedRequest
 from reconciler.process import ending_signals
-from tests.crashlab import deeds, meddling, two_trees
+from tests.crashlab import deeds, interference, two_trees
 from tests.crashlab.boundaries import Boundary, Way, Where, read_boundaries, write_boundaries
 from tests.crashlab.evidence import WRITTEN_BY, is_write, subject_of
-from tests.crashlab.laboratory import Laboratory, Result
+from tests.crashlab.harness import Harness, Result
 from tests.crashlab.refused import refused_at_last_until_interrupted
 from tests.crashlab.scenario import guest_id
 
@@ -32,7 +32,7 @@ class Trial:
     """The row of the table."""
 
     name: str
-    run: Callable[[Laboratory], Result]
+    run: Callable[[Harness], Result]
 
     ward: bool = False
     """Whether it needs no more than the small tenant."""
@@ -75,9 +75,9 @@ def refused_at_last(way: Way) -> Trial:
     return Trial(kind=name, name=name, run=lambda lab: refused_at_last_until_interrupted(lab, way))
 
 
-def meddled(trial: meddling.Meddled) -> Trial:
+def interfered(trial: interference.InterferenceTrial) -> Trial:
     """Declare one guest otherwise between the kill and the next run."""
-    kind = f"{trial.meddling.what}, {trial.boundary.way}"
+    kind = f"{trial.interference.what}, {trial.boundary.way}"
     return Trial(kind=kind, name=trial.name, run=trial.run, ward=True)
 
 
@@ -93,7 +93,7 @@ def with_two_trees(trial: two_trees.TwoTrees) -> Trial:
     return Trial(kind=kind, name=trial.name, run=trial.run, ward=True)
 
 
-def every_trial(lab: Laboratory, undisturbed: Sequence[RecordedRequest]) -> Iterator[Trial]:
+def every_trial(lab: Harness, undisturbed: Sequence[RecordedRequest]) -> Iterator[Trial]:
     """Give all of them, those that take longest first."""
     writes = list(write_boundaries(lab.approved))
     named = {(boundary.guest, WRITTEN_BY[boundary.action]) for boundary in writes}
@@ -116,8 +116,8 @@ def every_trial(lab: Laboratory, undisturbed: Sequence[RecordedRequest]) -> Iter
     sides = [boundary for boundary in writes if boundary.way is Way.SAME_PLAN]
     for boundary, number in product(sides, ending_signals()):
         yield signalled(replace(boundary, way=next(ways)), number)
-    for trial in meddling.trials():
-        yield meddled(trial)
+    for trial in interference.trials():
+        yield interfered(trial)
     for deed in deeds.trials():
         yield done(deed)
     for pair in two_trees.trials():

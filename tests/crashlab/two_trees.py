@@ -12,7 +12,7 @@ from itertools import product
 from tests.crashlab.boundaries import A_MARKER, Boundary, Way, Where, write_boundary
 from tests.crashlab.deeds import STAGES, holder_of
 from tests.crashlab.evidence import Evidence, markers_in
-from tests.crashlab.laboratory import TREE, Laboratory, Result
+from tests.crashlab.harness import TREE, Harness, Result
 from tests.crashlab.scenario import guest_id, new
 
 _NUMBER = 1
@@ -44,7 +44,7 @@ class TwoTrees:
         """Say which trial it is."""
         return f"two trees, {self.held} held, {self.course}, {self.boundary.name}"
 
-    def run(self, lab: Laboratory) -> Result:
+    def run(self, lab: Harness) -> Result:
         """Hold one, start the other, let both come to their ends, run the corrected tree, and judge."""
         lab.begin()
         lab.declare({_GUEST: {"email": _CORRECTED}}, tree=_OTHER_TREE)
@@ -56,7 +56,7 @@ class TwoTrees:
         lab.set_faults(None, *(boundary.rule() for boundary in boundaries))
         first = lab.start(Way.NO_PLAN, tree=self.held)
         if not lab.is_held(first, at=boundaries[0]):
-            return lab.judge(lab.evidence(meddled=_GUEST), hit=False)
+            return lab.judge(lab.evidence(interfered=_GUEST), hit=False)
         second = lab.start(Way.NO_PLAN, tree=other, links=1)
         match self.course:
             case Course.BOTH_END:
@@ -75,7 +75,7 @@ class TwoTrees:
                 lab.finish(first)
         lab.set_faults(None)
         lab.finish(lab.start(Way.NO_PLAN, again=True, tree=_OTHER_TREE))
-        evidence = lab.evidence(meddled=_GUEST, tree=_OTHER_TREE, together=True)
+        evidence = lab.evidence(interfered=_GUEST, tree=_OTHER_TREE, together=True)
         return lab.judge_together(evidence, also=tuple(_violations(evidence)))
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.github_stand_in import FORK, REPOSITORY, GitHub, Pull
+from tests.e2e.fake_github import FORK, REPOSITORY, GitHub, Pull
 from tests.e2e.shell import REPOSITORY as CHECKOUT
 from tests.e2e.workflows import Event
-from tests.samples.repository import git
+from tests.support.repository import git
 
 _PARTS = (".github", "desired", "requirements")
 """What of this checkout goes into the repository; the product itself is the installed one."""

@@ -13,7 +13,7 @@ from reconciler.documents import dump, plan_to_json
 from reconciler.emulator.control import ControlClient
 from reconciler.plan import make_plan
 from tests.e2e.shell import COMMAND, Shell, clean_environment, command_line
-from tests.samples.directory import NOW, declared, desired, guest, live
+from tests.support.directory import NOW, declared, desired, guest, live
 
 _APPLY = ("apply", "--auto-approve", "--report", "report.json")
 

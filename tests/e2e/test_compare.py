@@ -10,7 +10,7 @@ from reconciler.documents import dump, plan_to_json
 from reconciler.model import Cloud, Origin, Plan
 from reconciler.plan import make_plan
 from tests.e2e.shell import Shell
-from tests.samples.directory import NEW, NOW, declared, desired, guest, guest_id, live
+from tests.support.directory import NEW, NOW, declared, desired, guest, guest_id, live
 
 TREE = desired(declared(1), declared(2, email="bo@new.example"), declared(3, email="cy@new.example"))
 GUESTS = (guest(1), guest(2, "bo@old.example"), guest(3, "cy@old.example"))

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.emulator.control import ControlClient
 from tests.e2e.shell import Shell, clean_environment
-from tests.samples.repository import git, new_repository
+from tests.support.repository import git, new_repository
 
 ANA = "1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01"
 CHIARA = "3d8c6b2e-ac2e-4f80-9c73-7b5c5b3e9023"

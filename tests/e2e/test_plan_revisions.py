@@ -12,7 +12,7 @@ from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
 from tests.e2e.shell import Shell
 from tests.e2e.test_main_job import ANA, BO, FOUR
-from tests.samples.repository import commit, git, new_repository
+from tests.support.repository import commit, git, new_repository
 
 TENANT = "7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10"
 PAGES = 3

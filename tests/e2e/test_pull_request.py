@@ -20,7 +20,7 @@ import yaml
 from reconciler.emulator.control import ControlClient
 from reconciler.emulator.seed import load_seed
 from reconciler.emulator.server import serve
-from tests.e2e.github_stand_in import GitHub, github
+from tests.e2e.fake_github import GitHub, github
 from tests.e2e.origin import Origin
 from tests.e2e.shell import REPOSITORY, Shell, clean_environment
 from tests.e2e.workflows import Job, Runner

@@ -15,10 +15,10 @@ from typing import Any
 import yaml
 
 from tests.e2e.expressions import holds, interpolate
-from tests.e2e.github_stand_in import REPOSITORY, GitHub, Run
+from tests.e2e.fake_github import REPOSITORY, GitHub, Run
 from tests.e2e.shell import REPOSITORY as CHECKOUT
 from tests.e2e.shell import clean_environment
-from tests.samples.repository import git
+from tests.support.repository import git
 
 PRODUCT = "OWNER/reconciler"
 """How the docs call this repository where another one uses its action."""

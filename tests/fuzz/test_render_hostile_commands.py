@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from reconciler.model import Plan, Problem
 from reconciler.render import escape, github, sarif
-from tests.samples import hostile
+from tests.support import hostile
 
 problems = st.builds(
     Problem,

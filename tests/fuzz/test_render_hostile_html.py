@@ -5,9 +5,9 @@ from hypothesis import given
 from reconciler.model import Note, Origin, Plan, Report
 from reconciler.render import escape, html
 from reconciler.rules import OtherRule
-from tests.samples import hostile
-from tests.samples.elements import Element, elements_of
-from tests.samples.plans import (
+from tests.support import hostile
+from tests.support.elements import Element, elements_of
+from tests.support.plans import (
     LINGERS,
     blocked_of,
     change_of,

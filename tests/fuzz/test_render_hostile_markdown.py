@@ -9,7 +9,7 @@ from markdown_it.token import Token
 from reconciler.guard.approval import approve
 from reconciler.model import Plan, Report
 from reconciler.render import approval, escape, markdown
-from tests.samples import hostile
+from tests.support import hostile
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 

@@ -3,8 +3,8 @@ from hypothesis import given
 from reconciler.guard.approval import approve
 from reconciler.model import Outcome, Plan, Report
 from reconciler.render import approval, text
-from tests.samples import hostile
-from tests.samples.plans import change_of, outcome_of, plan_of, report_of
+from tests.support import hostile
+from tests.support.plans import change_of, outcome_of, plan_of, report_of
 
 
 def check(shown: str) -> None:

@@ -29,11 +29,11 @@ def check(world: World, scenario: Scenario, planner: Planner) -> Iterator[str]:
     if wrong and begun and not busy and not planner.warned(tree, one):
         held = f"I1: the plan is empty, {'bound' if one.accepted else 'live link'} {NAMES[one.holder]}"
         yield ghost.excuse or held
-    if not scenario.trees and not ghost.meddled and ghost.resets > 1 + ghost.unknown:
+    if not scenario.trees and not ghost.interfered and ghost.resets > 1 + ghost.unknown:
         alone = scenario.settles and not scenario.two
         yield f"I2: {ghost.resets} resets" if alone else "H6"
     in_order = begun and all(stage in {Stage.IDLE, Stage.APPLIED} for stage in stages)
-    if one.markers and in_order and not ghost.meddled:
+    if one.markers and in_order and not ghost.interfered:
         yield "I3: a marker is left"
     if wrong and not ghost.since:
         half_done = (Phase.CONFIRM, Phase.RESET)

@@ -50,7 +50,7 @@ from reconciler.rules import OtherRule, Rule
 from tests.model.fingerprint import Fingerprints
 from tests.model.runs import SETTINGS
 from tests.model.world import MINUTE, instant
-from tests.samples.directory import NEW, OLD, declared, desired, guest, guest_id, live
+from tests.support.directory import NEW, OLD, declared, desired, guest, guest_id, live
 
 BEFORE, PATCHED, RESET, REDEEMED, RESET_AGAIN = (instant(second) for second in (10, 1000, 2000, 2500, 3000))
 KEPT: Final = "ana@private.example"

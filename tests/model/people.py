@@ -136,7 +136,7 @@ class People:
             after = written(world, reset, lag=scenario.lag, ours=False)
             done = bool(world.tree) and self._planner.empty(world.tree, reset) and to != world.tree
             excuse = "H3" if done else after.ghost.excuse
-            yield label, after._replace(ghost=after.ghost._replace(meddled=True, excuse=excuse))
+            yield label, after._replace(ghost=after.ghost._replace(interfered=True, excuse=excuse))
 
     def _edits(self, world: World) -> Iterator[Step]:
         one, deeds = world.object, self._scenario.deeds
@@ -149,7 +149,7 @@ class People:
             yield self._edit(world, "an administrator adds OLD", others=one.others | OLD)
         if Deed.REMOVES_MARKER in deeds and one.markers:
             label, after = self._edit(world, "an administrator removes the marker", markers=())
-            yield label, after._replace(ghost=after.ghost._replace(meddled=world.ghost.meddled))
+            yield label, after._replace(ghost=after.ghost._replace(interfered=world.ghost.interfered))
         for digits in self._digits if Deed.FORGES_MARKER in deeds else ():
             forged = tuple(sorted({*one.markers, _FORGED + digits}))
             yield self._edit(world, f"an administrator forges a marker of {digits}", markers=forged)
@@ -196,7 +196,7 @@ class People:
             and edited.holder != world.tree
         )
         excuse = "H2" if hidden else after.ghost.excuse
-        return label, after._replace(ghost=after.ghost._replace(meddled=True, excuse=excuse))
+        return label, after._replace(ghost=after.ghost._replace(interfered=True, excuse=excuse))
 
 
 def _is_busy(world: World) -> bool:

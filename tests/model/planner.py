@@ -15,7 +15,7 @@ from reconciler.model import (
 )
 from reconciler.plan import make_plan
 from tests.model.world import EMAILS, EVERYBODY, NOBODY, Object, emails, instant
-from tests.samples.directory import declared, desired, guest, live
+from tests.support.directory import declared, desired, guest, live
 
 _NOW = instant(10**6)
 

@@ -225,7 +225,7 @@ class Runs:
                 yield Happening(what, self._dead(one, place, state, known=False), each.findings)
                 continue
             again = isinstance(write, ResetRedemption) and one.ghost.resets > max(world.ghost.resets, 0)
-            again = again and world.ghost.resets > 0 and not (world.ghost.meddled or self._scenario.trees)
+            again = again and world.ghost.resets > 0 and not (world.ghost.interfered or self._scenario.trees)
             now = run._replace(repeats=run.repeats or again)
             event = Answered(sent=send, answer=each.answer, queued=0.0)
             yield self._next(one, place, now, event, what, *each.findings)

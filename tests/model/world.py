@@ -136,7 +136,7 @@ class Ghost(NamedTuple):
     since: bool = False
     """Whether somebody else has written to the guest after our last write."""
 
-    meddled: bool = False
+    interfered: bool = False
     """Whether somebody else has written to the guest at all, but for taking a marker away."""
 
     excuse: str = ""

@@ -25,9 +25,9 @@ from reconciler.model import (
     RedemptionState,
     ResetRedemption,
 )
-from tests.samples.applying import Heard
-from tests.samples.tenant import Tenant
-from tests.samples.tenant_calls import Call, Fault, Kind
+from tests.support.applying import Heard
+from tests.support.tenant import Tenant
+from tests.support.tenant_calls import Call, Fault, Kind
 
 _MOST_LOST_ANSWERS = 2
 

@@ -30,6 +30,7 @@ from reconciler.journal import read_evidence
 from reconciler.model import ChangeKind, Note, ObjectId, Plan, RedemptionState
 from reconciler.plan import make_plan
 from reconciler.redeem_links import open_redeem_links
+from tests.property.actors import People, email
 from tests.property.apply_laws import (
     Listening,
     Ran,
@@ -37,8 +38,9 @@ from tests.property.apply_laws import (
     check_s6_no_read_address_is_written_over,
     must_be_said,
 )
-from tests.property.apply_people import People, email
-from tests.property.apply_troubles import (
+from tests.support.applying import Machine, apply, plan_for, run_together
+from tests.support.directory import declared, guest, guest_id
+from tests.support.fault_strategies import (
     MANAGED,
     NO_TROUBLE,
     Deed,
@@ -51,10 +53,8 @@ from tests.property.apply_troubles import (
     wishes,
     worlds,
 )
-from tests.samples.applying import Machine, apply, plan_for, run_together
-from tests.samples.directory import declared, guest, guest_id
-from tests.samples.journals import MemoryJournal
-from tests.samples.tenant_calls import Call, Fault, Kind
+from tests.support.journals import MemoryJournal
+from tests.support.tenant_calls import Call, Fault, Kind
 
 ACCEPTED, PENDING = RedemptionState.ACCEPTED, RedemptionState.PENDING
 PEOPLE_TAKE = 60.0

@@ -6,11 +6,11 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from reconciler.model import Desired, EmailAddress, Guest, ObjectId, RedemptionState
-from tests.samples.applying import apply, new_tenant, work_for
-from tests.samples.directory import REDEEMED, declared, desired, guest, guest_id
-from tests.samples.tenant import Tenant
-from tests.samples.tenant_calls import Fault, Kind, refused
-from tests.samples.worlds import LAW
+from tests.support.applying import apply, new_tenant, work_for
+from tests.support.directory import REDEEMED, declared, desired, guest, guest_id
+from tests.support.tenant import Tenant
+from tests.support.tenant_calls import Fault, Kind, refused
+from tests.support.worlds import LAW
 
 NUMBERS = (1, 2, 3)
 

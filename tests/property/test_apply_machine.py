@@ -1,8 +1,8 @@
 """Apply under trouble: random faults, kills, signals, redemptions, edits and changes of mind."""
 
 from tests.property.apply_machine import play
-from tests.property.apply_troubles import GRAVE, Deed
-from tests.samples.tenant_calls import Kind
+from tests.support.fault_strategies import GRAVE, Deed
+from tests.support.tenant_calls import Kind
 
 EXAMPLES = 200
 

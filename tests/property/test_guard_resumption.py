@@ -22,8 +22,8 @@ from reconciler.model import (
     SetOtherMails,
 )
 from reconciler.plan import make_plan
-from tests.samples.directory import NOW, REDEEMED, declared, desired, guest, live
-from tests.samples.plans import marker_of
+from tests.support.directory import NOW, REDEEMED, declared, desired, guest, live
+from tests.support.plans import marker_of
 
 ACCEPTED, PENDING = RedemptionState.ACCEPTED, RedemptionState.PENDING
 ADDRESSES = ("ana@a.example", "bo@b.example", "cy@c.example", "di@d.example")

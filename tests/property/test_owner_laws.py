@@ -14,11 +14,11 @@ from reconciler.emulator.projection import CONTACT, GROUP, USER
 from reconciler.graph.owners import FoundOwners, find_owners
 from reconciler.graph.sessions import connect
 from reconciler.model import AddressUse, EmailAddress, OwnerKind
-from tests.samples.plans import guest_id
-from tests.samples.worlds import LAW
-from tests.stand_in import Reply, Request, Tokens, refusal, stand_in
-from tests.stand_in.clock import Clock
-from tests.stand_in.tenant import EXPIRED, Graph, addressed, rows, user
+from tests.support.plans import guest_id
+from tests.support.scripted_graph import Reply, Request, Tokens, refusal, scripted_graph
+from tests.support.scripted_graph.clock import Clock
+from tests.support.scripted_graph.tenant import EXPIRED, Graph, addressed, rows, user
+from tests.support.worlds import LAW
 
 TYPES = {"users": USER, "groups": GROUP, "contacts": CONTACT}
 SINGLE = {"mail": AddressUse.MAIL, "userPrincipalName": AddressUse.USER_PRINCIPAL_NAME}
@@ -142,7 +142,7 @@ def held(world: World) -> set[Holding]:
 async def look(world: World) -> FoundOwners:
     """Let the product look, and note whether it asked or listed."""
     graph = served(world)
-    async with stand_in(graph) as directory:
+    async with scripted_graph(graph) as directory:
         graph.directory = directory
         async with connect(directory.root, Tokens(), options=Clock().options) as session:
             found = await find_owners(session, world.addresses)

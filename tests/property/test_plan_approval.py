@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from reconciler.guard.approval import approve, approve_all
 from reconciler.model import Desired, Live, Outcome, Plan, Policy
 from reconciler.plan import make_plan
-from tests.samples.plans import NOW, marker_of
-from tests.samples.worlds import LAW, after, directories, trees, with_guests
+from tests.support.plans import NOW, marker_of
+from tests.support.worlds import LAW, after, directories, trees, with_guests
 
 LATER = NOW + timedelta(hours=1)
 FREE = st.just(Policy())

@@ -12,8 +12,8 @@ from reconciler.documents import dump, plan_from_json, plan_to_json
 from reconciler.model import ChangeKind, Desired, EmailAddress, Live, ObjectId, Plan, ResetRedemption, Source
 from reconciler.plan import make_plan, questions
 from reconciler.plan.difference import find_difference
-from tests.samples.plans import NOW, TENANT
-from tests.samples.worlds import LAW, after, directories, in_other_letters, trees, with_guests
+from tests.support.plans import NOW, TENANT
+from tests.support.worlds import LAW, after, directories, in_other_letters, trees, with_guests
 
 T = TypeVar("T")
 

@@ -19,8 +19,8 @@ from reconciler.model import (
     SetMail,
 )
 from reconciler.plan import Baseline, make_plan
-from tests.samples.plans import NOW
-from tests.samples.worlds import LAW, after, directories, trees, with_guests
+from tests.support.plans import NOW
+from tests.support.worlds import LAW, after, directories, trees, with_guests
 
 
 @LAW

@@ -13,10 +13,10 @@ from reconciler.model import (
     Outcome,
     RedemptionState,
 )
-from tests.samples.applying import Heard, apply, new_tenant, outcome_of, outcomes, plan_for, work_for
-from tests.samples.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
-from tests.samples.tenant import Tenant
-from tests.samples.tenant_calls import Call, Fault, Kind, refused
+from tests.support.applying import Heard, apply, new_tenant, outcome_of, outcomes, plan_for, work_for
+from tests.support.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
+from tests.support.tenant import Tenant
+from tests.support.tenant_calls import Call, Fault, Kind, refused
 
 ONE, TWO = guest_id(1), guest_id(2)
 THREE_WRITES = (Kind.MAIL, Kind.RESET, Kind.CLEAR)

@@ -14,10 +14,10 @@ from reconciler.model import (
     Outcome,
     RedemptionState,
 )
-from tests.samples.applying import Heard, apply, new_tenant, outcomes, work_for
-from tests.samples.directory import NEW, OLD, REDEEMED, declared, desired, guest, guest_id
-from tests.samples.tenant import Tenant
-from tests.samples.tenant_calls import Fault, Kind, refused
+from tests.support.applying import Heard, apply, new_tenant, outcomes, work_for
+from tests.support.directory import NEW, OLD, REDEEMED, declared, desired, guest, guest_id
+from tests.support.tenant import Tenant
+from tests.support.tenant_calls import Fault, Kind, refused
 
 ANA, BOB = guest_id(1), guest_id(2)
 BOBS = "bob@old.example"

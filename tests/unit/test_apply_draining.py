@@ -15,11 +15,11 @@ from reconciler.model import (
     ResetRedemption,
 )
 from reconciler.redeem_links import RedeemLinks, open_redeem_links
-from tests.samples.applying import Heard, apply, new_tenant, outcome_of, outcomes, plan_for, work_for
-from tests.samples.directory import NEW, OLD, declared, desired, guest, guest_id
-from tests.samples.journals import FullDisk, MemoryJournal
-from tests.samples.tenant import Tenant
-from tests.samples.tenant_calls import Call, Fault, Kind, failed, refused
+from tests.support.applying import Heard, apply, new_tenant, outcome_of, outcomes, plan_for, work_for
+from tests.support.directory import NEW, OLD, declared, desired, guest, guest_id
+from tests.support.journals import FullDisk, MemoryJournal
+from tests.support.tenant import Tenant
+from tests.support.tenant_calls import Call, Fault, Kind, failed, refused
 
 ONE = guest_id(1)
 RUN_REFUSED = Fault(answer=failed(FailureKind.RUN_REFUSED, rule="invitations-closed", status=403))

@@ -8,8 +8,8 @@ from reconciler.apply.health import CircuitBreaker, FailureBudget, ReplicationLa
 from reconciler.apply.retry_policy import POLL, FaultDomain
 from reconciler.apply.state import Shown
 from reconciler.model import FailureKind, ObjectId
-from tests.samples.directory import guest_id
-from tests.samples.tenant_calls import done, failed, refused
+from tests.support.directory import guest_id
+from tests.support.tenant_calls import done, failed, refused
 
 
 def budget_after(*blames: FaultDomain | None, permission_held: bool | None = None) -> str | None:

@@ -33,7 +33,7 @@ from reconciler.model import Failed, FailureKind, Outcome, ResetRedemption
 from reconciler.rules import OtherRule
 from tests.model.machine import Mood, Situation, Visited, beginnings, events, every_work, samples, visit
 from tests.model.world import instant
-from tests.samples.directory import guest
+from tests.support.directory import guest
 
 SAMPLE = 12
 """Situations of each phase and change that are looked at in every mood."""

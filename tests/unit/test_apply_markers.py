@@ -13,7 +13,7 @@ from reconciler.guard.approval import Work
 from reconciler.journal import JournalEvent
 from reconciler.model import ActionResult, EmailAddress, Outcome, ResetRedemption, SetMail
 from reconciler.plan import make_plan
-from tests.samples.applying import (
+from tests.support.applying import (
     apply,
     at_call,
     new_tenant,
@@ -23,11 +23,11 @@ from tests.samples.applying import (
     result_of,
     work_for,
 )
-from tests.samples.directory import NEW, NOW, OLD, declared, desired, guest, guest_id, live
-from tests.samples.imagined_time import ImaginedClock
-from tests.samples.journals import MemoryJournal
-from tests.samples.plans import marker_of
-from tests.samples.tenant_calls import LOST_BEFORE, Kind
+from tests.support.directory import NEW, NOW, OLD, declared, desired, guest, guest_id, live
+from tests.support.imagined_time import ImaginedClock
+from tests.support.journals import MemoryJournal
+from tests.support.plans import marker_of
+from tests.support.tenant_calls import LOST_BEFORE, Kind
 
 ONE = guest_id(1)
 CHANGED = desired(declared())

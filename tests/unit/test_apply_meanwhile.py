@@ -9,7 +9,7 @@ from reconciler.model import (
     EmailAddress,
     Outcome,
 )
-from tests.samples.applying import (
+from tests.support.applying import (
     apply,
     at_call,
     new_tenant,
@@ -17,8 +17,8 @@ from tests.samples.applying import (
     plan_for,
     work_for,
 )
-from tests.samples.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
-from tests.samples.tenant_calls import (
+from tests.support.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
+from tests.support.tenant_calls import (
     LOST_AFTER,
     LOST_BEFORE,
     THROTTLED,

@@ -19,11 +19,11 @@ from reconciler.model import (
     Write,
     WriteAnswer,
 )
-from tests.samples.applying import apply, outcomes, work_for
-from tests.samples.directory import declared, desired, guest, guest_id
-from tests.samples.imagined_time import ImaginedClock
-from tests.samples.tenant import Tenant
-from tests.samples.tenant_calls import Call, Fault, Kind, failed
+from tests.support.applying import apply, outcomes, work_for
+from tests.support.directory import declared, desired, guest, guest_id
+from tests.support.imagined_time import ImaginedClock
+from tests.support.tenant import Tenant
+from tests.support.tenant_calls import Call, Fault, Kind, failed
 
 MINUTE = 60.0
 

@@ -4,11 +4,11 @@ import pytest
 
 from reconciler.apply import Settings, WaitReason
 from reconciler.model import ActionResult, ChangeKind, EmailAddress, Guest, Outcome, ResetRedemption
-from tests.samples.applying import Heard, apply, at_call, new_tenant, outcome_of, plan_for, work_for
-from tests.samples.directory import NEW, OLD, addresses, declared, desired, guest, guest_id
-from tests.samples.journals import MemoryJournal
-from tests.samples.tenant import Tenant
-from tests.samples.tenant_calls import KILLED_AFTER, KILLED_BEFORE, LOST_AFTER, THROTTLED, Kind
+from tests.support.applying import Heard, apply, at_call, new_tenant, outcome_of, plan_for, work_for
+from tests.support.directory import NEW, OLD, addresses, declared, desired, guest, guest_id
+from tests.support.journals import MemoryJournal
+from tests.support.tenant import Tenant
+from tests.support.tenant_calls import KILLED_AFTER, KILLED_BEFORE, LOST_AFTER, THROTTLED, Kind
 
 ONE = guest_id(1)
 OLD_ADDRESS, NEW_ADDRESS = EmailAddress(OLD), EmailAddress(NEW)

@@ -17,11 +17,11 @@ from reconciler.model import (
     RedemptionState,
 )
 from reconciler.redeem_links import open_redeem_links
-from tests.samples.applying import Heard, apply, new_tenant, outcome_of, plan_for, result_of, work_for
-from tests.samples.directory import NEW, OLD, REDEEMED, declared, desired, guest, guest_id
-from tests.samples.journals import MemoryJournal
-from tests.samples.tenant import Tenant
-from tests.samples.tenant_calls import KILLED_AFTER, KILLED_BEFORE, LOST_AFTER, Fault, Kind
+from tests.support.applying import Heard, apply, new_tenant, outcome_of, plan_for, result_of, work_for
+from tests.support.directory import NEW, OLD, REDEEMED, declared, desired, guest, guest_id
+from tests.support.journals import MemoryJournal
+from tests.support.tenant import Tenant
+from tests.support.tenant_calls import KILLED_AFTER, KILLED_BEFORE, LOST_AFTER, Fault, Kind
 
 ONE = guest_id(1)
 CHANGED = desired(declared())

@@ -12,7 +12,7 @@ from reconciler.model import (
     Outcome,
 )
 from reconciler.rules import OtherRule
-from tests.samples.applying import (
+from tests.support.applying import (
     Heard,
     apply,
     new_tenant,
@@ -23,8 +23,8 @@ from tests.samples.applying import (
     unreadable_after_reset,
     work_for,
 )
-from tests.samples.directory import OLD, REDEEMED, declared, desired, guest, guest_id
-from tests.samples.tenant_calls import (
+from tests.support.directory import OLD, REDEEMED, declared, desired, guest, guest_id
+from tests.support.tenant_calls import (
     LOST_AFTER,
     LOST_BEFORE,
     MISMATCH,

@@ -18,11 +18,11 @@ from reconciler.model import (
     RedemptionState,
     ResetRedemption,
 )
-from tests.samples.applying import apply, new_tenant, outcome_of, plan_for, result_of, work_for
-from tests.samples.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
-from tests.samples.journals import MemoryJournal
-from tests.samples.tenant import Tenant
-from tests.samples.tenant_calls import KILLED_AFTER, KILLED_BEFORE, Fault, Kind
+from tests.support.applying import apply, new_tenant, outcome_of, plan_for, result_of, work_for
+from tests.support.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
+from tests.support.journals import MemoryJournal
+from tests.support.tenant import Tenant
+from tests.support.tenant_calls import KILLED_AFTER, KILLED_BEFORE, Fault, Kind
 
 ONE = guest_id(1)
 WATCH = 30.0

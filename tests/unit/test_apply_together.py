@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from reconciler.model import DesiredGuest, EmailAddress, Outcome, RedemptionState
-from tests.samples.applying import apply, apply_together, new_tenant, plan_for, work_for
-from tests.samples.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
-from tests.samples.tenant import Tenant
-from tests.samples.tenant_calls import Fault, Kind
+from tests.support.applying import apply, apply_together, new_tenant, plan_for, work_for
+from tests.support.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
+from tests.support.tenant import Tenant
+from tests.support.tenant_calls import Fault, Kind
 
 ONE = guest_id(1)
 GOOD = {Outcome.APPLIED, Outcome.ALREADY_APPLIED}

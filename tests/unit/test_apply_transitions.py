@@ -47,8 +47,8 @@ from reconciler.model import (
 )
 from reconciler.plan import make_plan
 from reconciler.rules import OtherRule, Rule
-from tests.samples.directory import NEW, NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
-from tests.samples.tenant_calls import done, failed
+from tests.support.directory import NEW, NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
+from tests.support.tenant_calls import done, failed
 
 PENDING = RedemptionState.PENDING
 DRAINING = Note(rule=Rule.INTERRUPTED, message="the run was interrupted")

@@ -21,7 +21,7 @@ from reconciler.model import (
     ResetRedemption,
 )
 from reconciler.redeem_links import open_redeem_links
-from tests.samples.applying import (
+from tests.support.applying import (
     Heard,
     Machine,
     apply,
@@ -34,9 +34,9 @@ from tests.samples.applying import (
     run_together,
     work_for,
 )
-from tests.samples.directory import NEW, OLD, addresses, declared, desired, guest, guest_id
-from tests.samples.tenant import Tenant
-from tests.samples.tenant_calls import (
+from tests.support.directory import NEW, OLD, addresses, declared, desired, guest, guest_id
+from tests.support.tenant import Tenant
+from tests.support.tenant_calls import (
     KILLED_AFTER,
     KILLED_BEFORE,
     LOST_BEFORE,

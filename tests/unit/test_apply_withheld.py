@@ -14,11 +14,11 @@ from reconciler.model import (
     Write,
     WriteAnswer,
 )
-from tests.samples.applying import apply, outcome_of, outcomes, plan_for, work_for
-from tests.samples.directory import NEW, OLD, declared, desired, guest, guest_id
-from tests.samples.imagined_time import ImaginedClock
-from tests.samples.tenant import Tenant, kind_of
-from tests.samples.tenant_calls import Fault, Kind, failed
+from tests.support.applying import apply, outcome_of, outcomes, plan_for, work_for
+from tests.support.directory import NEW, OLD, declared, desired, guest, guest_id
+from tests.support.imagined_time import ImaginedClock
+from tests.support.tenant import Tenant, kind_of
+from tests.support.tenant_calls import Fault, Kind, failed
 
 ONE, TWO = guest_id(1), guest_id(2)
 CHANGED = desired(declared())

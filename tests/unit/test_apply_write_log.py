@@ -24,13 +24,13 @@ from reconciler.model import (
 from reconciler.redeem_links import open_redeem_links
 from reconciler.rules import Rule
 from reconciler.settling import LastWrite, read_hint
-from tests.samples.applying import apply, new_tenant, outcome_of, outcomes, work_for
-from tests.samples.directory import NEW, OLD, declared, desired, guest, guest_id
-from tests.samples.imagined_time import ImaginedClock
-from tests.samples.journals import MemoryJournal
-from tests.samples.plans import TENANT
-from tests.samples.tenant import Tenant
-from tests.samples.tenant_calls import Fault, Kind
+from tests.support.applying import apply, new_tenant, outcome_of, outcomes, work_for
+from tests.support.directory import NEW, OLD, declared, desired, guest, guest_id
+from tests.support.imagined_time import ImaginedClock
+from tests.support.journals import MemoryJournal
+from tests.support.plans import TENANT
+from tests.support.tenant import Tenant
+from tests.support.tenant_calls import Fault, Kind
 
 ONE, TWO, THREE = guest_id(1), guest_id(2), guest_id(3)
 CHANGED, QUIET = desired(declared()), desired(declared(send_message=False))

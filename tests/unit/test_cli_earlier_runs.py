@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.earlier_runs import read_earlier_runs
-from tests.samples.directory import NOW
+from tests.support.directory import NOW
 
 
 def _device(_: Path) -> Path:

@@ -12,9 +12,9 @@ from reconciler.cli.progress import progress_on
 from reconciler.graph.rate_limits import Quota, Waiting
 from reconciler.guard.approval import approve_all
 from reconciler.model import GuestOutcome, Outcome
-from tests.samples.directory import guest_id
-from tests.samples.imagined_time import ImaginedClock
-from tests.samples.plans import small_plan
+from tests.support.directory import guest_id
+from tests.support.imagined_time import ImaginedClock
+from tests.support.plans import small_plan
 
 Course = Callable[[RunObserver, ImaginedClock], Awaitable[None]]
 

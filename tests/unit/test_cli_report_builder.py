@@ -7,7 +7,7 @@ from reconciler.errors import Refused, Unreachable
 from reconciler.guard.approval import approve_all
 from reconciler.model import Note, Outcome
 from reconciler.rules import OtherRule, Rule
-from tests.samples.plans import mixed_report, small_plan
+from tests.support.plans import mixed_report, small_plan
 
 WHY = Note(rule=OtherRule("too-many-failures"), message="five of the last twenty guests failed")
 

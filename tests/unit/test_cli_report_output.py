@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from reconciler.cli.report_output import exit_code_without_report, leave_report
-from tests.samples.plans import mixed_report
+from tests.support.plans import mixed_report
 
 DIGEST = f"sha256:{'0' * 64}"
 

@@ -32,8 +32,8 @@ from reconciler.model import (
 from reconciler.plan import Baseline, make_plan
 from reconciler.plan.digests import plan_digest
 from reconciler.rules import OtherRule, Rule
-from tests.samples.directory import NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
-from tests.samples.plans import TENANT, marker_of
+from tests.support.directory import NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
+from tests.support.plans import TENANT, marker_of
 
 Edit = Callable[[dict[str, Any]], None]
 

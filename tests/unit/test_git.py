@@ -8,7 +8,7 @@ from reconciler.desired import read_tree
 from reconciler.desired.reader import MAX_BYTES
 from reconciler.errors import UsageError
 from reconciler.git import tree_at
-from tests.samples.repository import commit, git, new_repository
+from tests.support.repository import commit, git, new_repository
 
 TENANT = b"tenantId: 7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10\n"
 NOBODY = b"guests: []\n"

@@ -12,7 +12,7 @@ from reconciler.guard.approval import approve_all
 from reconciler.model import Note, Outcome
 from reconciler.render.markdown_page import LIMIT
 from reconciler.rules import Rule
-from tests.samples.plans import NOW, large_plan, outcome_of, report_of, small_plan
+from tests.support.plans import NOW, large_plan, outcome_of, report_of, small_plan
 
 MARK = marker("plan", "desired")
 RUN = WorkflowRun(

@@ -8,17 +8,17 @@ import pytest
 from reconciler.errors import EXIT_DIRECTORY, GitHubError
 from reconciler.github import client
 from reconciler.github.client import GitHub
-from tests.e2e import github_stand_in
-from tests.e2e.github_stand_in import REPOSITORY, Answer, Reply
+from tests.e2e import fake_github
+from tests.e2e.fake_github import REPOSITORY, Answer, Reply
 
 TOKEN = "ghs_a-secret"
 ISSUES = f"/repos/{REPOSITORY}/issues"
 
 
 @pytest.fixture
-def hosting(tmp_path: Path) -> Iterator[github_stand_in.GitHub]:
+def hosting(tmp_path: Path) -> Iterator[fake_github.GitHub]:
     """Serve a GitHub that knows one token."""
-    with github_stand_in.github(tmp_path) as hosting:
+    with fake_github.github(tmp_path) as hosting:
         hosting.tokens[TOKEN] = {"issues": "write", "actions": "read"}
         yield hosting
 
@@ -30,7 +30,7 @@ def pauses() -> list[float]:
 
 
 @pytest.fixture
-def github(hosting: github_stand_in.GitHub, pauses: list[float]) -> Iterator[GitHub]:
+def github(hosting: fake_github.GitHub, pauses: list[float]) -> Iterator[GitHub]:
     """Open a session that does not really wait."""
     with GitHub(api=hosting.root, token=TOKEN, trust_env=False, pause=pauses.append) as github:
         yield github
@@ -47,7 +47,7 @@ def github(hosting: github_stand_in.GitHub, pauses: list[float]) -> Iterator[Git
     ],
 )
 def test_what_passes_is_waited_for(
-    hosting: github_stand_in.GitHub, github: GitHub, pauses: list[float], fault: Answer
+    hosting: fake_github.GitHub, github: GitHub, pauses: list[float], fault: Answer
 ) -> None:
     """A used-up quota, a moment of trouble and a broken connection cost a pause, no more."""
     hosting.faults = [fault]
@@ -56,7 +56,7 @@ def test_what_passes_is_waited_for(
     assert pauses in ([3.0], [1.0])
 
 
-def test_patience_ends(hosting: github_stand_in.GitHub, github: GitHub, pauses: list[float]) -> None:
+def test_patience_ends(hosting: fake_github.GitHub, github: GitHub, pauses: list[float]) -> None:
     """After four attempts the trouble is told, with ever longer pauses between them."""
     hosting.faults = [Reply(status=500)] * 9
     with pytest.raises(GitHubError, match="status 500") as caught:
@@ -67,7 +67,7 @@ def test_patience_ends(hosting: github_stand_in.GitHub, github: GitHub, pauses: 
 
 
 def test_a_long_ban_is_not_waited_out(
-    hosting: github_stand_in.GitHub, github: GitHub, pauses: list[float]
+    hosting: fake_github.GitHub, github: GitHub, pauses: list[float]
 ) -> None:
     """Whoever is asked to wait for an hour gives up at once, so that no job hangs for nothing."""
     hosting.faults = [Reply(status=429, headers={"Retry-After": "3600"})]
@@ -88,9 +88,7 @@ def test_no_connection_is_told(pauses: list[float]) -> None:
 
 
 @pytest.mark.parametrize("fault", [Reply(status=502), None])
-def test_a_post_is_never_repeated_blindly(
-    hosting: github_stand_in.GitHub, github: GitHub, fault: Answer
-) -> None:
+def test_a_post_is_never_repeated_blindly(hosting: fake_github.GitHub, github: GitHub, fault: Answer) -> None:
     """A POST whose fate is unknown is not sent again: two comments are worse than a red step."""
     hosting.faults = [fault]
     with pytest.raises(GitHubError):
@@ -99,7 +97,7 @@ def test_a_post_is_never_repeated_blindly(
 
 
 def test_a_post_that_was_refused_for_its_pace_is_sent_again(
-    hosting: github_stand_in.GitHub, github: GitHub
+    hosting: fake_github.GitHub, github: GitHub
 ) -> None:
     """A POST that GitHub says it did not carry out is sent once more."""
     hosting.faults = [Reply(status=429, headers={"Retry-After": "0"})]
@@ -107,7 +105,7 @@ def test_a_post_that_was_refused_for_its_pace_is_sent_again(
     assert len(hosting.issues) == 1
 
 
-def test_every_page_of_a_list_is_read(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_every_page_of_a_list_is_read(hosting: fake_github.GitHub, github: GitHub) -> None:
     """A list ends where GitHub names no next page."""
     for number in range(5):
         github.send("POST", ISSUES, {"title": str(number), "labels": ["l"], "body": "b"})
@@ -120,7 +118,7 @@ def test_every_page_of_a_list_is_read(hosting: github_stand_in.GitHub, github: G
     ["<https://evil.example/x>", "<http://127.0.0.1:1/x>", "<http://a@127.0.0.1/x>", "<http://a:port/x>"],
 )
 def test_a_link_to_another_host_is_not_followed(
-    hosting: github_stand_in.GitHub, github: GitHub, link: str
+    hosting: fake_github.GitHub, github: GitHub, link: str
 ) -> None:
     """The token goes nowhere but to the API's own scheme, host and port."""
     hosting.faults = [Reply(body=[], headers={"Link": f'{link}; rel="next"'})]
@@ -139,7 +137,7 @@ def test_a_link_to_another_host_is_not_followed(
     ],
 )
 def test_a_refusal_is_told_without_its_words(
-    hosting: github_stand_in.GitHub, github: GitHub, fault: Reply, rule: str
+    hosting: fake_github.GitHub, github: GitHub, fault: Reply, rule: str
 ) -> None:
     """What GitHub answers is named by status; neither its text nor the token gets into an error."""
     hosting.faults = [fault]
@@ -149,14 +147,14 @@ def test_a_refusal_is_told_without_its_words(
     assert TOKEN not in f"{caught.value} {caught.value.hint}"
 
 
-def test_what_may_be_missing_is_none(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_what_may_be_missing_is_none(hosting: fake_github.GitHub, github: GitHub) -> None:
     """Asking for what the token may not see is no error where the caller can do without."""
     assert github.find("/user") is None
     hosting.people[TOKEN] = "ana"
     assert github.find("/user") == {"login": "ana"}
 
 
-def test_a_file_is_fetched_without_the_token(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_a_file_is_fetched_without_the_token(hosting: fake_github.GitHub, github: GitHub) -> None:
     """The store that GitHub sends us to never sees the token."""
     run = hosting.start("plan.yml", event="pull_request", branch="b", head="a" * 40)
     hosting.upload(run, "plan", {"plan.json": b"{}"})
@@ -178,7 +176,7 @@ def test_a_file_is_fetched_without_the_token(hosting: github_stand_in.GitHub, gi
     ],
 )
 def test_a_place_that_cannot_be_trusted_is_refused(
-    hosting: github_stand_in.GitHub, github: GitHub, answer: Callable[[str], Reply]
+    hosting: fake_github.GitHub, github: GitHub, answer: Callable[[str], Reply]
 ) -> None:
     """A file comes from where GitHub says, over https, or not at all."""
     hosting.faults = [answer(hosting.root)]
@@ -187,14 +185,14 @@ def test_a_place_that_cannot_be_trusted_is_refused(
     assert caught.value.rule == "github-unexpected"
 
 
-def test_a_store_that_is_away_is_told(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_a_store_that_is_away_is_told(hosting: fake_github.GitHub, github: GitHub) -> None:
     """A file whose store does not answer is a passing trouble, told as such."""
     hosting.faults = [Reply(status=302, headers={"Location": f"{hosting.root}/storage/1"}), None]
     with pytest.raises(GitHubError, match="could not be fetched"):
         github.download("/x")
 
 
-def test_a_file_without_end_is_cut_off(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_a_file_without_end_is_cut_off(hosting: fake_github.GitHub, github: GitHub) -> None:
     """A file is read up to a limit, whatever it claims to be."""
     hosting.faults = [
         Reply(status=302, headers={"Location": f"{hosting.root}/storage/1"}),

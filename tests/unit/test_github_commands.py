@@ -13,10 +13,10 @@ from reconciler.cli import run
 from reconciler.documents import dump, plan_to_json, report_to_json
 from reconciler.model import Cloud, Outcome, Plan
 from reconciler.plan import make_plan
-from tests.e2e.github_stand_in import REPOSITORY, GitHub, Pull, github
-from tests.samples.directory import NOW, declared, desired, guest, live
-from tests.samples.plans import mixed_report, outcome_of, report_of
-from tests.samples.repository import commit, git
+from tests.e2e.fake_github import REPOSITORY, GitHub, Pull, github
+from tests.support.directory import NOW, declared, desired, guest, live
+from tests.support.plans import mixed_report, outcome_of, report_of
+from tests.support.repository import commit, git
 
 TOKEN = "ghs_a-secret"
 RIGHTS = {"contents": "read", "actions": "read", "issues": "write", "pull-requests": "write"}

@@ -11,37 +11,37 @@ from reconciler.github import journals
 from reconciler.github.client import GitHub
 from reconciler.github.context import WorkflowRun
 from reconciler.github.journals import KeptJournal, earlier_journals
-from tests.e2e import github_stand_in
-from tests.e2e.github_stand_in import FORK, REPOSITORY, Reply
+from tests.e2e import fake_github
+from tests.e2e.fake_github import FORK, REPOSITORY, Reply
 
 TOKEN = "ghs_a-secret"
 HEAD = "d" * 40
 
 
 @pytest.fixture
-def hosting(tmp_path: Path) -> Iterator[github_stand_in.GitHub]:
+def hosting(tmp_path: Path) -> Iterator[fake_github.GitHub]:
     """Serve a GitHub that knows no run."""
-    with github_stand_in.github(tmp_path) as hosting:
+    with fake_github.github(tmp_path) as hosting:
         hosting.tokens[TOKEN] = {"actions": "read"}
         yield hosting
 
 
 @pytest.fixture
-def github(hosting: github_stand_in.GitHub) -> Iterator[GitHub]:
+def github(hosting: fake_github.GitHub) -> Iterator[GitHub]:
     """Open a session that can only read runs."""
     with GitHub(api=hosting.root, token=TOKEN, trust_env=False) as github:
         yield github
 
 
 def applied(
-    hosting: github_stand_in.GitHub,
+    hosting: fake_github.GitHub,
     *attempts: str,
     conclusion: str | None = "failure",
     event: str = "push",
     branch: str = "main",
     repository: str = REPOSITORY,
     workflow: str = "apply.yml",
-) -> github_stand_in.Run:
+) -> fake_github.Run:
     """Let a run have kept a journal with each of these texts, one an attempt."""
     run = hosting.start(workflow, event=event, branch=branch, head=HEAD, repository=repository)
     run.conclusion = conclusion
@@ -67,9 +67,7 @@ def texts(found: list[KeptJournal]) -> list[str]:
     return [one.content.decode() for one in found if one.content is not None]
 
 
-def test_runs_back_to_the_last_that_applied_well_count(
-    hosting: github_stand_in.GitHub, github: GitHub
-) -> None:
+def test_runs_back_to_the_last_that_applied_well_count(hosting: fake_github.GitHub, github: GitHub) -> None:
     """A run that had nothing to apply succeeds too, and hides nobody that an earlier one left half done."""
     applied(hosting, "too old")
     applied(hosting, "good", conclusion="success")
@@ -81,7 +79,7 @@ def test_runs_back_to_the_last_that_applied_well_count(
     assert f"{failed.id}-apply-journal-1.jsonl" in [one.name for one in found]
 
 
-def test_earlier_attempts_of_this_run_count(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_earlier_attempts_of_this_run_count(hosting: fake_github.GitHub, github: GitHub) -> None:
     """A run that is run again knows what its attempts before have done, also where one was a success."""
     applied(hosting, "before", conclusion="success")
     again = applied(hosting, "first", "second", conclusion=None)
@@ -93,14 +91,14 @@ def test_earlier_attempts_of_this_run_count(hosting: github_stand_in.GitHub, git
     [{"repository": FORK}, {"branch": "topic"}, {"event": "pull_request"}, {"workflow": "other.yml"}],
 )
 def test_only_runs_that_could_apply_count(
-    hosting: github_stand_in.GitHub, github: GitHub, other: dict[str, Any]
+    hosting: fake_github.GitHub, github: GitHub, other: dict[str, Any]
 ) -> None:
     """A journal of a fork, another branch, a pull request or another workflow proves nothing."""
     applied(hosting, "forged", **other)
     assert fetched(github) == []
 
 
-def test_other_artifacts_are_left_alone(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_other_artifacts_are_left_alone(hosting: fake_github.GitHub, github: GitHub) -> None:
     """Only what is called as a journal is one, and no name leads out of the folder."""
     run = applied(hosting, "mine")
     for name in ("plan", "run-report", "apply-journal-", "apply-journal-../x", "xapply-journal-1"):
@@ -109,7 +107,7 @@ def test_other_artifacts_are_left_alone(hosting: github_stand_in.GitHub, github:
 
 
 def test_a_bad_journal_costs_itself(
-    hosting: github_stand_in.GitHub, github: GitHub, monkeypatch: pytest.MonkeyPatch
+    hosting: fake_github.GitHub, github: GitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is gone, no archive, empty, too large or refused is named with the reason."""
     monkeypatch.setattr(journals, "_LARGEST", 10)
@@ -138,7 +136,7 @@ def test_a_bad_journal_costs_itself(
     assert fine.content == b"good"
 
 
-def hosting_row(hosting: github_stand_in.GitHub, place: int) -> dict[str, object]:
+def hosting_row(hosting: fake_github.GitHub, place: int) -> dict[str, object]:
     """Describe a run as GitHub does."""
     run = hosting.runs[place]
     return {
@@ -150,7 +148,7 @@ def hosting_row(hosting: github_stand_in.GitHub, place: int) -> dict[str, object
     }
 
 
-def test_a_download_that_is_refused_costs_itself(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_a_download_that_is_refused_costs_itself(hosting: fake_github.GitHub, github: GitHub) -> None:
     """A place that does not hand the archive out leaves the others to be fetched."""
     applied(hosting, "first")
     run = hosting.runs[0]
@@ -165,7 +163,7 @@ def test_a_download_that_is_refused_costs_itself(hosting: github_stand_in.GitHub
     assert "status 410" in refused.missing
 
 
-def test_an_answer_of_another_shape_ends_the_step(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_an_answer_of_another_shape_ends_the_step(hosting: fake_github.GitHub, github: GitHub) -> None:
     """Runs that cannot be read are no reason to believe that there were none."""
     hosting.faults = [Reply(body={"workflow_runs": [{"id": 1}]})]
     with pytest.raises(GitHubError, match="a workflow run"):
@@ -173,7 +171,7 @@ def test_an_answer_of_another_shape_ends_the_step(hosting: github_stand_in.GitHu
 
 
 def test_no_more_runs_are_looked_at_than_is_sensible(
-    hosting: github_stand_in.GitHub, github: GitHub, monkeypatch: pytest.MonkeyPatch
+    hosting: fake_github.GitHub, github: GitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A workflow that never succeeds costs a bounded number of requests, and the newest runs count."""
     monkeypatch.setattr(journals, "_MOST_RUNS", 2)

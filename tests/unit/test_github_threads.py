@@ -8,8 +8,8 @@ import pytest
 from reconciler.errors import GitHubError
 from reconciler.github.client import GitHub
 from reconciler.github.threads import DRIFT_LABEL, add_comment, marker, opening, put_comment, put_drift
-from tests.e2e import github_stand_in
-from tests.e2e.github_stand_in import BOT, REPOSITORY, Reply
+from tests.e2e import fake_github
+from tests.e2e.fake_github import BOT, REPOSITORY, Reply
 
 TOKEN = "ghs_a-secret"
 PERSON = "ghp_a-person"
@@ -18,9 +18,9 @@ BODY = f"{opening(MARK)}\n\nfirst"
 
 
 @pytest.fixture
-def hosting(tmp_path: Path) -> Iterator[github_stand_in.GitHub]:
+def hosting(tmp_path: Path) -> Iterator[fake_github.GitHub]:
     """Serve a GitHub where a workflow and a person may write."""
-    with github_stand_in.github(tmp_path) as hosting:
+    with fake_github.github(tmp_path) as hosting:
         for token in (TOKEN, PERSON):
             hosting.tokens[token] = {"issues": "write", "pull-requests": "write"}
         hosting.people[PERSON] = "ana"
@@ -28,20 +28,20 @@ def hosting(tmp_path: Path) -> Iterator[github_stand_in.GitHub]:
 
 
 @pytest.fixture
-def github(hosting: github_stand_in.GitHub) -> Iterator[GitHub]:
+def github(hosting: fake_github.GitHub) -> Iterator[GitHub]:
     """Open the session of a workflow."""
     with GitHub(api=hosting.root, token=TOKEN, trust_env=False) as github:
         yield github
 
 
-def written(hosting: github_stand_in.GitHub, login: str | None, body: str) -> None:
+def written(hosting: fake_github.GitHub, login: str | None, body: str) -> None:
     """Let somebody have written a comment on pull request 5."""
     user = None if login is None else {"login": login}
     comment = {"id": 9000 + len(hosting.comments), "on": 5, "user": user, "body": body, "html_url": "u"}
     hosting.comments.append(comment)
 
 
-def test_the_comment_is_updated_in_place(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_the_comment_is_updated_in_place(hosting: fake_github.GitHub, github: GitHub) -> None:
     """However often a pull request is planned, it has one plan, though others have commented much."""
     for number in range(5):
         written(hosting, "ana", f"remark {number}")
@@ -58,7 +58,7 @@ def test_the_comment_is_updated_in_place(hosting: github_stand_in.GitHub, github
     [("mallory", BODY), (BOT, f"a quote:\n{BODY}"), (BOT, opening(marker("plan", "other")))],
 )
 def test_what_only_looks_like_ours_is_left_alone(
-    hosting: github_stand_in.GitHub, github: GitHub, login: str, body: str
+    hosting: fake_github.GitHub, github: GitHub, login: str, body: str
 ) -> None:
     """A comment counts as ours by its first line and its author together."""
     written(hosting, login, body)
@@ -66,7 +66,7 @@ def test_what_only_looks_like_ours_is_left_alone(
     assert hosting.comments_on(5) == [body, BODY]
 
 
-def test_a_person_finds_their_own(hosting: github_stand_in.GitHub) -> None:
+def test_a_person_finds_their_own(hosting: fake_github.GitHub) -> None:
     """Run by hand with a person's token, the comment is that person's, and updated as such."""
     with GitHub(api=hosting.root, token=PERSON, trust_env=False) as github:
         put_comment(github, REPOSITORY, 5, mark=MARK, body=BODY)
@@ -74,14 +74,14 @@ def test_a_person_finds_their_own(hosting: github_stand_in.GitHub) -> None:
     assert [one["user"]["login"] for one in hosting.comments] == ["ana"]
 
 
-def test_a_report_is_always_new(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_a_report_is_always_new(hosting: fake_github.GitHub, github: GitHub) -> None:
     """What became of each run stays to be read."""
     for _ in range(2):
         add_comment(github, REPOSITORY, 5, body=BODY)
     assert len(hosting.comments_on(5)) == 2
 
 
-def test_one_issue_follows_the_drift(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_one_issue_follows_the_drift(hosting: fake_github.GitHub, github: GitHub) -> None:
     """The issue is opened, written anew, closed when converged, opened again: always the same one."""
 
     def look(body: str, *, converged: bool) -> str | None:
@@ -104,7 +104,7 @@ def test_one_issue_follows_the_drift(hosting: github_stand_in.GitHub, github: Gi
     assert len(hosting.issues) == 1
 
 
-def test_of_several_issues_the_open_one_is_ours(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_of_several_issues_the_open_one_is_ours(hosting: fake_github.GitHub, github: GitHub) -> None:
     """Where people have left several, the open one goes on, else the newest; pull requests are none."""
     mine = {"user": {"login": BOT}, "body": opening(MARK), "labels": [DRIFT_LABEL], "html_url": "u"}
     hosting.issues = [
@@ -130,7 +130,7 @@ def test_a_folder_cannot_end_the_marker() -> None:
     assert "\n" not in first
 
 
-def test_a_comment_of_another_shape_is_told(hosting: github_stand_in.GitHub, github: GitHub) -> None:
+def test_a_comment_of_another_shape_is_told(hosting: fake_github.GitHub, github: GitHub) -> None:
     """An answer that is no list of comments ends the step by name."""
     hosting.faults = [Reply(status=403, body={}), Reply(body=[{"id": 1}])]
     with pytest.raises(GitHubError, match="a comment"):

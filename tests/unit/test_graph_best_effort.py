@@ -6,11 +6,11 @@ import pytest
 
 from reconciler.errors import UnexpectedAnswer, Unreachable
 from reconciler.model import AddressUse, EmailAddress, Live, ObjectId, OwnerKind
-from tests.samples.directory import declared, desired
-from tests.samples.plans import guest_id
-from tests.stand_in import Reply, Request, refusal
-from tests.stand_in.clock import Clock
-from tests.stand_in.tenant import (
+from tests.support.directory import declared, desired
+from tests.support.plans import guest_id
+from tests.support.scripted_graph import Reply, Request, refusal
+from tests.support.scripted_graph.clock import Clock
+from tests.support.scripted_graph.tenant import (
     ASSIGNMENTS,
     ELIGIBILITIES,
     FORBIDDEN,

@@ -15,10 +15,10 @@ from reconciler.graph.requests import organization
 from reconciler.graph.responses import Answer
 from reconciler.graph.sessions import SessionOptions, connect
 from reconciler.model import Guest
-from tests.samples.plans import guest_id
-from tests.stand_in import Reply, Request, Tokens, refusal, stand_in
-from tests.stand_in.clock import Clock
-from tests.stand_in.tenant import FORBIDDEN, NOT_FOUND, Graph, quiet, reading, user
+from tests.support.plans import guest_id
+from tests.support.scripted_graph import Reply, Request, Tokens, refusal, scripted_graph
+from tests.support.scripted_graph.clock import Clock
+from tests.support.scripted_graph.tenant import FORBIDDEN, NOT_FOUND, Graph, quiet, reading, user
 
 THROTTLED = Reply(status=429, body={"error": {"code": "TooManyRequests", "message": ""}})
 
@@ -131,7 +131,7 @@ async def test_whole_batch_that_may_pass_is_sent_again(reply: Reply) -> None:
         return setbacks.pop() if setbacks else graph(request)
 
     async with (
-        stand_in(answer) as directory,
+        scripted_graph(answer) as directory,
         connect(directory.root, Tokens(), options=Clock().options) as session,
     ):
         assert await read(GraphReader(session), 1, 2) == [guest_id(1), guest_id(2)]
@@ -151,7 +151,7 @@ async def test_whole_batch_that_may_pass_is_sent_again(reply: Reply) -> None:
 async def test_whole_batch_that_is_refused_is_an_error_of_each(reply: Reply, error: type[Exception]) -> None:
     """A refused batch never means that there is no such user."""
     async with (
-        stand_in(lambda _: reply) as directory,
+        scripted_graph(lambda _: reply) as directory,
         connect(directory.root, Tokens(), options=Clock().options) as session,
     ):
         assert await read(GraphReader(session), 1, 2) == [error.__name__] * 2
@@ -168,7 +168,7 @@ async def test_item_whose_token_is_refused_is_read_alone() -> None:
         return Reply(body={"responses": items})
 
     async with (
-        stand_in(answer) as directory,
+        scripted_graph(answer) as directory,
         connect(directory.root, Tokens("stale", "fresh"), options=Clock().options) as session,
     ):
         assert await read(GraphReader(session), 1, 2) == [guest_id(1), guest_id(2)]
@@ -183,7 +183,7 @@ async def test_each_item_costs_what_a_get_costs() -> None:
     await limiter.acquire(taken)
     limiter.commit(taken)
     async with (
-        stand_in(graph) as directory,
+        scripted_graph(graph) as directory,
         connect(directory.root, Tokens(), options=SessionOptions(limiter=limiter)) as session,
     ):
         await read(GraphReader(session), *range(1, 41))

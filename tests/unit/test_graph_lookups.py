@@ -12,7 +12,7 @@ from reconciler.emulator.projection import CONTACT, GROUP, USER
 from reconciler.graph.lookups import LONGEST_URL, MOST_OPERANDS, Lookup, pack, requests_for
 from reconciler.graph.places import CONTACTS, GROUPS, USERS, Place
 from reconciler.model import EmailAddress
-from tests.samples.worlds import LAW
+from tests.support.worlds import LAW
 
 TYPES = {USERS.path: USER, GROUPS.path: GROUP, CONTACTS.path: CONTACT}
 

@@ -10,10 +10,10 @@ import pytest
 from reconciler.documents import dump, plan_from_json, plan_to_json
 from reconciler.model import ClearMarker, Desired, EmailAddress, Guest, Live, Marker, ObjectId
 from reconciler.plan import make_plan
-from tests.samples.directory import NOW, declared, desired
-from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import Reply
-from tests.stand_in.tenant import FORBIDDEN, Graph, quiet, reading, rows, user
+from tests.support.directory import NOW, declared, desired
+from tests.support.plans import TENANT, guest_id
+from tests.support.scripted_graph import Reply
+from tests.support.scripted_graph.tenant import FORBIDDEN, Graph, quiet, reading, rows, user
 
 INITIAL = "contoso.onmicrosoft.com"
 OWN = "pending.contoso.example"

@@ -8,10 +8,10 @@ import pytest
 
 from reconciler.errors import UnexpectedAnswer
 from reconciler.model import AddressUse, EmailAddress, Live, ObjectId, OwnerKind
-from tests.samples.directory import declared, desired
-from tests.samples.plans import guest_id
-from tests.stand_in import Reply, Request
-from tests.stand_in.tenant import (
+from tests.support.directory import declared, desired
+from tests.support.plans import guest_id
+from tests.support.scripted_graph import Reply, Request
+from tests.support.scripted_graph.tenant import (
     EXPIRED,
     FORBIDDEN,
     GROUP,

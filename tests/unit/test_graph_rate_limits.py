@@ -23,7 +23,7 @@ from reconciler.graph.responses import Answer
 from reconciler.graph.sessions import ReadSession
 from reconciler.graph.transport import open_transport
 from reconciler.model import ObjectId
-from tests.stand_in import Reply, Request, Tokens, stand_in
+from tests.support.scripted_graph import Reply, Request, Tokens, scripted_graph
 
 GUEST = ObjectId("11111111-2222-4333-8444-555555555555")
 ONE_INVITATION: Cost = {Quota.INVITATIONS: 1}
@@ -312,7 +312,7 @@ async def test_sessions_keep_the_pace_and_heed_answers() -> None:
         return Reply(body={"responses": [item]})
 
     async with (
-        stand_in(answer) as directory,
+        scripted_graph(answer) as directory,
         open_transport(
             directory.root, Tokens(), limiter=RateLimiter(clock=clock), call_seconds=5
         ) as transport,

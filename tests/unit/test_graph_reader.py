@@ -19,10 +19,10 @@ from reconciler.model import (
     ProxyAddress,
     RedemptionState,
 )
-from tests.samples.directory import declared, desired
-from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import Reply, Request, refusal
-from tests.stand_in.tenant import (
+from tests.support.directory import declared, desired
+from tests.support.plans import TENANT, guest_id
+from tests.support.scripted_graph import Reply, Request, refusal
+from tests.support.scripted_graph.tenant import (
     ASSIGNMENTS,
     ELIGIBILITIES,
     EXPIRED,

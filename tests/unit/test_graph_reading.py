@@ -15,16 +15,19 @@ from reconciler.graph.responses import Answer
 from reconciler.graph.sessions import ReadSession, SessionOptions, connect
 from reconciler.graph.unavailable import Unavailable
 from reconciler.rules import Rule
-from tests.stand_in import Reply, Request, StandIn, Tokens, refusal, stand_in
-from tests.stand_in.clock import Clock
+from tests.support.scripted_graph import Reply, Request, ScriptedGraph, Tokens, refusal, scripted_graph
+from tests.support.scripted_graph.clock import Clock
 
 
 @contextlib.asynccontextmanager
 async def reading(
     answer: Callable[[Request], Reply], clock: Clock | None = None
-) -> AsyncIterator[tuple[StandIn, ReadSession]]:
+) -> AsyncIterator[tuple[ScriptedGraph, ReadSession]]:
     options = (clock or Clock()).options
-    async with stand_in(answer) as directory, connect(directory.root, Tokens(), options=options) as session:
+    async with (
+        scripted_graph(answer) as directory,
+        connect(directory.root, Tokens(), options=options) as session,
+    ):
         yield directory, session
 
 
@@ -156,7 +159,7 @@ async def test_endless_failure_ends_in_an_error_without_the_body() -> None:
 
 async def test_refused_connection_is_given_up_quickly() -> None:
     """Where nobody listens three tries are made, within two seconds."""
-    async with stand_in(lambda _: Reply()) as directory:
+    async with scripted_graph(lambda _: Reply()) as directory:
         root = directory.root
     clock = Clock()
     async with connect(root, Tokens(), options=clock.options) as session:
@@ -170,7 +173,7 @@ async def test_silence_is_waited_out_and_then_given_up() -> None:
     """A server that never answers ends in an error that says so."""
     options = SessionOptions(call_seconds=0.05, retry_policy=ReadRetryPolicy(sleep=Clock().sleep, silences=2))
     async with (
-        stand_in(lambda _: Reply(broken="silent")) as directory,
+        scripted_graph(lambda _: Reply(broken="silent")) as directory,
         connect(directory.root, Tokens(), options=options) as session,
     ):
         with pytest.raises(Unreachable):
@@ -457,7 +460,7 @@ async def test_silence_about_what_can_be_done_without_is_waited_for_once() -> No
     """A server that does not answer costs one call, not many."""
     options = SessionOptions(call_seconds=0.05, retry_policy=ReadRetryPolicy(sleep=Clock().sleep))
     async with (
-        stand_in(lambda _: Reply(broken="silent")) as directory,
+        scripted_graph(lambda _: Reply(broken="silent")) as directory,
         connect(directory.root, Tokens(), options=options) as session,
     ):
         answer = await session.try_get(requests.organization, what="things")
@@ -477,7 +480,7 @@ class NoTokens:
 async def test_missing_token_is_told_of_what_can_be_done_without() -> None:
     """When the authority does not answer, that is the reason."""
     async with (
-        stand_in(lambda _: Reply()) as directory,
+        scripted_graph(lambda _: Reply()) as directory,
         connect(directory.root, NoTokens(), options=Clock().options) as session,
     ):
         answer = await session.try_get(requests.organization, what="things")

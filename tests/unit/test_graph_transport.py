@@ -19,8 +19,8 @@ from reconciler.graph.sessions import ReadSession, connect
 from reconciler.graph.transport import CONNECTIONS, Transport, open_transport
 from reconciler.graph.writer import GraphWriter
 from reconciler.model import NotSent, ObjectId
-from tests.stand_in import TOKEN, Reply, Request, Tokens, stand_in
-from tests.stand_in.clock import Clock
+from tests.support.scripted_graph import TOKEN, Reply, Request, Tokens, scripted_graph
+from tests.support.scripted_graph.clock import Clock
 
 GUEST = ObjectId("11111111-2222-4333-8444-555555555555")
 
@@ -37,7 +37,7 @@ def ok(_: Request) -> Reply:
 
 async def test_every_request_carries_token_own_id_and_low_priority() -> None:
     """A request carries the bearer token, a client-request-id and asks to be shed first."""
-    async with stand_in(ok) as directory, connect(directory.root, Tokens()) as session:
+    async with scripted_graph(ok) as directory, connect(directory.root, Tokens()) as session:
         await session.get(requests.organization, what="it")
         await session.get(requests.organization, what="it")
     first, second = directory.requests
@@ -53,7 +53,7 @@ async def test_refused_token_is_renewed_once_and_the_request_sent_again() -> Non
         return ok(request) if request.headers["authorization"] == "Bearer fresh" else Reply(status=401)
 
     tokens = Tokens("stale", "fresh")
-    async with stand_in(answer) as directory, connect(directory.root, tokens) as session:
+    async with scripted_graph(answer) as directory, connect(directory.root, tokens) as session:
         reply = await session.get(requests.organization, what="it")
     assert reply.status == 200
     assert [request.headers["authorization"] for request in directory.requests] == [
@@ -84,7 +84,7 @@ async def test_a_write_is_judged_anew_when_its_token_was_renewed() -> None:
     """Renewing takes time, in which the run may have closed: then the write is not sent again."""
     permit = Permits(answers=[True, False])
     async with (
-        stand_in(lambda _: Reply(status=401)) as directory,
+        scripted_graph(lambda _: Reply(status=401)) as directory,
         open_transport(
             directory.root, Tokens("stale", "fresh"), limiter=RateLimiter(), call_seconds=5
         ) as transport,
@@ -97,7 +97,7 @@ async def test_a_permitted_write_is_sent_again_with_the_renewed_token() -> None:
     """Where both permits are given, the request goes out once with each token."""
     permit = Permits()
     async with (
-        stand_in(
+        scripted_graph(
             lambda request: Reply(status=204 if "fresh" in request.headers["authorization"] else 401)
         ) as directory,
         open_transport(
@@ -115,7 +115,7 @@ async def test_what_is_withheld_takes_nothing_from_the_quotas() -> None:
     clock = Clock()
     permit = Permits(answers=[False] * 1_000)
     async with (
-        stand_in(ok) as directory,
+        scripted_graph(ok) as directory,
         open_transport(
             directory.root, Tokens(), limiter=RateLimiter(clock=clock), call_seconds=5
         ) as transport,
@@ -134,7 +134,7 @@ async def test_a_permit_is_asked_for_when_the_quota_allows_the_write() -> None:
     await limiter.acquire(used_up)
     permit = Permits()
     async with (
-        stand_in(ok) as directory,
+        scripted_graph(ok) as directory,
         open_transport(directory.root, Tokens(), limiter=limiter, call_seconds=5) as transport,
     ):
         writing = asyncio.create_task(write(transport, permit, INVITATION))
@@ -149,7 +149,7 @@ async def test_a_permit_is_asked_for_when_the_quota_allows_the_write() -> None:
 async def test_connections_are_given_in_the_order_of_asking() -> None:
     """Who sends one request after the other does not overtake who has been waiting for a connection."""
     async with (
-        stand_in(ok) as directory,
+        scripted_graph(ok) as directory,
         open_transport(directory.root, Tokens(), limiter=RateLimiter(), call_seconds=5) as transport,
     ):
         order: list[str] = []
@@ -183,7 +183,7 @@ async def test_claims_challenge_is_passed_to_the_token_source() -> None:
         return Reply(status=401, headers={"www-authenticate": challenge})
 
     tokens = Tokens("stale", "fresh")
-    async with stand_in(answer) as directory, connect(directory.root, tokens) as session:
+    async with scripted_graph(answer) as directory, connect(directory.root, tokens) as session:
         await session.get(requests.organization, what="it")
     assert tokens.challenges == [claims]
     assert len(directory.requests) == 2
@@ -198,7 +198,7 @@ async def test_broken_claims_challenge_asks_for_any_fresh_token() -> None:
         return Reply(status=401, headers={"www-authenticate": 'Bearer claims="@@@"'})
 
     tokens = Tokens("stale", "fresh")
-    async with stand_in(answer) as directory, connect(directory.root, tokens) as session:
+    async with scripted_graph(answer) as directory, connect(directory.root, tokens) as session:
         await session.get(requests.organization, what="it")
     assert "nbf" in json.loads(tokens.challenges[0])["access_token"]
 
@@ -210,7 +210,7 @@ async def test_many_refused_requests_renew_the_token_once() -> None:
         return ok(request) if request.headers["authorization"] == "Bearer fresh" else Reply(status=401)
 
     tokens = Tokens("stale", "fresh", "one too many")
-    async with stand_in(answer) as directory, connect(directory.root, tokens) as session:
+    async with scripted_graph(answer) as directory, connect(directory.root, tokens) as session:
         await asyncio.gather(*(session.get(requests.organization, what="it") for _ in range(8)))
     assert len(tokens.challenges) == 1
 
@@ -218,7 +218,7 @@ async def test_many_refused_requests_renew_the_token_once() -> None:
 async def test_twice_refused_token_denies_access() -> None:
     """A fresh token that is refused too ends reading with a sentence, not with a third attempt."""
     async with (
-        stand_in(lambda _: Reply(status=401)) as directory,
+        scripted_graph(lambda _: Reply(status=401)) as directory,
         connect(directory.root, Tokens()) as session,
     ):
         with pytest.raises(AccessDenied, match="refused the token"):
@@ -230,7 +230,7 @@ async def test_write_is_sent_once_with_the_given_id_and_body() -> None:
     """A write is sent once, with exactly the body and the client-request-id it was given."""
     body = {"mail": "Ana@Newco.example", "otherMails": ["Ana@Newco.example"]}
     async with (
-        stand_in(lambda _: Reply(status=503)) as directory,
+        scripted_graph(lambda _: Reply(status=503)) as directory,
         open_transport(directory.root, Tokens(), limiter=RateLimiter(), call_seconds=5) as transport,
     ):
         answer = await transport.send(
@@ -246,10 +246,10 @@ async def test_write_is_sent_once_with_the_given_id_and_body() -> None:
 
 async def test_redirect_is_not_followed() -> None:
     """A redirect is an answer, not an instruction: neither method nor body goes elsewhere."""
-    async with stand_in(ok) as other:
+    async with scripted_graph(ok) as other:
         moved = Reply(status=307, headers={"location": f"{other.root}/v1.0/invitations"})
         async with (
-            stand_in(lambda _: moved) as directory,
+            scripted_graph(lambda _: moved) as directory,
             open_transport(directory.root, Tokens(), limiter=RateLimiter(), call_seconds=5) as transport,
         ):
             answer = await transport.send(lambda: requests.invitation({}), cost=INVITATION)
@@ -260,7 +260,7 @@ async def test_redirect_is_not_followed() -> None:
 
 async def test_token_goes_to_no_other_place() -> None:
     """A request for another host, port, scheme or with a user in it is refused before it is sent."""
-    async with stand_in(ok) as other, stand_in(ok) as directory:
+    async with scripted_graph(ok) as other, scripted_graph(ok) as directory:
         port = directory.root.rpartition(":")[2]
         async with open_transport(
             directory.root, Tokens(), limiter=RateLimiter(), call_seconds=5
@@ -279,7 +279,7 @@ async def test_token_goes_to_no_other_place() -> None:
 async def test_silence_ends_after_the_time_a_call_may_take() -> None:
     """A server that accepts and never answers does not keep a call for ever."""
     async with (
-        stand_in(lambda _: Reply(broken="silent")) as directory,
+        scripted_graph(lambda _: Reply(broken="silent")) as directory,
         open_transport(directory.root, Tokens(), limiter=RateLimiter(), call_seconds=0.05) as transport,
     ):
         with pytest.raises((TimeoutError, httpx.TimeoutException)):
@@ -301,7 +301,7 @@ async def test_proxy_does_not_stand_between_loopback_and_us(monkeypatch: pytest.
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
-    async with stand_in(ok) as directory, connect(directory.root, Tokens()) as session:
+    async with scripted_graph(ok) as directory, connect(directory.root, Tokens()) as session:
         assert (await session.get(requests.organization, what="it")).status == 200
 
 
@@ -327,7 +327,7 @@ def test_reading_session_has_no_way_to_write() -> None:
 
 async def test_reading_session_refuses_any_other_method() -> None:
     """A reading session sends nothing but GET, whatever it is handed."""
-    async with stand_in(ok) as directory, connect(directory.root, Tokens()) as session:
+    async with scripted_graph(ok) as directory, connect(directory.root, Tokens()) as session:
         with pytest.raises(ValueError, match="does not send"):
             await session.get(lambda: requests.user_update(GUEST, {}), what="it")
     assert directory.requests == []

@@ -28,8 +28,8 @@ from reconciler.model import (
     WriteAnswer,
 )
 from reconciler.rules import OtherRule
-from tests.stand_in import Reply, Request, StandIn, Tokens, granted, stand_in
-from tests.stand_in.clock import Clock
+from tests.support.scripted_graph import Reply, Request, ScriptedGraph, Tokens, granted, scripted_graph
+from tests.support.scripted_graph.clock import Clock
 
 GUEST = ObjectId("11111111-2222-4333-8444-555555555555")
 NEW = EmailAddress("Ana@Newco.example")
@@ -73,9 +73,9 @@ def reset(
 @contextlib.asynccontextmanager
 async def writing(
     answer: Callable[[Request], Reply],
-) -> AsyncIterator[tuple[StandIn, GraphWriter]]:
+) -> AsyncIterator[tuple[ScriptedGraph, GraphWriter]]:
     async with (
-        stand_in(answer) as directory,
+        scripted_graph(answer) as directory,
         open_directory(directory.root, Tokens(), options=SessionOptions(call_seconds=0.5)) as (_, writer),
     ):
         yield directory, writer
@@ -303,7 +303,7 @@ async def test_throttled_and_failed_invitations_are_not_sent_again(status: int) 
 
 async def test_refused_connection_was_not_executed() -> None:
     """Where nobody listens nothing happened."""
-    async with stand_in(lambda _: Reply()) as directory:
+    async with scripted_graph(lambda _: Reply()) as directory:
         root = directory.root
     async with open_directory(root, Tokens()) as (_, writer):
         answer = await perform(writer, EMPTY)
@@ -344,7 +344,7 @@ async def test_missing_token_stops_the_run_before_anything_is_sent() -> None:
             raise AccessDenied("there is no token", rule=OtherRule("no-token"))
 
     async with (
-        stand_in(lambda _: Reply()) as directory,
+        scripted_graph(lambda _: Reply()) as directory,
         open_directory(directory.root, NoTokens()) as (_, writer),
     ):
         answer = await perform(writer, reset())
@@ -357,7 +357,7 @@ async def test_hurrying_waits_for_no_pause_that_graph_asks_for() -> None:
     """Once the end is near, a write goes out a second after a 429 at most, whatever that said."""
     clock = Clock()
     async with (
-        stand_in(lambda _: Reply(status=429, headers={"retry-after": "300"})) as directory,
+        scripted_graph(lambda _: Reply(status=429, headers={"retry-after": "300"})) as directory,
         open_directory(
             directory.root, Tokens(), options=SessionOptions(limiter=RateLimiter(clock=clock))
         ) as (
@@ -392,7 +392,7 @@ def token(**claims: object) -> str:
 async def test_permission_to_write_is_read_from_the_tokens_roles(bearer: str, *, may: bool | None) -> None:
     """An application's roles say whether it may update users; a person's token and an opaque one do not."""
     async with (
-        stand_in(lambda _: Reply(status=204)) as directory,
+        scripted_graph(lambda _: Reply(status=204)) as directory,
         open_directory(directory.root, Tokens(bearer)) as (_, writer),
     ):
         assert writer.may_write() is None

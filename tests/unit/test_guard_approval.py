@@ -22,8 +22,8 @@ from reconciler.model import (
     RedemptionState,
 )
 from reconciler.plan import make_plan
-from tests.samples.directory import NEW, NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
-from tests.samples.plans import marker_of
+from tests.support.directory import NEW, NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live
+from tests.support.plans import marker_of
 
 PENDING = RedemptionState.PENDING
 RESET_AT = NOW + timedelta(minutes=1)

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.guard.limits import check
 from reconciler.model import LimitRaise, Policy
-from tests.samples.plans import NOW
+from tests.support.plans import NOW
 
 
 def rules(

@@ -19,7 +19,7 @@ from reconciler.model import (
     RedemptionState,
 )
 from reconciler.plan import make_plan
-from tests.samples.directory import (
+from tests.support.directory import (
     NEW,
     NOW,
     OLD,
@@ -31,7 +31,7 @@ from tests.samples.directory import (
     guest_id,
     live,
 )
-from tests.samples.plans import marker_of
+from tests.support.plans import marker_of
 
 ACCEPTED, PENDING = RedemptionState.ACCEPTED, RedemptionState.PENDING
 RUN, WAIT, ALREADY, STALE = Verdict.RUN, Verdict.WAIT, Verdict.ALREADY_APPLIED, Verdict.STALE

@@ -26,7 +26,7 @@ from reconciler.journal import (
     open_journal,
     read_evidence,
 )
-from tests.samples.directory import guest_id
+from tests.support.directory import guest_id
 
 ENTRY = JournalEntry(
     time=datetime(2026, 11, 23, 10, 0, 1, tzinfo=UTC),

@@ -18,8 +18,8 @@ from reconciler.model import (
     ProxyAddress,
 )
 from reconciler.plan import make_plan
-from tests.samples.directory import NOW, REDEEMED, declared, desired, guest, guest_id, live, owner
-from tests.samples.plans import marker_of
+from tests.support.directory import NOW, REDEEMED, declared, desired, guest, guest_id, live, owner
+from tests.support.plans import marker_of
 
 
 def mail(number: int) -> str:

@@ -9,8 +9,8 @@ import pytest
 from reconciler.documents import plan_to_json
 from reconciler.model import DesiredGuest, Guest, Policy, RedemptionState, Source
 from reconciler.plan import make_plan
-from tests.samples.directory import NEW, NOW, OLD, declared, desired, guest, live
-from tests.samples.plans import TENANT, guest_id, marker_of
+from tests.support.directory import NEW, NOW, OLD, declared, desired, guest, live
+from tests.support.plans import TENANT, guest_id, marker_of
 
 
 def test_the_digest_of_a_change_can_be_computed_from_the_document_alone() -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from reconciler.model import Note
 from reconciler.plan import make_plan
 from reconciler.plan.domains import CONSUMER, _one_edit_apart, _shortened
-from tests.samples.directory import NOW, OLD, declared, desired, guest, live
-from tests.samples.worlds import LAW
+from tests.support.directory import NOW, OLD, declared, desired, guest, live
+from tests.support.worlds import LAW
 
 RULES = {"unseen-domain", "look-alike-domain", "consumer-domain"}
 SEEN = {"old.example": 2, "fabrikam.example": 40, "contoso.com": 7, "cornwall.example": 1}

@@ -17,8 +17,8 @@ from reconciler.model import (
     SetOtherMails,
 )
 from reconciler.plan import make_plan
-from tests.samples.directory import NEW, NOW, OLD, REDEEMED, addresses, declared, desired, guest, live
-from tests.samples.plans import marker_of
+from tests.support.directory import NEW, NOW, OLD, REDEEMED, addresses, declared, desired, guest, live
+from tests.support.plans import marker_of
 
 PENDING = RedemptionState.PENDING
 DIGITS = "0123456789abcdef"

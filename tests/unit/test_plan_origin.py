@@ -23,7 +23,7 @@ from reconciler.model import (
     Whereabouts,
 )
 from reconciler.plan import Baseline, make_plan
-from tests.samples.directory import (
+from tests.support.directory import (
     NEW,
     NOW,
     OLD,

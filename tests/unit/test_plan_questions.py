@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from reconciler.model import RedemptionState
 from reconciler.plan import questions
-from tests.samples.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
+from tests.support.directory import NEW, OLD, REDEEMED, addresses, declared, desired, guest, guest_id
 
 
 def test_only_addresses_that_somebody_gains_or_is_reset_with_are_asked_about() -> None:

@@ -19,7 +19,7 @@ from reconciler.model import (
     RedemptionState,
 )
 from reconciler.plan import make_plan
-from tests.samples.directory import (
+from tests.support.directory import (
     NEW,
     NOW,
     OLD,

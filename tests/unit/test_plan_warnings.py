@@ -20,8 +20,8 @@ from reconciler.model import (
     RedemptionState,
 )
 from reconciler.plan import make_plan
-from tests.samples.directory import NEW, NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live, owner
-from tests.samples.plans import marker_of
+from tests.support.directory import NEW, NOW, OLD, REDEEMED, declared, desired, guest, guest_id, live, owner
+from tests.support.plans import marker_of
 
 LATER = REDEEMED + timedelta(days=30)
 PENDING = RedemptionState.PENDING

@@ -9,7 +9,7 @@ import pytest
 from reconciler.errors import UsageError
 from reconciler.model import EmailAddress, RedeemUrl
 from reconciler.redeem_links import open_redeem_links
-from tests.samples.directory import guest_id
+from tests.support.directory import guest_id
 
 LINK = RedeemUrl("https://redeem.example/?ticket=secret")
 

@@ -1,7 +1,7 @@
 from reconciler.model import Note, Problem
 from reconciler.render import github
 from reconciler.rules import OtherRule, Rule
-from tests.samples.plans import LINGERS, blocked_of, change_of, plan_of
+from tests.support.plans import LINGERS, blocked_of, change_of, plan_of
 
 ODD = Note(rule=Rule.GUEST_DISABLED, message="the account is disabled")
 

@@ -10,8 +10,8 @@ import pytest
 from reconciler.model import Note, Plan
 from reconciler.render import github, html, markdown, text
 from reconciler.rules import Rule
-from tests.samples.elements import elements_of
-from tests.samples.plans import blocked_of, change_of, compared_plan, gone_of, plan_of, small_plan
+from tests.support.elements import elements_of
+from tests.support.plans import blocked_of, change_of, compared_plan, gone_of, plan_of, small_plan
 
 NAMES = ("Ana Souza", "Bea Blocked", "Di Drift", "Bo Hansen", "Max Admin", "Gil Gone")
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from reconciler.model import Cloud, Note, Outcome
 from reconciler.render import html
 from reconciler.rules import Rule
-from tests.samples.elements import Element, elements_of
-from tests.samples.plans import (
+from tests.support.elements import Element, elements_of
+from tests.support.plans import (
     again_of,
     blocked_of,
     change_of,

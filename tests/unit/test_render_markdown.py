@@ -7,7 +7,7 @@ from reconciler.model import Cloud, Note, Outcome
 from reconciler.render import markdown
 from reconciler.render.markdown_page import LIMIT
 from reconciler.rules import Rule
-from tests.samples.plans import (
+from tests.support.plans import (
     again_of,
     blocked_of,
     change_of,

@@ -18,7 +18,7 @@ from reconciler.model import (
 )
 from reconciler.render import markdown, text, wording
 from reconciler.rules import OtherRule, Rule
-from tests.samples.plans import (
+from tests.support.plans import (
     LINGERS,
     NOW,
     again_of,

@@ -10,7 +10,7 @@ from reconciler.documents import dump, plan_from_json, plan_to_json, report_from
 from reconciler.errors import UnusablePlan
 from reconciler.model import Cloud, Note, Report
 from reconciler.rules import Rule
-from tests.samples.plans import mixed_report, small_plan
+from tests.support.plans import mixed_report, small_plan
 
 DIGEST = f"sha256:{'0' * 64}"
 

@@ -47,8 +47,8 @@ from reconciler.model import (
     UserUpdate,
     WriteAnswer,
 )
-from tests.samples.plans import reset_of
-from tests.stand_in import granted
+from tests.support.plans import reset_of
+from tests.support.scripted_graph import granted
 
 TENANT = TenantId("7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10")
 GUEST = "1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01"
@@ -114,7 +114,7 @@ def tenant(tmp_path: Path) -> Iterator[EmulatedTenant]:
 
 
 @dataclass(slots=True)
-class StandInForGitHub:
+class FakeTokenEndpoint:
     """GitHub's OIDC endpoint on loopback: states whatever the test wants, anew each time."""
 
     url: str = ""
@@ -162,7 +162,7 @@ class StandInForGitHub:
         return 200, json.dumps({"count": 1, "value": self.issued[-1]}).encode()
 
 
-def _handler(github: StandInForGitHub, count: Callable[[], int]) -> type[BaseHTTPRequestHandler]:
+def _handler(github: FakeTokenEndpoint, count: Callable[[], int]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             query = parse_qs(urlsplit(self.path).query)
@@ -183,16 +183,16 @@ def _handler(github: StandInForGitHub, count: Callable[[], int]) -> type[BaseHTT
 
 
 @pytest.fixture
-def github() -> Iterator[StandInForGitHub]:
+def github() -> Iterator[FakeTokenEndpoint]:
     """Serve a stand-in for GitHub's OIDC endpoint."""
-    stand_in = StandInForGitHub()
+    endpoint = FakeTokenEndpoint()
     counter = itertools.count()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(stand_in, lambda: next(counter))) as server:
-        stand_in.url = f"http://127.0.0.1:{server.server_port}/token?api-version=2.0"
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(endpoint, lambda: next(counter))) as server:
+        endpoint.url = f"http://127.0.0.1:{server.server_port}/token?api-version=2.0"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield stand_in
+            yield endpoint
         finally:
             server.shutdown()
             thread.join()
@@ -232,7 +232,7 @@ async def test_a_secret_opens_the_directory(tenant: EmulatedTenant) -> None:
     assert (status, body["mail"]) == (200, "ana@fabrikam.example")
 
 
-async def test_a_job_in_github_opens_the_directory(tenant: EmulatedTenant, github: StandInForGitHub) -> None:
+async def test_a_job_in_github_opens_the_directory(tenant: EmulatedTenant, github: FakeTokenEndpoint) -> None:
     """A job in GitHub Actions signs in without any secret, and its token carries a write."""
     async with open_directory(tenant.root, _job(tenant, github.environ)) as (_, writer):
         assert isinstance(await _update(writer), Done)
@@ -242,7 +242,7 @@ async def test_a_job_in_github_opens_the_directory(tenant: EmulatedTenant, githu
 
 
 async def test_each_token_request_has_a_fresh_assertion(
-    tenant: EmulatedTenant, github: StandInForGitHub
+    tenant: EmulatedTenant, github: FakeTokenEndpoint
 ) -> None:
     """Two tokens cost two assertions, which are never the same."""
     tokens = _job(tenant, github.environ)
@@ -252,7 +252,7 @@ async def test_each_token_request_has_a_fresh_assertion(
     assert len(github.asked) == 2
 
 
-async def test_a_held_token_costs_nothing(tenant: EmulatedTenant, github: StandInForGitHub) -> None:
+async def test_a_held_token_costs_nothing(tenant: EmulatedTenant, github: FakeTokenEndpoint) -> None:
     """Fifty calls at once on an empty cache make one token request."""
     tokens = _job(tenant, github.environ)
     held = await asyncio.gather(*(tokens.token() for _ in range(50)))
@@ -333,7 +333,7 @@ async def _denied(tenant: EmulatedTenant, tokens: TokenSource) -> AccessDenied:
     return denied.value
 
 
-async def test_a_token_past_its_end_is_replaced(tenant: EmulatedTenant, github: StandInForGitHub) -> None:
+async def test_a_token_past_its_end_is_replaced(tenant: EmulatedTenant, github: FakeTokenEndpoint) -> None:
     """A long run never sends a token that has run out: the next call gets another."""
     tenant.tokens.lifetime = 0
     tokens = _job(tenant, github.environ)
@@ -362,7 +362,7 @@ async def test_an_expired_secret_says_so(tenant: EmulatedTenant) -> None:
 
 
 async def test_a_foreign_subject_shows_what_to_register(
-    tenant: EmulatedTenant, github: StandInForGitHub
+    tenant: EmulatedTenant, github: FakeTokenEndpoint
 ) -> None:
     """An unknown subject is shown exactly, beside both forms GitHub has for it."""
     github.subject = "repo:contoso/guests:pull_request"
@@ -375,7 +375,7 @@ async def test_a_foreign_subject_shows_what_to_register(
 
 
 async def test_a_subject_in_other_case_is_named_as_such(
-    tenant: EmulatedTenant, github: StandInForGitHub
+    tenant: EmulatedTenant, github: FakeTokenEndpoint
 ) -> None:
     """A subject that differs in case only is not trusted, and the error says that it is the case."""
     github.subject = SUBJECT.replace("contoso", "Contoso")
@@ -385,7 +385,7 @@ async def test_a_subject_in_other_case_is_named_as_such(
 
 
 async def test_an_expired_assertion_points_at_the_clock(
-    tenant: EmulatedTenant, github: StandInForGitHub
+    tenant: EmulatedTenant, github: FakeTokenEndpoint
 ) -> None:
     """An assertion that has run out says what to look at."""
     github.lifetime = -10
@@ -395,7 +395,7 @@ async def test_an_expired_assertion_points_at_the_clock(
 
 
 async def test_an_application_without_trust_is_refused(
-    tenant: EmulatedTenant, github: StandInForGitHub
+    tenant: EmulatedTenant, github: FakeTokenEndpoint
 ) -> None:
     """An application without federated credentials refuses a job."""
     with pytest.raises(AccessDenied) as denied:
@@ -403,28 +403,28 @@ async def test_an_application_without_trust_is_refused(
     assert denied.value.rule == "federated-identity-mismatch"
 
 
-async def test_an_unknown_application_is_refused(tenant: EmulatedTenant, github: StandInForGitHub) -> None:
+async def test_an_unknown_application_is_refused(tenant: EmulatedTenant, github: FakeTokenEndpoint) -> None:
     """A client id nobody registered names the variables that may be wrong."""
     with pytest.raises(AccessDenied) as denied:
         await _job(tenant, {**github.environ, "AZURE_CLIENT_ID": TENANT}).token()
     assert denied.value.rule == "unknown-application"
 
 
-async def test_github_may_stumble_twice(tenant: EmulatedTenant, github: StandInForGitHub) -> None:
+async def test_github_may_stumble_twice(tenant: EmulatedTenant, github: FakeTokenEndpoint) -> None:
     """Two bad answers of GitHub's endpoint are survived."""
     github.statuses = [503, 429]
     assert await _job(tenant, github.environ).token()
     assert len(github.asked) == 3
 
 
-async def test_github_may_not_fail_for_good(tenant: EmulatedTenant, github: StandInForGitHub) -> None:
+async def test_github_may_not_fail_for_good(tenant: EmulatedTenant, github: FakeTokenEndpoint) -> None:
     """When GitHub's endpoint keeps failing, the error blames it and not Entra."""
     github.statuses = [500] * 3
     with pytest.raises(Unreachable, match="GitHub's OIDC endpoint answered with status 500"):
         await _job(tenant, github.environ).token()
 
 
-async def test_github_may_refuse(tenant: EmulatedTenant, github: StandInForGitHub) -> None:
+async def test_github_may_refuse(tenant: EmulatedTenant, github: FakeTokenEndpoint) -> None:
     """A job without the right to a token is told which permission to give it."""
     github.statuses = [403]
     with pytest.raises(AccessDenied) as denied:
@@ -434,7 +434,7 @@ async def test_github_may_refuse(tenant: EmulatedTenant, github: StandInForGitHu
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"value": 5}', b'{"value": "no token"}'])
 async def test_nonsense_from_github_is_no_token(
-    tenant: EmulatedTenant, github: StandInForGitHub, body: bytes
+    tenant: EmulatedTenant, github: FakeTokenEndpoint, body: bytes
 ) -> None:
     """Whatever GitHub's endpoint answers instead of a token is refused, and not repeated."""
     github.body = body
@@ -445,7 +445,7 @@ async def test_nonsense_from_github_is_no_token(
 
 
 async def test_a_dead_endpoint_of_github_is_unreachable(
-    tenant: EmulatedTenant, github: StandInForGitHub
+    tenant: EmulatedTenant, github: FakeTokenEndpoint
 ) -> None:
     """Where nothing listens, the error says that GitHub did not answer."""
     environ = {**github.environ, "ACTIONS_ID_TOKEN_REQUEST_URL": "http://127.0.0.1:1/token"}
@@ -453,7 +453,7 @@ async def test_a_dead_endpoint_of_github_is_unreachable(
         await _job(tenant, environ).token()
 
 
-async def test_a_dead_authority_is_unreachable(tenant: EmulatedTenant, github: StandInForGitHub) -> None:
+async def test_a_dead_authority_is_unreachable(tenant: EmulatedTenant, github: FakeTokenEndpoint) -> None:
     """Where no sign-in page listens, the error says so and is not one of access."""
     dead = replace(tenant, page=replace(tenant.page, authority="https://127.0.0.1:1"))
     with pytest.raises(Unreachable):
@@ -462,7 +462,7 @@ async def test_a_dead_authority_is_unreachable(tenant: EmulatedTenant, github: S
 
 @pytest.mark.parametrize("subject", [SUBJECT, "repo:somebody/else:pull_request"])
 async def test_secrets_stay_out_of_logs(
-    tenant: EmulatedTenant, github: StandInForGitHub, caplog: pytest.LogCaptureFixture, subject: str
+    tenant: EmulatedTenant, github: FakeTokenEndpoint, caplog: pytest.LogCaptureFixture, subject: str
 ) -> None:
     """Neither the request token, nor an assertion, nor an access token is logged, at any level."""
     github.subject = subject

@@ -1,4 +1,4 @@
-"""A client that dies in the middle of a request is the laboratory's daily bread."""
+"""A client that dies in the middle of a request is what the crash lab does all day."""
 
 import logging
 import socket

@@ -17,8 +17,8 @@ from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
 from tests.crashlab.boundaries import Boundary, Way
 from tests.crashlab.evidence import Evidence, Held, Ran, markers_in
+from tests.crashlab.forkserver import ForkServer, RunningCommand
 from tests.crashlab.invariants import at_any_time, violations
-from tests.crashlab.nursery import Nursery, RunningCommand
 from tests.crashlab.records import i9_reports_agree
 from tests.crashlab.scenario import REFUSALS, Case, Entries, seed, write_tree
 
@@ -52,13 +52,13 @@ class Result:
 
 
 @dataclass(slots=True)
-class Laboratory:
+class Harness:
     """A tenant, a tree, and the approved plan for them."""
 
     folder: Path
     control: ControlClient
     root: str
-    nursery: Nursery
+    forkserver: ForkServer
     declared: Sequence[Case]
     approved: Mapping[str, Any] = field(default_factory=dict)
     ran: list[Ran] = field(default_factory=list)
@@ -241,7 +241,7 @@ class Laboratory:
             home=f"{_HOME}{self._started}" if elsewhere else _HOME,
         )
         return Running(
-            command.nursery,
+            command.forkserver,
             command.pid,
             way=way,
             elsewhere=elsewhere,
@@ -266,7 +266,9 @@ class Laboratory:
         found += [f"afterwards: {more}" for more in i9_reports_agree(evidence, last_tells_all=True)]
         return Result(hit=True, runs=len(self.ran), violations=(*also, *found))
 
-    def evidence(self, *, meddled: str | None = None, tree: str = TREE, together: bool = False) -> Evidence:
+    def evidence(
+        self, *, interfered: str | None = None, tree: str = TREE, together: bool = False
+    ) -> Evidence:
         """Gather what the runs have left behind, and plan once more."""
         planned = self.plan(tree=tree)
         links = sorted(self.folder.glob("links*.jsonl"))
@@ -291,7 +293,7 @@ class Laboratory:
             links_modes=frozenset(file.stat().st_mode & 0o777 for file in links),
             lags=self._lags,
             together=together,
-            meddled=meddled,
+            interfered=interfered,
         )
 
     def _judge_twice(self, way: Way) -> Result:
@@ -325,7 +327,7 @@ class Laboratory:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         state = {"XDG_STATE_HOME": str(self.folder / home), "LOCALAPPDATA": str(self.folder / home)}
         environment = {**kept, **state, "RECONCILER_GRAPH_URL": self.root}
-        return self.nursery.start(*arguments, folder=self.folder, environment=environment, output=output)
+        return self.forkserver.start(*arguments, folder=self.folder, environment=environment, output=output)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -340,17 +342,17 @@ class Running(RunningCommand):
 
 
 @contextmanager
-def laboratory(
-    nursery: Nursery, declared: Sequence[Case], *, pending_reset_moves_time: bool = True
-) -> Iterator[Laboratory]:
-    """Set a laboratory up in a folder of its own: tenant, tree, and a reviewed plan."""
+def crash_lab(
+    forkserver: ForkServer, declared: Sequence[Case], *, pending_reset_moves_time: bool = True
+) -> Iterator[Harness]:
+    """Set a crash lab up in a folder of its own: tenant, tree, and a reviewed plan."""
     document = seed(declared, pending_reset_moves_time=pending_reset_moves_time)
     with (
         TemporaryDirectory() as folder,
         serve(None, seed=Seed(document=document)) as emulator,
         ControlClient(emulator.root) as control,
     ):
-        lab = Laboratory(Path(folder), control, emulator.root, nursery, declared)
+        lab = Harness(Path(folder), control, emulator.root, forkserver, declared)
         lab.declare({})
         lab.approve()
         yield lab

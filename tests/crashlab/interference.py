@@ -14,7 +14,7 @@ from typing import Any
 from tests.crashlab.boundaries import Boundary, Way, write_boundary
 from tests.crashlab.deeds import STAGES, Stage, holder_of
 from tests.crashlab.evidence import Evidence, markers_in, people_in
-from tests.crashlab.laboratory import Laboratory, Result
+from tests.crashlab.harness import Harness, Result
 from tests.crashlab.scenario import Entries, guest_id, new, old
 
 _NUMBER = 1
@@ -43,7 +43,7 @@ class End:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meddling:
+class Interference:
     """Another declaration."""
 
     what: str
@@ -55,18 +55,18 @@ _STALE, _DONE = "stale stale", "already-applied None"
 _CORRECTED_END = End(said=_STALE, mail=_CORRECTED, holder=_CORRECTED)
 _TAKEN_BACK_END = End(said=_STALE, mail=_OLD, holder=_OLD)
 
-MEDDLINGS = (
-    Meddling(
+INTERFERENCES = (
+    Interference(
         what="typo corrected",
         declares={GUEST: {"email": _CORRECTED}},
         ends=dict.fromkeys(Stage, _CORRECTED_END),
     ),
-    Meddling(
+    Interference(
         what="change taken back",
         declares={GUEST: {"email": _OLD, "alternateEmails": []}},
         ends=dict.fromkeys(Stage, _TAKEN_BACK_END),
     ),
-    Meddling(
+    Interference(
         what="entry removed",
         declares={GUEST: None},
         ends={
@@ -81,24 +81,24 @@ MEDDLINGS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meddled:
+class InterferenceTrial:
     """One trial: a kill, what happens after it, and the way of running again."""
 
-    meddling: Meddling
+    interference: Interference
     boundary: Boundary
     stage: Stage
 
     @property
     def name(self) -> str:
         """Say which trial it is."""
-        return f"{self.meddling.what}, {self.boundary.name}"
+        return f"{self.interference.what}, {self.boundary.name}"
 
-    def run(self, lab: Laboratory) -> Result:
-        """Kill, meddle, run again, and judge; where the approved plan does not fit any more, run anew."""
+    def run(self, lab: Harness) -> Result:
+        """Kill, interfere, run again, and judge; where the approved plan does not fit any more, run anew."""
         lab.begin()
         if not lab.kill_at(self.boundary):
             return lab.judge(lab.evidence(), hit=False)
-        end, way = self.meddling.ends[self.stage], self.boundary.way
+        end, way = self.interference.ends[self.stage], self.boundary.way
         killed_at = lab.ran[-1].requests_until
         found = [] if _warns(self._plan(lab), end.warns) else [f"no plan warns of {end.warns}"]
         lab.finish(lab.start(way, again=True))
@@ -110,22 +110,22 @@ class Meddled:
             found += [f"request {number} is a write all the same" for number in written if number > killed_at]
         if said == _STALE:
             lab.finish(lab.start(Way.NO_PLAN, again=True))
-        evidence = lab.evidence(meddled=GUEST)
+        evidence = lab.evidence(interfered=GUEST)
         return lab.judge(evidence, also=(*found, *_is_not_at(end, evidence)))
 
     @property
     def _removed(self) -> bool:
-        return self.meddling.declares[GUEST] is None
+        return self.interference.declares[GUEST] is None
 
-    def _plan(self, lab: Laboratory) -> Mapping[str, Any]:
+    def _plan(self, lab: Harness) -> Mapping[str, Any]:
         """Plan from the tree as it is declared now; who compares revisions knows of a removed entry."""
         if not self._removed:
-            lab.declare(self.meddling.declares)
+            lab.declare(self.interference.declares)
             return lab.plan()
         git = ("git", "-c", "user.name=lab", "-c", "user.email=lab@contoso.example")
         for words in (("init", "-q"), ("add", "desired"), ("commit", "-q", "-m", "before")):
             subprocess.run([*git, *words], cwd=lab.folder, check=True)
-        lab.declare(self.meddling.declares)
+        lab.declare(self.interference.declares)
         try:
             return lab.plan("--since", "HEAD")
         finally:
@@ -138,7 +138,7 @@ def _warns(plan: Mapping[str, Any], rule: str) -> bool:
     return not rule or rule in own
 
 
-def _said(lab: Laboratory) -> str:
+def _said(lab: Harness) -> str:
     """Give what the last run called the guest: outcome and rule."""
     report = lab.ran[-1].report
     assert report is not None
@@ -158,8 +158,8 @@ def _is_not_at(end: End, evidence: Evidence) -> Iterator[str]:
         yield f"bound or invited is {holder_of(after)}, not {end.holder}"
 
 
-def trials() -> Iterator[Meddled]:
+def trials() -> Iterator[InterferenceTrial]:
     """Give every trial."""
-    for meddling, ((action, where), stage), way in product(MEDDLINGS, STAGES.items(), Way):
+    for interference, ((action, where), stage), way in product(INTERFERENCES, STAGES.items(), Way):
         boundary = write_boundary(_NUMBER, action, where, way)
-        yield Meddled(meddling=meddling, boundary=boundary, stage=stage)
+        yield InterferenceTrial(interference=interference, boundary=boundary, stage=stage)

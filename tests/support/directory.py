@@ -25,7 +25,7 @@ from reconciler.model import (
     RedemptionState,
     Source,
 )
-from tests.samples.plans import NOW, TENANT, guest_id
+from tests.support.plans import NOW, TENANT, guest_id
 
 REDEEMED = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
 """When the guests of the samples redeemed."""

@@ -36,8 +36,8 @@ from reconciler.model import (
     SetMail,
     SetOtherMails,
 )
-from tests.samples.directory import REDEEMED, declared, desired, guest, guest_id, live
-from tests.samples.plans import NOW, marker_of
+from tests.support.directory import REDEEMED, declared, desired, guest, guest_id, live
+from tests.support.plans import NOW, marker_of
 
 LAW = settings(deadline=None, max_examples=60)
 """No law looks at seconds: they tell of the machine."""

@@ -34,8 +34,8 @@ from reconciler.model import (
     WriteAnswer,
 )
 from reconciler.rules import OtherRule
-from tests.samples.imagined_time import ImaginedClock
-from tests.samples.tenant_calls import Call, Fault, Kind, Script, done, failed
+from tests.support.imagined_time import ImaginedClock
+from tests.support.tenant_calls import Call, Fault, Kind, Script, done, failed
 
 
 @dataclass(slots=True, kw_only=True)

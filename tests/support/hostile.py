@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from reconciler.model import Blocked, GuestOutcome, Note, Origin, Outcome, Plan, Report, Source
 from reconciler.rules import OtherRule
-from tests.samples.plans import (
+from tests.support.plans import (
     LINGERS,
     change_of,
     gone_of,

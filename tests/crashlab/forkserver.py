@@ -36,12 +36,12 @@ _STEP = 0.02
 """Seconds between two looks at whether a process has ended."""
 
 
-class Nursery:
+class ForkServer:
     """The program, as whoever starts commands sees it. Serves several threads."""
 
     def __init__(self) -> None:
         self._program = subprocess.Popen(
-            [sys.executable, "-m", "tests.crashlab.nursery"],
+            [sys.executable, "-m", "tests.crashlab.forkserver"],
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -83,14 +83,14 @@ class Nursery:
 class RunningCommand:
     """One command on its way."""
 
-    nursery: Nursery
+    forkserver: ForkServer
     pid: int
     exit_code: int | None = None
 
     def poll(self) -> int | None:
         """Give the exit code, negative for a signal, or `None` while it runs."""
         if self.exit_code is None:
-            self.exit_code = self.nursery.ask({"poll": self.pid})["exit"]
+            self.exit_code = self.forkserver.ask({"poll": self.pid})["exit"]
         return self.exit_code
 
     def wait(self, seconds: float) -> int:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from reconciler.errors import Unreachable
 from reconciler.model import FailureKind, ObjectId
 from reconciler.rules import Rule
-from tests.samples.directory import guest_id
-from tests.samples.tenant_calls import Call, Fault, Kind, failed
+from tests.support.directory import guest_id
+from tests.support.tenant_calls import Call, Fault, Kind, failed
 
 MANAGED = (1, 2, 3)
 

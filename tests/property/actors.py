@@ -9,10 +9,10 @@ from hypothesis import event
 
 from reconciler.model import Desired, DesiredGuest, EmailAddress, Guest, ObjectId, RedemptionState
 from tests.property.apply_laws import Ran
-from tests.property.apply_troubles import MANAGED, Deed, Wish
-from tests.samples.applying import new_tenant
-from tests.samples.directory import addresses, declared, desired, guest_id
-from tests.samples.plans import marker_of
+from tests.support.applying import new_tenant
+from tests.support.directory import addresses, declared, desired, guest_id
+from tests.support.fault_strategies import MANAGED, Deed, Wish
+from tests.support.plans import marker_of
 
 
 def email(number: int, company: str) -> str:

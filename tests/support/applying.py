@@ -27,9 +27,9 @@ from reconciler.model import (
 from reconciler.plan import make_plan
 from reconciler.redeem_links import RedeemLinks
 from reconciler.settling import LastWrite
-from tests.samples.imagined_time import ImaginedClock
-from tests.samples.tenant import Tenant, kind_of
-from tests.samples.tenant_calls import UNREADABLE, Call, Fault, Kind
+from tests.support.imagined_time import ImaginedClock
+from tests.support.tenant import Tenant, kind_of
+from tests.support.tenant_calls import UNREADABLE, Call, Fault, Kind
 
 
 @dataclass(slots=True)

@@ -9,10 +9,10 @@ from reconciler.graph.owners import FoundOwners, find_owners
 from reconciler.graph.reader import GraphReader, open_reader
 from reconciler.graph.sessions import connect
 from reconciler.model import EmailAddress, Live
-from tests.samples.directory import declared, desired
-from tests.samples.plans import TENANT, guest_id
-from tests.stand_in import TOKEN, Reply, Request, StandIn, Tokens, refusal, stand_in
-from tests.stand_in.clock import Clock
+from tests.support.directory import declared, desired
+from tests.support.plans import TENANT, guest_id
+from tests.support.scripted_graph import TOKEN, Reply, Request, ScriptedGraph, Tokens, refusal, scripted_graph
+from tests.support.scripted_graph.clock import Clock
 
 GROUP, OTHER_GROUP, PERSON = guest_id(70), guest_id(71), guest_id(80)
 FORBIDDEN = refusal(403, "Authorization_RequestDenied")
@@ -57,7 +57,7 @@ class Graph:
     """A directory made of answers by path; batches are taken apart. What is missing is not found."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
-    directory: StandIn | None = None
+    directory: ScriptedGraph | None = None
 
     def __call__(self, request: Request) -> Reply:
         """Answer a request or, one by one, the items of a batch."""
@@ -116,7 +116,7 @@ async def reading(
     graph: Graph, token: str = TOKEN, *, clock: Clock | None = None
 ) -> AsyncIterator[GraphReader]:
     """Serve the tenant and read it, on a clock that never really waits."""
-    async with stand_in(graph) as directory:
+    async with scripted_graph(graph) as directory:
         graph.directory = directory
         async with open_reader(directory.root, Tokens(token), options=(clock or Clock()).options) as reader:
             yield reader
@@ -124,7 +124,7 @@ async def reading(
 
 async def owners_in(graph: Graph, *addresses: str) -> FoundOwners:
     """Look for the owners of addresses, on a clock that never really waits."""
-    async with stand_in(graph) as directory:
+    async with scripted_graph(graph) as directory:
         graph.directory = directory
         async with connect(directory.root, Tokens(), options=Clock().options) as session:
             return await find_owners(session, [EmailAddress(address) for address in addresses])

@@ -56,7 +56,7 @@ def refusal(status: int, code: str = "Request_Refused") -> Reply:
 
 
 @dataclass(slots=True)
-class StandIn:
+class ScriptedGraph:
     """The running stand-in."""
 
     answer: Callable[[Request], Reply]
@@ -84,9 +84,9 @@ class StandIn:
 
 
 @contextlib.asynccontextmanager
-async def stand_in(answer: Callable[[Request], Reply]) -> AsyncIterator[StandIn]:
+async def scripted_graph(answer: Callable[[Request], Reply]) -> AsyncIterator[ScriptedGraph]:
     """Serve on loopback until the block ends."""
-    directory = StandIn(answer)
+    directory = ScriptedGraph(answer)
     connections: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
