@@ -1,16 +1,19 @@
 """Reads the desired tree as it stood at a git revision, from the repository the tree lies in.
 
 Nothing is checked out and no shell is involved. Only plumbing commands that read objects are run: neither
-hooks nor filters run, and no link is followed.
+hooks nor filters run, and no link is followed. The files of the tree are a stranger's: git is never told to
+look for a repository among them. It gets the repository's folder by name, an environment of its own, and no
+configuration but the repository's.
 
-Sources: https://git-scm.com/docs/git-rev-parse, https://git-scm.com/docs/git-ls-tree and
-https://git-scm.com/docs/git-cat-file
+Sources: https://git-scm.com/docs/git-rev-parse, https://git-scm.com/docs/git-ls-tree,
+https://git-scm.com/docs/git-cat-file, https://git-scm.com/docs/git (GIT_ALLOW_PROTOCOL, GIT_NO_LAZY_FETCH)
+and https://git-scm.com/docs/git-config (safe.bareRepository)
 """
 
 import os
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.desired.problems import problem
@@ -19,6 +22,29 @@ from reconciler.desired.tree import MAX_FILES, MAX_TREE_BYTES, ROOT, Tree, is_de
 from reconciler.errors import UsageError
 from reconciler.model import Problem
 from reconciler.rules import Rule
+
+_ENVIRONMENT = {
+    "GIT_ALLOW_PROTOCOL": "none",  # overrides any protocol.*.allow of the repository's own configuration
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_PAGER": "cat",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+_CONFIGURATION = (
+    "safe.bareRepository=explicit",
+    "protocol.allow=never",
+    "core.fsmonitor=false",
+    f"core.hooksPath={os.devnull}",
+    "gc.auto=0",
+    "maintenance.auto=false",
+)
+_KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
+"""What git needs of the caller's environment to start. Any other could lead it to another repository."""
 
 _LINK = b"120000"
 _SUBMODULE = b"160000"
@@ -40,35 +66,116 @@ class _Entry:
     """Relative to the tree."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Repository:
+    """A repository that has a work tree, found by its folder's name alone."""
+
+    work_tree: Path
+
+    git_dir: Path
+    """`.git` in the work tree: a folder, or the file of a linked work tree."""
+
+    @staticmethod
+    def around(root: Path) -> "_Repository":
+        """Find the nearest folder from `root` upwards that holds `.git`, which git refuses to commit.
+
+        A folder that looks like a repository without being called `.git` is none: its files may have been
+        committed. Raises `UsageError` when there is no repository that may be believed.
+        """
+        folder = root.resolve()
+        for work_tree in (folder, *folder.parents):
+            git_dir = work_tree / ".git"
+            if git_dir.is_symlink() or git_dir.exists():
+                found = _Repository(work_tree, git_dir)
+                found._check(folder)
+                return found
+        raise _no_repository(root)
+
+    def _check(self, folder: Path) -> None:
+        """Refuse a `.git` that another account, or a file among those under review, has made."""
+        if self.git_dir.is_symlink() or self.git_dir.lstat().st_uid != folder.stat().st_uid:
+            raise _no_repository(folder)
+        if self.git_dir.is_dir():
+            return
+        stated = self.git_dir.read_text("utf-8", "replace").removeprefix("gitdir:").strip()
+        target = (self.work_tree / stated).resolve()
+        for outer in (self.work_tree, *self.work_tree.parents):
+            if target.is_relative_to(outer) and (outer / ".git").exists():
+                inside = target.relative_to(outer).parts
+                # A submodule's history belongs to others than that of the repository it stands in.
+                if inside[:1] != (".git",) or inside[1:2] == ("modules",):
+                    raise _no_repository(folder)
+
+    def ask(self, *arguments: str, given: bytes = b"", refused: UsageError) -> bytes:
+        """Run git and return what it prints; raise `refused` when it fails."""
+        done = self.run(*arguments, given=given)
+        if done.returncode != 0:
+            raise refused
+        return done.stdout
+
+    def run(self, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run git on this repository; its messages are dropped: they could quote a stranger."""
+        settings = (*_CONFIGURATION, f"safe.directory={self.work_tree}")
+        command = (
+            "git",
+            *(part for setting in settings for part in ("-c", setting)),
+            "--no-replace-objects",
+            "--literal-pathspecs",
+            "--no-pager",
+            f"--git-dir={self.git_dir}",
+            f"--work-tree={self.work_tree}",
+            *arguments,
+        )
+        kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        try:
+            return subprocess.run(
+                command,
+                cwd=self.work_tree,
+                env=kept | _ENVIRONMENT,
+                input=given,
+                capture_output=True,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise UsageError(
+                "comparing with a revision needs git, which is not installed",
+                rule=Rule.NO_GIT,
+                hint="install git, or plan without --base and --since",
+            ) from error
+
+
 def tree_at(revision: str, root: Path) -> Tree:
     """Read the files of the desired tree `root` as of a revision: a commit, a branch, a tag, `HEAD^1`.
 
     A tree that did not exist then is an empty one. A file that cannot be read is a problem in the tree.
     Raises `UsageError` when there is no git, no repository around `root`, or no such commit in it.
     """
-    _ask(root, "rev-parse", "--is-inside-work-tree", refused=_no_repository(root))
-    commit = _commit(revision, root)
-    listing = _ask(root, "ls-tree", "-r", "-z", "-l", commit, refused=_unreadable(revision))
-    wanted, problems = _sorted_out(_entries(listing))
-    return Tree(files=_contents(wanted, root, refused=_unreadable(revision)), problems=tuple(problems))
+    repository = _Repository.around(root)
+    refused = _no_repository(root)
+    if repository.ask("rev-parse", "--is-inside-work-tree", refused=refused).strip() != b"true":
+        raise refused
+    commit = _commit(revision, repository)
+    wanted, problems = _sorted_out(_listing(commit, root, repository, refused=_unreadable(revision)))
+    files = _contents(wanted, repository, refused=_unreadable(revision))
+    return Tree(files=files, problems=tuple(problems))
 
 
 def commit_of(root: Path) -> str | None:
     """Return the commit that is checked out in the repository of `root`; `None` outside of a repository."""
     try:
-        found = _run(root, ("rev-parse", "--verify", "--quiet", "HEAD^{commit}"))
+        found = _Repository.around(root).run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     except UsageError:
         return None
     return found.stdout.decode().strip() if found.returncode == 0 else None
 
 
-def _commit(revision: str, root: Path) -> str:
+def _commit(revision: str, repository: _Repository) -> str:
     """Resolve a revision to the name of a commit, which git cannot parse as an option."""
     asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    found = _run(root, asked)
+    found = repository.run(*asked)
     if found.returncode == 0:
         return found.stdout.decode().strip()
-    shallow = _run(root, ("rev-parse", "--is-shallow-repository")).stdout.strip() == b"true"
+    shallow = repository.run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
     raise UsageError(
         f"{revision!r} names no commit that this clone has",
         rule=Rule.UNKNOWN_REVISION,
@@ -77,6 +184,21 @@ def _commit(revision: str, root: Path) -> str:
         if shallow
         else "name a commit, a branch or a tag; git fetch brings those that are missing",
     )
+
+
+def _listing(commit: str, root: Path, repository: _Repository, *, refused: UsageError) -> list[_Entry]:
+    """List the files of the tree at a commit, by paths relative to the tree."""
+    within = root.resolve().relative_to(repository.work_tree).as_posix()
+    folder = "" if within == "." else f"{within}/"
+    pattern = (folder,) if folder else ()
+    listed = repository.ask(
+        "ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", *pattern, refused=refused
+    )
+    return [
+        replace(entry, path=entry.path.removeprefix(folder))
+        for entry in _entries(listed)
+        if entry.path.startswith(folder)
+    ]
 
 
 def _entries(listing: bytes) -> Iterable[_Entry]:
@@ -114,12 +236,12 @@ def _sorted_out(entries: Iterable[_Entry]) -> tuple[list[_Entry], list[Problem]]
     return ([] if problems else wanted), problems
 
 
-def _contents(entries: Sequence[_Entry], root: Path, *, refused: UsageError) -> dict[str, bytes]:
+def _contents(entries: Sequence[_Entry], repository: _Repository, *, refused: UsageError) -> dict[str, bytes]:
     """Read files with one command: for each, `<name> blob <size>`, a line feed, its bytes, a line feed."""
     if not entries:
         return {}
     asked = b"".join(entry.object + b"\n" for entry in entries)
-    answer = _ask(root, "cat-file", "--batch", given=asked, refused=refused)
+    answer = repository.ask("cat-file", "--batch", given=asked, refused=refused)
     files: dict[str, bytes] = {}
     at = 0
     for entry in entries:
@@ -131,31 +253,12 @@ def _contents(entries: Sequence[_Entry], root: Path, *, refused: UsageError) -> 
     return files
 
 
-def _ask(root: Path, *arguments: str, given: bytes = b"", refused: UsageError) -> bytes:
-    done = _run(root, arguments, given=given)
-    if done.returncode != 0:
-        raise refused
-    return done.stdout
-
-
-def _run(root: Path, arguments: Sequence[str], *, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run git in the folder `root`; its messages are dropped: they could quote a stranger."""
-    command = ("git", "--no-replace-objects", "-C", str(root.resolve()), *arguments)
-    try:
-        return subprocess.run(command, input=given, capture_output=True, check=False)
-    except FileNotFoundError as error:
-        raise UsageError(
-            "comparing with a revision needs git, which is not installed",
-            rule=Rule.NO_GIT,
-            hint="install git, or plan without --base and --since",
-        ) from error
-
-
 def _no_repository(root: Path) -> UsageError:
     return UsageError(
-        f"{root} is in no git repository that git is willing to read",
+        f"{root} is in no git repository that can be believed",
         rule=Rule.NO_REPOSITORY,
-        hint=f"plan in a clone of the repository; git -C {root} status says what git makes of this folder",
+        hint="plan in a clone or a linked work tree, owned by the account that owns its files; neither a "
+        "submodule nor a repository among the files under review is believed",
     )
 
 

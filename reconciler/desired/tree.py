@@ -30,6 +30,12 @@ MAX_FILES = 10_000
 MAX_TREE_BYTES = 64 * 1024 * 1024
 """Most bytes of all files of one tree together."""
 
+_GIT_NAMES = frozenset({"head", "objects", "refs"})
+"""What makes a folder a repository to git, which may not tell large letters from small ones.
+
+Source: https://git-scm.com/docs/gitrepository-layout
+"""
+
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
 
@@ -91,6 +97,7 @@ class _Reading:
     def take(self, folder: str, entries: Sequence[os.DirEntry[str]]) -> list[str]:
         """Read the files of a folder; return the folders in it, each with a slash at its end."""
         folders = []
+        self._check_repository(folder, entries)
         for entry in entries:
             file = f"{folder}{entry.name}"
             if entry.name.startswith(".") or self.full:
@@ -106,6 +113,13 @@ class _Reading:
             else:
                 self._read(file, entry.path)
         return folders
+
+    def _check_repository(self, folder: str, entries: Sequence[os.DirEntry[str]]) -> None:
+        found = [entry.name for entry in entries if entry.name.casefold() in _GIT_NAMES]
+        # Git is often run in the root of a tree, so there a part is one too many.
+        if len(found) >= (len(_GIT_NAMES) if folder else 1):
+            message = f"git takes {', '.join(map(quoted, found))} for parts of a repository"
+            self.problem(folder.removesuffix("/") or ROOT, Rule.GIT_REPOSITORY, message)
 
     def _read(self, file: str, path: str) -> None:
         try:

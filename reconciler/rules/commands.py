@@ -25,8 +25,9 @@ _OPTIONS = {
                 remedy="fetch the whole history and all its files (git fetch --refetch), and try git fsck",
             ),
             Rule.NO_REPOSITORY: Text(
-                meaning="The desired tree is in no git repository that git is willing to read.",
-                remedy="plan in a clone of the repository; git status in that folder says what is wrong",
+                meaning="The desired tree is in no git repository that can be believed.",
+                remedy="plan in a clone or a linked work tree, owned by the account that owns its files; "
+                "neither a submodule nor a repository among the files under review is believed",
             ),
             Rule.NO_GIT: Text(
                 meaning="Comparing with a revision needs git, which is not installed.",

@@ -15,6 +15,7 @@ class Rule(StrEnum):
     MISSING_TENANT = "missing-tenant"
     UNREADABLE = "unreadable"
     SYMBOLIC_LINK = "symbolic-link"
+    GIT_REPOSITORY = "git-repository"
     NOT_A_FILE = "not-a-file"
     FILE_NAME = "file-name"
     TOO_LARGE = "too-large"

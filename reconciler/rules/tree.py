@@ -28,6 +28,12 @@ PROBLEMS: Final[Table] = MappingProxyType(
                 meaning="A symbolic link stands in the tree.",
                 remedy="put the file itself here: links are not followed",
             ),
+            Rule.GIT_REPOSITORY: Text(
+                meaning="The tree holds what git takes for a repository: `HEAD`, `objects` or `refs` at its "
+                "root, or the three together in a folder. Whoever runs git there would run what its "
+                "configuration says.",
+                remedy="remove these files; nothing that the tree declares has such a name",
+            ),
             Rule.NOT_A_FILE: Text(
                 meaning="Something in the tree is neither a regular file nor a folder.",
                 remedy="keep only regular files and folders in the tree",

@@ -214,7 +214,7 @@ WITHOUT_A_CASE = {
     },
     "too-many-problems": {"a.yaml": guests_of(MAX_PROBLEMS, "*anchor")},
 }
-IN_OTHER_TESTS = {"no-tree", "not-a-file", "symbolic-link", "unreadable"}
+IN_OTHER_TESTS = {"git-repository", "no-tree", "not-a-file", "symbolic-link", "unreadable"}
 
 
 @pytest.mark.parametrize("rule", WITHOUT_A_CASE)
