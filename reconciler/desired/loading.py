@@ -57,6 +57,7 @@ def _desired(tree: Tree, names: Sequence[str], now: datetime) -> Desired | None:
         policy=settled.policy,
         marker_domain=settled.marker_domain,
         guests=tuple(sorted(guests, key=lambda guest: guest.id)),
+        invitation=settled.invitation,
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from reconciler.model import Blocked, GuestOutcome, Note, Origin, Outcome, Plan, Report, Source
+from reconciler.model import Blocked, GuestOutcome, Note, Origin, Outcome, Plan, Refusal, Report, Source
 from reconciler.rules import OtherRule
 from tests.support.plans import (
     LINGERS,
@@ -105,7 +105,7 @@ text = st.one_of(
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     """Make a plan in which every text that can come from outside does."""
-    odd = Note(rule=OtherRule(draw(text)), message=draw(text))
+    odd = Refusal(rule=OtherRule(draw(text)), message=draw(text))
     changes = [
         change_of(
             1,

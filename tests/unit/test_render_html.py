@@ -2,7 +2,7 @@ import base64
 import hashlib
 from dataclasses import replace
 
-from reconciler.model import Cloud, Note, Outcome
+from reconciler.model import Cloud, Note, Outcome, Refusal
 from reconciler.render import html
 from reconciler.rules import Rule
 from tests.support.elements import Element, elements_of
@@ -110,7 +110,7 @@ def test_a_long_plan_says_the_usual_once() -> None:
 
 def test_refusals_warnings_and_incompleteness_stand_above_the_rows() -> None:
     """What speaks against applying a plan is read before its rows."""
-    note = Note(rule=Rule.MAX_CHANGES, message="too many")
+    note = Refusal(rule=Rule.MAX_CHANGES, message="too many")
     page = html.plan(
         plan_of(
             change_of(name=None), blocked=[blocked_of()], refusals=[note], warnings=[note], complete=False

@@ -15,6 +15,7 @@ from reconciler.model import (
     Outcome,
     Problem,
     RedemptionState,
+    Refusal,
 )
 from reconciler.render import markdown, text, wording
 from reconciler.rules import OtherRule, Rule
@@ -129,7 +130,7 @@ def test_refusals_and_incompleteness_are_said() -> None:
     shown = text.plan(
         plan_of(
             change_of(),
-            refusals=[Note(rule=Rule.MAX_CHANGES, message="21 resets, 20 are allowed")],
+            refusals=[Refusal(rule=Rule.MAX_CHANGES, message="21 resets, 20 are allowed")],
             complete=False,
             listed_all=False,
         ),
