@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from reconciler.emulator.request_context import Origin, create, stamp, write
+from reconciler.emulator.request_context import WriteOrigin, create, stamp, write
 from reconciler.emulator.resets import redeem_link, reset_redemption
 from reconciler.emulator.seed import Seed, plant
 from reconciler.emulator.seeding import Seeder
@@ -29,7 +29,7 @@ def edit_user(store: Store, user: StoredObject, changes: Mapping[str, Any], now:
             user.body.get("proxyAddresses", []), shown["mail"], keep_old=switches_of(store).stale_proxies_kept
         )
     after = replace(user.with_properties(shown), **hidden)
-    write(store, user, after, Origin(time=now, operation="edit"))
+    write(store, user, after, WriteOrigin(time=now, operation="edit"))
 
 
 def reset_user(store: Store, user: StoredObject, address: str | None, now: datetime) -> str:
@@ -44,7 +44,7 @@ def reset_user(store: Store, user: StoredObject, address: str | None, now: datet
     spelt = next((text for text in on_object if wanted and fold(text) == fold(wanted)), None)
     if not user.is_b2b or spelt is None:
         raise ValueError("nobody can be reset who was not invited, or to an address that is not on the user")
-    origin = Origin(time=now, operation="tool-reset" if address else "portal-reset")
+    origin = WriteOrigin(time=now, operation="tool-reset" if address else "portal-reset")
     after = reset_redemption(store, switches_of(store), user, address=spelt, origin=origin)
     return redeem_link(organization_of(store)["id"], after)
 
@@ -53,13 +53,13 @@ def add_user(store: Store, entry: Mapping[str, Any], now: datetime) -> str:
     """Add a guest, or a member when there is no `email`, as in a seed. Returns the id."""
     seeder = Seeder.of(store)
     item = seeder.guest(entry) if "email" in entry else seeder.member(entry)
-    return create(store, item, Origin(time=now, operation="create")).id
+    return create(store, item, WriteOrigin(time=now, operation="create")).id
 
 
 def delete_user(store: Store, user: StoredObject, now: datetime) -> None:
     """Move a user to the deleted items."""
     after = replace(user, deleted=stamp(now), account=None, ticket=None)
-    write(store, user, after, Origin(time=now, operation="delete"))
+    write(store, user, after, WriteOrigin(time=now, operation="delete"))
 
 
 def begin_again(store: Store) -> None:

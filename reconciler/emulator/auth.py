@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from reconciler.emulator.graph_errors import GraphError, invalid_token
+from reconciler.emulator.error_responses import ErrorResponse, invalid_token
 
 ALL_PERMISSIONS = frozenset(
     {
@@ -36,7 +36,7 @@ class Principal:
 class Authorizer(Protocol):
     """Decides about a call before any rule of the tenant applies."""
 
-    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | GraphError:
+    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | ErrorResponse:
         """Return the caller, or the error with which Graph refuses them.
 
         `bearer` is the header's value after `Bearer `, `path` the decoded path below the version root.
@@ -50,7 +50,7 @@ class FixedTokenAuthorizer:
     def __init__(self, token: str = "emulator") -> None:  # noqa: S107  a token that is no secret
         self._token = token
 
-    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | GraphError:  # noqa: ARG002  the protocol's
+    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | ErrorResponse:  # noqa: ARG002  the protocol's
         """Accept the token for every method and path."""
         if bearer is None:
             return invalid_token("Access token is empty.")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.emulator.graph_errors import bad_request
+from reconciler.emulator.error_responses import bad_request
 from reconciler.emulator.wire import GraphRequest, GraphResponse
 
 _MAX_ITEMS = 20
@@ -25,7 +25,7 @@ class BatchItem:
 
 
 def read_batch(envelope: GraphRequest) -> list[BatchItem]:
-    """Parse a batch into its items. Raises `GraphError` when the batch as a whole is malformed."""
+    """Parse a batch into its items. Raises `ErrorResponse` when the batch as a whole is malformed."""
     listed = envelope.json_object().get("requests")
     if not isinstance(listed, list) or not listed:
         raise bad_request("Invalid batch payload format.")

@@ -15,8 +15,13 @@ from http.client import responses
 from pathlib import Path
 from typing import Any
 
+from reconciler.emulator.error_responses import (
+    ErrorResponse,
+    insufficient_privileges,
+    invalid_token,
+    not_found,
+)
 from reconciler.emulator.files import read_file
-from reconciler.emulator.graph_errors import GraphError, insufficient_privileges, invalid_token, not_found
 from reconciler.emulator.page_tokens import expired_page_token
 from reconciler.emulator.wire import GraphRequest, GraphResponse, JsonObject
 from reconciler.rules import OtherRule
@@ -98,7 +103,7 @@ class Fault:
     after: bool
     """Whether it occurs after the request was executed, rather than before."""
 
-    error: GraphError | None
+    error: ErrorResponse | None
     """The answer, for faults that have one."""
 
     tells_throttle: bool
@@ -118,7 +123,7 @@ class Fault:
         """The milliseconds a request is held, on the emulator's clock; `None`: until it is resumed."""
         return self.entry["milliseconds"] if self.doing is FaultKind.DELAY else None
 
-    def proxied(self, error: GraphError) -> GraphResponse | None:
+    def proxied(self, error: ErrorResponse) -> GraphResponse | None:
         """Return the answer of a proxy between client and Graph; `None` where Graph itself answers."""
         form = Form(self.entry.get("form", Form.GRAPH))
         if form is Form.GRAPH:
@@ -183,7 +188,7 @@ class _Rule:
             label=f"{doing} {'after' if after else 'before'}",
         )
 
-    def _error(self, doing: FaultKind, request: GraphRequest) -> GraphError | None:
+    def _error(self, doing: FaultKind, request: GraphRequest) -> ErrorResponse | None:
         match doing:
             case FaultKind.FAIL:
                 return self._failure(request)
@@ -196,14 +201,14 @@ class _Rule:
             case _:
                 return None
 
-    def _failure(self, request: GraphRequest) -> GraphError:
+    def _failure(self, request: GraphRequest) -> ErrorResponse:
         status = self.entry.get("status", 503)
         code, message = _STATUSES.get(status, ("UnknownError", "The emulator was told to fail."))
         if status == 404:
             absent = not_found(_object_of(request))
             code, message = absent.code, absent.message
         wait = self.entry.get("retryAfter", 1 if status == 429 else None)
-        return GraphError(
+        return ErrorResponse(
             status,
             self.entry.get("code", code),
             self.entry.get("message", message),

@@ -19,7 +19,7 @@ from reconciler.emulator.conditions import (
     Expression,
     StartsWith,
 )
-from reconciler.emulator.graph_errors import GraphError, bad_request, unsupported_query
+from reconciler.emulator.error_responses import ErrorResponse, bad_request, unsupported_query
 from reconciler.emulator.projection import ObjectType
 
 _MOST_ALTERNATIVES = 15
@@ -29,12 +29,12 @@ _TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<word>[A-Za-z0-9_./:$@-]
 
 
 def parse_filter(text: str, *, of: ObjectType, proxy_ignores_case: bool = True) -> Expression:
-    """Parse a `$filter` on objects of one type. Raises `GraphError`."""
+    """Parse a `$filter` on objects of one type. Raises `ErrorResponse`."""
     return _Parser(text, of=of, proxy_ignores_case=proxy_ignores_case).parse()
 
 
 def _joined(parts: list[Expression], *, every: bool) -> Expression:
-    """Join conditions, including those joined by the same operator before. Raises `GraphError`."""
+    """Join conditions, including those joined by the same operator before. Raises `ErrorResponse`."""
     if len(parts) == 1:
         return parts[0]
     flat: list[Expression] = []
@@ -52,7 +52,7 @@ def _height(expression: Expression) -> int:
     return 1 + max(map(_height, expression.parts)) if isinstance(expression, Combined) else 1
 
 
-def _needs_advanced(operator: str) -> GraphError:
+def _needs_advanced(operator: str) -> ErrorResponse:
     return unsupported_query(
         f"Operator '{operator}' is not supported because the 'ConsistencyLevel:eventual' header is missing. "
         "Refer to https://aka.ms/graph-docs/advanced-queries for more information"
@@ -81,7 +81,7 @@ class _Parser:
         return expression
 
     @staticmethod
-    def _malformed() -> GraphError:
+    def _malformed() -> ErrorResponse:
         return bad_request("Invalid filter clause: the expression could not be read.")
 
     def _split(self, text: str) -> list[str]:
@@ -164,7 +164,7 @@ class _Parser:
             )
         raise self._unsupported(name)
 
-    def _unsupported(self, name: str) -> GraphError:
+    def _unsupported(self, name: str) -> ErrorResponse:
         return unsupported_query(
             f"Unsupported or invalid query filter clause specified for property '{name}' "
             f"of resource '{self._of.name[0].upper()}{self._of.name[1:]}'."

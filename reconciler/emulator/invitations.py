@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from reconciler.emulator import graph_errors
-from reconciler.emulator.graph_errors import (
+from reconciler.emulator import error_responses
+from reconciler.emulator.error_responses import (
     bad_request,
     insufficient_privileges,
     invitation_forbidden,
@@ -18,7 +18,7 @@ from reconciler.emulator.graph_errors import (
     not_found,
 )
 from reconciler.emulator.permissions import may_invite_when_restricted, may_reset
-from reconciler.emulator.request_context import Call, Origin, create, stamp
+from reconciler.emulator.request_context import Call, WriteOrigin, create, stamp
 from reconciler.emulator.resets import PENDING, new_ticket, redeem_link, reset_redemption
 from reconciler.emulator.roles import blocks_reset
 from reconciler.emulator.store import StoredObject, fold
@@ -39,7 +39,7 @@ def invite(call: Call) -> GraphResponse:
     body = call.request.json_object()
     address = _check_body(body)
     if _closed_to(call):
-        raise invitation_forbidden(graph_errors.INVITATIONS_CLOSED)
+        raise invitation_forbidden(error_responses.INVITATIONS_CLOSED)
     _check_address(call, address)
     if body.get("resetRedemption"):
         if not may_reset(call.caller.permissions):
@@ -112,16 +112,16 @@ def _check_address(call: Call, address: str) -> None:
         not local or "@" in local or _REFUSED.search(address) or not address.isascii()
         or local[0] in ".-" or local[-1] in ".-" or len(labels) < 2 or not all(labels)
     ):  # fmt: skip
-        raise invitation_refused(graph_errors.MALFORMED_ADDRESS)
+        raise invitation_refused(error_responses.MALFORMED_ADDRESS)
     verified = {entry["name"].lower() for entry in organization_of(call.store)["verifiedDomains"]}
     if domain.lower() in verified:
-        raise invitation_refused(graph_errors.VERIFIED_DOMAIN)
+        raise invitation_refused(error_responses.VERIFIED_DOMAIN)
     if domain_denied(call.switches.denied_domains, address):
-        raise invitation_refused(graph_errors.DOMAIN_DENIED)
+        raise invitation_refused(error_responses.DOMAIN_DENIED)
     if domain.lower() in call.switches.cross_tenant_blocked_domains:
-        raise invitation_forbidden(graph_errors.CROSS_TENANT_BLOCKED)
+        raise invitation_forbidden(error_responses.CROSS_TENANT_BLOCKED)
     if next(_holders(call, address, kind="group"), None) is not None:
-        raise invitation_refused(graph_errors.GROUP_ADDRESS)
+        raise invitation_refused(error_responses.GROUP_ADDRESS)
 
 
 def _holders(call: Call, address: str, *, kind: str, besides: int = 0) -> Iterator[StoredObject]:
@@ -150,37 +150,37 @@ def _holds_firmly(item: StoredObject, address: str) -> bool:
 def _check_owners(call: Call, address: str, *, besides: int) -> None:
     """Refuse an address of another user."""
     if next(_holders(call, address, kind="contact"), None) is not None:
-        raise invitation_refused(graph_errors.AMBIGUOUS)
+        raise invitation_refused(error_responses.AMBIGUOUS)
     for owner in _holders(call, address, kind="user", besides=besides):
         by_proxy_only = fold(address) not in {
             fold(owner.body.get("mail") or ""),
             fold(owner.body["userPrincipalName"]),
         }
         if by_proxy_only and not owner.is_b2b:
-            raise invitation_refused(graph_errors.AMBIGUOUS)
-        raise invitation_refused(graph_errors.ALREADY_EXISTS.format(id=owner.id))
+            raise invitation_refused(error_responses.AMBIGUOUS)
+        raise invitation_refused(error_responses.ALREADY_EXISTS.format(id=owner.id))
 
 
 def _reset(call: Call, body: JsonObject, address: str) -> StoredObject:
     invited = body.get("invitedUser")
     target = invited.get("id") if isinstance(invited, dict) else None
     if not isinstance(target, str):
-        raise invitation_refused(graph_errors.ID_MISSING)
+        raise invitation_refused(error_responses.ID_MISSING)
     guest = call.store.by_id(target)
     if guest is None:
         raise not_found(target)
     if not guest.is_b2b:
-        raise invitation_refused(graph_errors.NOT_A_GUEST)
+        raise invitation_refused(error_responses.NOT_A_GUEST)
     if guest.body.get("isManagementRestricted"):
         raise insufficient_privileges()
     if call.caller.application and blocks_reset(call, guest.id):
-        raise invitation_forbidden(graph_errors.NO_RIGHTS_OVER_TARGET)
+        raise invitation_forbidden(error_responses.NO_RIGHTS_OVER_TARGET)
     _check_address_on(call, guest, address)
     _check_owners(call, address, besides=guest.n)
     pending = guest.body.get("externalUserState") == PENDING
     if pending and not guest.body.get("accountEnabled", True) and call.switches.disabled_pending_refused:
-        raise invitation_refused(graph_errors.ACCOUNT_DISABLED)
-    origin = Origin(time=call.now, operation="reset", request=call.number)
+        raise invitation_refused(error_responses.ACCOUNT_DISABLED)
+    origin = WriteOrigin(time=call.now, operation="reset", request=call.number)
     return reset_redemption(call.store, call.switches, guest, address=address, origin=origin)
 
 
@@ -192,7 +192,7 @@ def _check_address_on(call: Call, guest: StoredObject, address: str) -> None:
         raise not_found(guest.id)
     on_object = [known.get("mail") or "", *known.get("otherMails", [])]
     if fold_case(address) not in {fold_case(text) for text in on_object}:
-        raise invitation_refused(graph_errors.ADDRESS_NOT_ON_USER)
+        raise invitation_refused(error_responses.ADDRESS_NOT_ON_USER)
 
 
 def _invite_new(call: Call, body: JsonObject, address: str) -> StoredObject:
@@ -226,7 +226,7 @@ def _invite_new(call: Call, body: JsonObject, address: str) -> StoredObject:
         invited=address,
         ticket=new_ticket(),
     )
-    return create(call.store, guest, Origin(time=call.now, operation="invite", request=call.number))
+    return create(call.store, guest, WriteOrigin(time=call.now, operation="invite", request=call.number))
 
 
 def _send(call: Call, body: JsonObject, guest: StoredObject, link: str) -> None:

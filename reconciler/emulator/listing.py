@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from reconciler.emulator.conditions import Expression
+from reconciler.emulator.error_responses import ErrorResponse, bad_request, unsupported_query
 from reconciler.emulator.faults import FaultKind
 from reconciler.emulator.filters import parse_filter
-from reconciler.emulator.graph_errors import GraphError, bad_request, unsupported_query
 from reconciler.emulator.page_tokens import next_link
 from reconciler.emulator.projection import ObjectType
 from reconciler.emulator.request_context import Call
@@ -114,7 +114,7 @@ def _filter(call: Call, of: ObjectType) -> Expression | None:
 
 
 def refuse_advanced(request: GraphRequest) -> None:
-    """Refuse options that no plain query may use. Raises `GraphError`."""
+    """Refuse options that no plain query may use. Raises `ErrorResponse`."""
     options = request.options
     refuse_unknown(options)
     eventual = request.headers.get("consistencylevel", "").lower() == "eventual"
@@ -138,7 +138,7 @@ def refuse_advanced(request: GraphRequest) -> None:
 
 
 def refuse_unknown(options: Mapping[str, str]) -> None:
-    """Refuse query options that exist nowhere, and answers other than JSON. Raises `GraphError`."""
+    """Refuse query options that exist nowhere, and answers other than JSON. Raises `ErrorResponse`."""
     for name, value in options.items():
         if name not in _KNOWN:
             raise bad_request(f"The query parameter '{name}' is not supported.")
@@ -147,7 +147,7 @@ def refuse_unknown(options: Mapping[str, str]) -> None:
 
 
 def refuse_options(request: GraphRequest, *, besides: frozenset[str], graph_knows: frozenset[str]) -> None:
-    """Refuse query options the route does not accept. Raises `GraphError`.
+    """Refuse query options the route does not accept. Raises `ErrorResponse`.
 
     `besides` are accepted by the route's handler; `graph_knows` are those that Graph accepts there.
     """
@@ -159,13 +159,13 @@ def refuse_options(request: GraphRequest, *, besides: frozenset[str], graph_know
             raise unsupported_query(f"The query option '{name}' is not supported here.")
 
 
-def not_emulated(what: str) -> GraphError:
+def not_emulated(what: str) -> ErrorResponse:
     """Return the error for options of Graph that the emulator does not have."""
-    return GraphError(501, "EmulatorNotImplemented", f"The emulator does not implement {what}.")
+    return ErrorResponse(501, "EmulatorNotImplemented", f"The emulator does not implement {what}.")
 
 
 def page_size(options: Mapping[str, str]) -> int:
-    """Read `$top`. Raises `GraphError` outside 1 to 999."""
+    """Read `$top`. Raises `ErrorResponse` outside 1 to 999."""
     text = options.get("$top", str(_DEFAULT_PAGE))
     if not (text.isascii() and text.isdigit()):
         raise bad_request(

@@ -4,7 +4,7 @@ Sources: https://learn.microsoft.com/graph/api/group-list, …/group-list-transi
 …/orgcontact-list and …/directory-deleteditems-list
 """
 
-from reconciler.emulator.graph_errors import not_found
+from reconciler.emulator.error_responses import not_found
 from reconciler.emulator.listing import (
     Collection,
     collection_context,

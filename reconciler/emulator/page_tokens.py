@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from reconciler.emulator.graph_errors import GraphError
+from reconciler.emulator.error_responses import ErrorResponse
 from reconciler.emulator.store import Store
 from reconciler.emulator.wire import GraphRequest, dump
 
@@ -16,12 +16,12 @@ _KEY = "pageKey"
 _NAME = "$skiptoken"
 
 
-def expired_page_token() -> GraphError:
+def expired_page_token() -> ErrorResponse:
     """Refuse a link to a next page.
 
     Source: https://github.com/microsoftgraph/msgraph-sdk-dotnet/issues/2254
     """
-    return GraphError(
+    return ErrorResponse(
         400,
         "Directory_ExpiredPageToken",
         "The specified page token value has expired and is no longer valid.",
@@ -31,7 +31,7 @@ def expired_page_token() -> GraphError:
 def continued(store: Store, request: GraphRequest) -> GraphRequest:
     """Return the request a link stands for, with its query and the position where it continues.
 
-    Raises `GraphError` for a token that is not this tenant's, is used on another path, or is combined with
+    Raises `ErrorResponse` for a token that is not this tenant's, is used on another path, or is combined with
     other options.
     """
     if _NAME not in request.options:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from reconciler.emulator.auth import FixedTokenAuthorizer, Principal
-from reconciler.emulator.graph_errors import GraphError, insufficient_privileges, invalid_token
+from reconciler.emulator.error_responses import ErrorResponse, insufficient_privileges, invalid_token
 from reconciler.emulator.tokens import Bearer, TokenService
 
 FIXED_TOKEN = "emulator"  # noqa: S105 - documented, and worth nothing outside the emulator
@@ -109,7 +109,7 @@ class TokenAuthorizer:
         self._tokens = tokens
         self._fixed = FixedTokenAuthorizer(FIXED_TOKEN)
 
-    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | GraphError:
+    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | ErrorResponse:
         """Return the caller, or refuse a token that is missing, invalid or not enough for the route.
 
         A path that is no route of the emulator is left to the application, which answers it.
@@ -132,7 +132,7 @@ def _sufficient(method: str, path: str) -> frozenset[str] | None:
     return None
 
 
-def _challenged(message: str, claims: str) -> GraphError:
+def _challenged(message: str, claims: str) -> ErrorResponse:
     """Refuse a token, with the claims challenge that asks for another.
 
     Source: https://learn.microsoft.com/entra/identity-platform/claims-challenge

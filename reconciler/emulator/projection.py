@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.emulator.graph_errors import GraphError, bad_request
+from reconciler.emulator.error_responses import ErrorResponse, bad_request
 from reconciler.emulator.wire import JsonObject
 
 
@@ -38,7 +38,7 @@ class ObjectType:
     """The properties that Graph has and does not return here."""
 
     def selected(self, select: str | None) -> tuple[str, ...]:
-        """Parse a `$select`. Raises `GraphError` for a property that does not exist."""
+        """Parse a `$select`. Raises `ErrorResponse` for a property that does not exist."""
         if select is None:
             return self.default
         by_key = {name.lower(): name for name in self.known}
@@ -46,9 +46,9 @@ class ObjectType:
         for asked in select.split(","):
             name = asked.strip()
             if name in self.hard_to_list:
-                raise GraphError(501, "NotImplemented", f"The property '{name}' cannot be returned here.")
+                raise ErrorResponse(501, "NotImplemented", f"The property '{name}' cannot be returned here.")
             if name == "signInActivity" and self.name == "user":
-                raise GraphError(
+                raise ErrorResponse(
                     403,
                     "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
                     "Neither tenant is B2C or tenant doesn't have premium license",
@@ -73,7 +73,7 @@ class ObjectType:
         return f"json_object({', '.join(parts)})"
 
 
-def unknown_property(name: str, type_name: str) -> GraphError:
+def unknown_property(name: str, type_name: str) -> ErrorResponse:
     """Refuse a `$select` of a property that does not exist."""
     return bad_request(
         "Parsing OData Select and Expand failed: "
@@ -82,7 +82,7 @@ def unknown_property(name: str, type_name: str) -> GraphError:
 
 
 def chosen(item: Mapping[str, Any], select: str | None, type_name: str) -> JsonObject:
-    """Return the selected part of an object that is no directory object. Raises `GraphError`."""
+    """Return the selected part of an object that is no directory object. Raises `ErrorResponse`."""
     if select is None:
         return dict(item)
     names = [name.strip() for name in select.split(",")]

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.emulator.clock import Clock
-from reconciler.emulator.graph_errors import GraphError
+from reconciler.emulator.clock import EmulatedClock
+from reconciler.emulator.error_responses import ErrorResponse
 from reconciler.emulator.wire import GraphRequest
 
 _WARN_FROM = 0.8
@@ -31,7 +31,7 @@ _NAMES = {
 
 
 @dataclass(slots=True, kw_only=True)
-class _Bucket:
+class _QuotaBucket:
     """A token bucket, which fills evenly, and its recent refusals."""
 
     scope: str
@@ -67,7 +67,7 @@ class _Bucket:
 class Quotas:
     """The buckets of one application in one tenant."""
 
-    def __init__(self, document: Mapping[str, Any], *, users: int, clock: Clock) -> None:
+    def __init__(self, document: Mapping[str, Any], *, users: int, clock: EmulatedClock) -> None:
         """Create the buckets.
 
         `document` may set `writes`, `tenantWrites`, `invitations` and `resourceUnits`, each `{limit, per}`
@@ -79,12 +79,14 @@ class Quotas:
         now = clock.seconds()
         filled = document.get("filled", 100) / 100
 
-        def bucket(name: str, limit: int, per: int) -> _Bucket:
+        def bucket(name: str, limit: int, per: int) -> _QuotaBucket:
             own = document.get(name, {})
             limit, per = own.get("limit", limit), own.get("per", per)
             scope, reason = _NAMES[name]
             tokens = limit * filled
-            return _Bucket(scope=scope, reason=reason, limit=limit, per=per, tokens=tokens, filled_at=now)
+            return _QuotaBucket(
+                scope=scope, reason=reason, limit=limit, per=per, tokens=tokens, filled_at=now
+            )
 
         self._units = bucket("resourceUnits", units, 10)
         self._writes = bucket("writes", 3000, 150)
@@ -96,7 +98,7 @@ class Quotas:
     def charge(self, request: GraphRequest, *, app_id: str, tenant_id: str) -> dict[str, str]:
         """Reserve the tokens of a request and return the headers that report it.
 
-        Raises `GraphError` 429 when a bucket does not hold enough; then nothing is reserved.
+        Raises `ErrorResponse` 429 when a bucket does not hold enough; then nothing is reserved.
         """
         units = resource_units(request)
         now = self._clock.seconds()
@@ -116,8 +118,8 @@ class Quotas:
             headers["x-ms-throttle-limit-percentage"] = f"{percentage:.2f}"
         return headers
 
-    def _costs(self, request: GraphRequest, units: int) -> list[tuple[_Bucket, float]]:
-        costs: list[tuple[_Bucket, float]] = [(self._units, units)]
+    def _costs(self, request: GraphRequest, units: int) -> list[tuple[_QuotaBucket, float]]:
+        costs: list[tuple[_QuotaBucket, float]] = [(self._units, units)]
         invitation = request.segments[0] == "invitations"
         if invitation:
             costs.append((self._invitations, 1))
@@ -149,8 +151,8 @@ def resource_units(request: GraphRequest) -> int:
     return max(1, price)
 
 
-def _throttled(bucket: _Bucket, cost: float, *, app_id: str, tenant_id: str) -> GraphError:
-    return GraphError(
+def _throttled(bucket: _QuotaBucket, cost: float, *, app_id: str, tenant_id: str) -> ErrorResponse:
+    return ErrorResponse(
         429,
         "TooManyRequests",
         "Too many requests.",

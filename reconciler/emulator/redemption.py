@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
-from reconciler.emulator.request_context import Origin, stamp, write
+from reconciler.emulator.request_context import WriteOrigin, stamp, write
 from reconciler.emulator.seeding import identities_of
 from reconciler.emulator.store import Store, StoredObject, fold
 from reconciler.emulator.switches import Switches
@@ -98,5 +98,7 @@ def _bind(store: Store, switches: Switches, guest: StoredObject, *, account: str
             "identities": identities,
         }
     )
-    write(store, guest, replace(after, account=account, ticket=None), Origin(time=now, operation="redeem"))
+    write(
+        store, guest, replace(after, account=account, ticket=None), WriteOrigin(time=now, operation="redeem")
+    )
     return SignIn(result="redeemed", id=guest.id, reason="the account is bound to this guest from now on")

@@ -44,7 +44,7 @@ def stamp(moment: datetime, *, fractions: bool = False) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class WriteOrigin:
     """The origin of a write, for the history."""
 
     time: datetime
@@ -56,13 +56,13 @@ class Origin:
     """The number of the Graph request."""
 
 
-def write(store: Store, before: StoredObject, after: StoredObject, origin: Origin) -> None:
+def write(store: Store, before: StoredObject, after: StoredObject, origin: WriteOrigin) -> None:
     """Store a changed object and record each property that differs, hidden ones too."""
     store.update(after)
     note(store, after.id, _differences(_visible(before), _visible(after)), origin)
 
 
-def create(store: Store, item: StoredObject, origin: Origin) -> StoredObject:
+def create(store: Store, item: StoredObject, origin: WriteOrigin) -> StoredObject:
     """Store a new object and record it."""
     stored = store.insert(item)
     store.remember(stored.n, None)
@@ -70,7 +70,7 @@ def create(store: Store, item: StoredObject, origin: Origin) -> StoredObject:
     return stored
 
 
-def note(store: Store, object_id: str, changes: Mapping[str, Any], origin: Origin) -> None:
+def note(store: Store, object_id: str, changes: Mapping[str, Any], origin: WriteOrigin) -> None:
     """Append to the history; a write that changed nothing is recorded as well."""
     store.execute(
         "INSERT INTO history (time, id, operation, request, changes) VALUES (?, ?, ?, ?, json(?))",

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import replace
 from urllib.parse import quote, urlencode
 
-from reconciler.emulator.request_context import Origin, stamp, write
+from reconciler.emulator.request_context import WriteOrigin, stamp, write
 from reconciler.emulator.store import Store, StoredObject, fold
 from reconciler.emulator.switches import Switches
 from reconciler.emulator.wire import JsonObject
@@ -16,7 +16,7 @@ PENDING = "PendingAcceptance"
 
 
 def reset_redemption(
-    store: Store, switches: Switches, guest: StoredObject, *, address: str, origin: Origin
+    store: Store, switches: Switches, guest: StoredObject, *, address: str, origin: WriteOrigin
 ) -> StoredObject:
     """Invite a guest anew with an address; the former link and the former account stop working.
 

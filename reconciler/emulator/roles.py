@@ -8,8 +8,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+from reconciler.emulator.error_responses import ErrorResponse, bad_request
 from reconciler.emulator.filters import parse_filter
-from reconciler.emulator.graph_errors import GraphError, bad_request
 from reconciler.emulator.listing import collection_context, cut_page, page_size
 from reconciler.emulator.projection import BY_KIND, ObjectType, chosen
 from reconciler.emulator.request_context import Call
@@ -68,7 +68,7 @@ def list_assignments(call: Call) -> GraphResponse:
 def list_eligible(call: Call) -> GraphResponse:
     """Answer `GET /roleManagement/directory/roleEligibilityScheduleInstances`."""
     if not call.switches.pim_licensed:
-        raise GraphError(400, "AadPremiumLicenseRequired", "The tenant needs an AAD Premium 2 license.")
+        raise ErrorResponse(400, "AadPremiumLicenseRequired", "The tenant needs an AAD Premium 2 license.")
     return _list(call, "roleEligibilityScheduleInstances", _eligibility, eligible=True)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reconciler.emulator import invitations, other_objects, roles, tenant, users
-from reconciler.emulator.graph_errors import GraphError, bad_request
+from reconciler.emulator.error_responses import ErrorResponse, bad_request
 from reconciler.emulator.listing import refuse_options
 from reconciler.emulator.request_context import Call
 from reconciler.emulator.wire import GraphResponse
@@ -56,7 +56,7 @@ ROUTES = (
 
 
 def dispatch(call: Call) -> GraphResponse:
-    """Call the rule for the path. Raises `GraphError`."""
+    """Call the rule for the path. Raises `ErrorResponse`."""
     segments = call.request.segments
     method_missing = False
     for route in ROUTES:
@@ -71,7 +71,7 @@ def dispatch(call: Call) -> GraphResponse:
                 return route.answer(call, *variables)
             method_missing = True
     if method_missing:
-        raise GraphError(
+        raise ErrorResponse(
             405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target."
         )
     raise bad_request(f"Resource not found for the segment '{segments[-1]}'.")

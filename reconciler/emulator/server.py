@@ -12,7 +12,7 @@ import uvicorn
 
 from reconciler.emulator.app import CuttableProtocol, make_app
 from reconciler.emulator.auth import Authorizer
-from reconciler.emulator.clock import Clock
+from reconciler.emulator.clock import EmulatedClock
 from reconciler.emulator.faults import FaultPlan
 from reconciler.emulator.permissions import TokenAuthorizer
 from reconciler.emulator.pipeline import Pipeline
@@ -80,7 +80,7 @@ def serve(
         with store.transaction():
             plant(store, seed or Seed(document={}), switches=switches)
         tokens = tokens_of(store)
-        pipeline = Pipeline(store, authorizer or TokenAuthorizer(tokens), Clock(), faults)
+        pipeline = Pipeline(store, authorizer or TokenAuthorizer(tokens), EmulatedClock(), faults)
         server = _server(pipeline)
         # The socket listens before the thread runs: early connections wait in its queue.
         thread = threading.Thread(target=server.run, args=([listener],), name="emulator")

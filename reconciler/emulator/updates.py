@@ -6,7 +6,12 @@ Source: https://learn.microsoft.com/graph/api/user-update
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.emulator.graph_errors import GraphError, bad_request, insufficient_privileges, refused_value
+from reconciler.emulator.error_responses import (
+    ErrorResponse,
+    bad_request,
+    insufficient_privileges,
+    refused_value,
+)
 from reconciler.emulator.projection import USER
 
 _READ_ONLY = frozenset({
@@ -29,7 +34,7 @@ _MAX_LENGTH = 250
 
 
 def check_update(changes: Mapping[str, Any], *, reserved_refused: bool) -> None:
-    """Refuse an update that breaks a rule about properties alone. Raises `GraphError`.
+    """Refuse an update that breaks a rule about properties alone. Raises `ErrorResponse`.
 
     `reserved_refused`: no value of `otherMails` may be in a domain under `invalid`, which nobody owns. Source
     for the name: https://www.rfc-editor.org/rfc/rfc6761#section-6.4
@@ -52,7 +57,7 @@ def check_update(changes: Mapping[str, Any], *, reserved_refused: bool) -> None:
 
 
 def check_power(changes: Mapping[str, Any], *, protected: bool, restricted: bool) -> None:
-    """Refuse an application changes that need a directory role. Raises `GraphError`.
+    """Refuse an application changes that need a directory role. Raises `ErrorResponse`.
 
     `restricted`: the user is in a restricted management administrative unit, and callers without a role there
     change nothing. Source: https://learn.microsoft.com/graph/api/resources/user (isManagementRestricted)
@@ -61,7 +66,7 @@ def check_power(changes: Mapping[str, Any], *, protected: bool, restricted: bool
         raise insufficient_privileges()
 
 
-def invalid_value(name: str, *, detailed: bool = False) -> GraphError:
+def invalid_value(name: str, *, detailed: bool = False) -> ErrorResponse:
     """Refuse a value of a property, in one of the two reported forms: `detailed` names it once more.
 
     Sources: https://github.com/microsoftgraph/microsoft-graph-docs/issues/13477 and, with details,

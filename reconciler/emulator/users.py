@@ -4,7 +4,7 @@ Sources: https://learn.microsoft.com/graph/api/user-list and
 https://learn.microsoft.com/graph/api/user-update
 """
 
-from reconciler.emulator.graph_errors import (
+from reconciler.emulator.error_responses import (
     address_conflict,
     insufficient_privileges,
     not_found,
@@ -13,7 +13,7 @@ from reconciler.emulator.graph_errors import (
 from reconciler.emulator.listing import Collection, entity, list_page
 from reconciler.emulator.permissions import may_update
 from reconciler.emulator.projection import USER
-from reconciler.emulator.request_context import Call, Origin, write
+from reconciler.emulator.request_context import Call, WriteOrigin, write
 from reconciler.emulator.roles import is_protected
 from reconciler.emulator.store import StoredObject, fold
 from reconciler.emulator.updates import check_power, check_update
@@ -72,7 +72,7 @@ def update_user(call: Call, key: str) -> GraphResponse:
         changes["proxyAddresses"] = recalculated(
             found.body.get("proxyAddresses", []), changes["mail"], keep_old=call.switches.stale_proxies_kept
         )
-    origin = Origin(time=call.now, operation="patch", request=call.number)
+    origin = WriteOrigin(time=call.now, operation="patch", request=call.number)
     write(call.store, found, found.with_properties(changes), origin)
     return GraphResponse(status=204)
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from reconciler.emulator.graph_errors import GraphError, bad_request
+from reconciler.emulator.error_responses import ErrorResponse, bad_request
 
 JsonObject = dict[str, Any]
 """A parsed JSON object: the form on the wire, and of directory objects in the store."""
@@ -77,9 +77,9 @@ class GraphRequest:
         return options
 
     def json_object(self) -> JsonObject:
-        """Parse the body. Raises `GraphError` when it is no JSON object."""
+        """Parse the body. Raises `ErrorResponse` when it is no JSON object."""
         if not self.headers.get("content-type", "").startswith("application/json"):
-            raise GraphError(415, "UnsupportedMediaType", "The request body must be application/json.")
+            raise ErrorResponse(415, "UnsupportedMediaType", "The request body must be application/json.")
         try:
             parsed = parse(self.body)
         except ValueError:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.emulator.auth import Authorizer, FixedTokenAuthorizer
-from reconciler.emulator.clock import Clock
+from reconciler.emulator.clock import EmulatedClock
 from reconciler.emulator.faults import fault_plan
 from reconciler.emulator.pipeline import Pipeline
 from reconciler.emulator.record import history_of, messages_of, requests_of, truth_of
@@ -74,7 +74,7 @@ class Tenant:
         with self.store.transaction():
             plant(self.store, Seed(document=document), switches=switches)
         self.gateway = Pipeline(
-            self.store, authorizer or FixedTokenAuthorizer(), Clock(), fault_plan(faults or {})
+            self.store, authorizer or FixedTokenAuthorizer(), EmulatedClock(), fault_plan(faults or {})
         )
         self._loop = asyncio.Runner()
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.emulator.clock import Clock
+from reconciler.emulator.clock import EmulatedClock
 from reconciler.emulator.control import ControlClient
 from reconciler.emulator.faults import Faults, RequestOrigin, fault_plan, matches
 from reconciler.emulator.pipeline import ConnectionBroken
@@ -331,7 +331,7 @@ def test_latency_is_emulated_time() -> None:
 
 def test_the_clock_can_be_sped_up() -> None:
     """On a faster clock an emulated second takes less real time."""
-    clock = Clock(speed=100)
+    clock = EmulatedClock(speed=100)
     assert clock.real(5) == 0.05
     before = clock.seconds()
     asyncio.run(clock.sleep(1))

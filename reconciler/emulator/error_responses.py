@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 
-class GraphError(Exception):
+class ErrorResponse(Exception):
     """An answer other than success, as the caller of Graph receives it."""
 
     def __init__(
@@ -45,40 +45,40 @@ class GraphError(Exception):
         return {"error": error}
 
 
-def bad_request(message: str) -> GraphError:
+def bad_request(message: str) -> ErrorResponse:
     """Refuse a request that Graph's front door cannot read."""
-    return GraphError(400, "BadRequest", message)
+    return ErrorResponse(400, "BadRequest", message)
 
 
-def refused_value(message: str, *, details: Sequence[Mapping[str, str]] = ()) -> GraphError:
+def refused_value(message: str, *, details: Sequence[Mapping[str, str]] = ()) -> ErrorResponse:
     """Refuse a value or a request on behalf of the directory."""
-    return GraphError(400, "Request_BadRequest", message, details=details)
+    return ErrorResponse(400, "Request_BadRequest", message, details=details)
 
 
-def unsupported_query(message: str) -> GraphError:
+def unsupported_query(message: str) -> ErrorResponse:
     """Refuse a query the directory does not support in this form."""
-    return GraphError(400, "Request_UnsupportedQuery", message)
+    return ErrorResponse(400, "Request_UnsupportedQuery", message)
 
 
-def not_found(what: str) -> GraphError:
+def not_found(what: str) -> ErrorResponse:
     """Return the error that there is no such object."""
-    return GraphError(
+    return ErrorResponse(
         404,
         "Request_ResourceNotFound",
         f"Resource '{what}' does not exist or one of its queried reference-property objects are not present.",
     )
 
 
-def insufficient_privileges() -> GraphError:
+def insufficient_privileges() -> ErrorResponse:
     """Refuse for lack of a permission, or of a role over the target."""
-    return GraphError(
+    return ErrorResponse(
         403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
     )
 
 
-def invalid_token(message: str) -> GraphError:
+def invalid_token(message: str) -> ErrorResponse:
     """Refuse a missing, broken or expired token."""
-    return GraphError(
+    return ErrorResponse(
         401,
         "InvalidAuthenticationToken",
         message,
@@ -88,18 +88,18 @@ def invalid_token(message: str) -> GraphError:
     )
 
 
-def address_conflict(owner: str, owner_kind: str, *, http_conflict: bool) -> GraphError:
+def address_conflict(owner: str, owner_kind: str, *, http_conflict: bool) -> ErrorResponse:
     """Refuse a `mail` that another object has among its addresses, in one of the two reported forms.
 
     Source: https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8421
     """
     if http_conflict:
-        return GraphError(
+        return ErrorResponse(
             409,
             "Request_MultipleObjectsWithSameKeyValue",
             "The address is in use by another object.",  # invented: the report has the code only
         )
-    return GraphError(
+    return ErrorResponse(
         400,
         "Request_BadRequest",
         "Another object with the same value for property proxyAddresses already exists.",
@@ -110,14 +110,14 @@ def address_conflict(owner: str, owner_kind: str, *, http_conflict: bool) -> Gra
     )
 
 
-def invitation_refused(message: str) -> GraphError:
+def invitation_refused(message: str) -> ErrorResponse:
     """Refuse an invitation; the service has one code for many causes."""
-    return GraphError(400, "BadRequest", message)
+    return ErrorResponse(400, "BadRequest", message)
 
 
-def invitation_forbidden(message: str) -> GraphError:
+def invitation_forbidden(message: str) -> ErrorResponse:
     """Refuse an invitation for lack of rights."""
-    return GraphError(403, "Forbidden", message)
+    return ErrorResponse(403, "Forbidden", message)
 
 
 # The texts of the invitation service. They come from reports, the marked ones are invented.
