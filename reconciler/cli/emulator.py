@@ -7,9 +7,9 @@ import click
 
 from reconciler.cli import console
 from reconciler.cli.signals import handled_signals
-from reconciler.emulator.faults import load_faults
-from reconciler.emulator.seed import load_seed
+from reconciler.emulator.faults.plan import load_faults
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import load_seed
 from reconciler.errors import UsageError
 from reconciler.rules import Rule
 

@@ -12,10 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reconciler.emulator.clock import EmulatedClock, http_date
-from reconciler.emulator.control_routes import control_routes
-from reconciler.emulator.faults import FaultKind
+from reconciler.emulator.control.routes import control_routes
+from reconciler.emulator.faults.fault import FaultKind
 from reconciler.emulator.pipeline import ConnectionBroken, Pipeline
-from reconciler.emulator.wire import GraphRequest, GraphResponse
+from reconciler.emulator.protocol.wire import GraphRequest, GraphResponse
 
 
 class CuttableProtocol(H11Protocol):

@@ -6,20 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.emulator.auth import Authorizer, Principal
-from reconciler.emulator.batch import BatchItem, join_answers, read_batch
 from reconciler.emulator.clock import EmulatedClock, http_date
-from reconciler.emulator.error_responses import ErrorResponse
-from reconciler.emulator.faults import Fault, FaultKind, FaultPlan, Faults, RequestOrigin
-from reconciler.emulator.page_tokens import continued
-from reconciler.emulator.pauses import Pauses
-from reconciler.emulator.quotas import Quotas, scripted_throttling
-from reconciler.emulator.replicas import Replica
-from reconciler.emulator.request_context import Call
-from reconciler.emulator.router import dispatch
-from reconciler.emulator.store import Store
-from reconciler.emulator.switches import switches_of, turn_for_good
-from reconciler.emulator.wire import GraphRequest, GraphResponse, dump, parse
+from reconciler.emulator.faults.fault import Fault, FaultKind
+from reconciler.emulator.faults.matching import Faults, RequestOrigin
+from reconciler.emulator.faults.pauses import Pauses
+from reconciler.emulator.faults.plan import FaultPlan
+from reconciler.emulator.faults.quotas import Quotas, scripted_throttling
+from reconciler.emulator.identity.auth import Authorizer, Principal
+from reconciler.emulator.odata.page_tokens import continued
+from reconciler.emulator.protocol.batch import BatchItem, join_answers, read_batch
+from reconciler.emulator.protocol.error_responses import ErrorResponse
+from reconciler.emulator.protocol.wire import GraphRequest, GraphResponse, dump, parse
+from reconciler.emulator.resources.request_context import Call
+from reconciler.emulator.resources.router import dispatch
+from reconciler.emulator.tenant.replicas import Replica
+from reconciler.emulator.tenant.store import Store
+from reconciler.emulator.tenant.switches import switches_of, turn_for_good
 from reconciler.model import format_instant
 
 _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"

@@ -11,16 +11,16 @@ from typing import Any
 import uvicorn
 
 from reconciler.emulator.app import CuttableProtocol, make_app
-from reconciler.emulator.auth import Authorizer
 from reconciler.emulator.clock import EmulatedClock
-from reconciler.emulator.faults import FaultPlan
-from reconciler.emulator.permissions import TokenAuthorizer
+from reconciler.emulator.faults.plan import FaultPlan
+from reconciler.emulator.identity.auth import Authorizer
+from reconciler.emulator.identity.permissions import TokenAuthorizer
+from reconciler.emulator.identity.stored_tokens import tokens_of
+from reconciler.emulator.identity.tls import serve_sign_in
+from reconciler.emulator.identity.tokens import TokenService
 from reconciler.emulator.pipeline import Pipeline
-from reconciler.emulator.seed import Seed, plant
-from reconciler.emulator.store import Store
-from reconciler.emulator.stored_tokens import tokens_of
-from reconciler.emulator.tls import serve_sign_in
-from reconciler.emulator.tokens import TokenService
+from reconciler.emulator.tenant.seed import Seed, plant
+from reconciler.emulator.tenant.store import Store
 
 _HOST = "127.0.0.1"
 

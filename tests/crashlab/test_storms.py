@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from reconciler.apply import RunResult, Services, Terms, apply_plan
-from reconciler.emulator.applications import Application
-from reconciler.emulator.auth import ALL_PERMISSIONS, Authorizer, Principal
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.error_responses import ErrorResponse
-from reconciler.emulator.permissions import TokenAuthorizer
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
+from reconciler.emulator.identity.applications import Application
+from reconciler.emulator.identity.auth import ALL_PERMISSIONS, Authorizer, Principal
+from reconciler.emulator.identity.permissions import TokenAuthorizer
+from reconciler.emulator.identity.tokens import TokenService
+from reconciler.emulator.protocol.error_responses import ErrorResponse
 from reconciler.emulator.server import serve
-from reconciler.emulator.tokens import TokenService
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.rate_limits import RateLimiter
 from reconciler.graph.sessions import SessionOptions, TokenSource
 from reconciler.graph.writer import open_directory

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator.applications import Application
-from reconciler.emulator.auth import Principal
-from reconciler.emulator.error_responses import ErrorResponse
-from reconciler.emulator.permissions import (
+from reconciler.emulator.identity.applications import Application
+from reconciler.emulator.identity.auth import Principal
+from reconciler.emulator.identity.permissions import (
     TokenAuthorizer,
     may_invite_when_restricted,
     may_reset,
     may_update,
 )
-from reconciler.emulator.tokens import TokenService
+from reconciler.emulator.identity.tokens import TokenService
+from reconciler.emulator.protocol.error_responses import ErrorResponse
 
 TENANT = "7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10"
 CLIENT = "0c3e5a7b-1111-4222-8333-444455556666"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.emulator.error_responses import ErrorResponse
-from reconciler.emulator.filters import parse_filter
-from reconciler.emulator.projection import CONTACT, USER
-from reconciler.emulator.store import StoredObject
+from reconciler.emulator.odata.filters import parse_filter
+from reconciler.emulator.odata.projection import CONTACT, USER
+from reconciler.emulator.protocol.error_responses import ErrorResponse
+from reconciler.emulator.tenant.store import StoredObject
 from tests.contract.emulator.conftest import Plant
 from tests.contract.emulator.tenant import ANA, BO, MARA, Tenant
 

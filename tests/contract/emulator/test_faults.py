@@ -10,12 +10,13 @@ import httpx
 import pytest
 
 from reconciler.emulator.clock import EmulatedClock
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.faults import Faults, RequestOrigin, fault_plan, matches
+from reconciler.emulator.control.client import ControlClient
+from reconciler.emulator.faults.matching import Faults, RequestOrigin, matches
+from reconciler.emulator.faults.plan import fault_plan
 from reconciler.emulator.pipeline import ConnectionBroken
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.protocol.wire import GraphRequest
 from reconciler.emulator.server import serve
-from reconciler.emulator.wire import GraphRequest
+from reconciler.emulator.tenant.seed import Seed
 from tests.contract.emulator.conftest import Plant
 from tests.contract.emulator.tenant import ANA, BO, ROOT, SEED, Tenant
 

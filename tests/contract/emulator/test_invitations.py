@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from reconciler.emulator.auth import Principal
-from reconciler.emulator.error_responses import ErrorResponse
+from reconciler.emulator.identity.auth import Principal
+from reconciler.emulator.protocol.error_responses import ErrorResponse
 from tests.contract.emulator.conftest import Plant
 from tests.contract.emulator.tenant import ANA, BO, MARA, ROOT, SEED, SINCE, Tenant
 

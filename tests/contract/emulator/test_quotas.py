@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from reconciler.emulator.clock import EmulatedClock
-from reconciler.emulator.error_responses import ErrorResponse
-from reconciler.emulator.quotas import Quotas, resource_units
-from reconciler.emulator.wire import GraphRequest
+from reconciler.emulator.faults.quotas import Quotas, resource_units
+from reconciler.emulator.protocol.error_responses import ErrorResponse
+from reconciler.emulator.protocol.wire import GraphRequest
 from tests.contract.emulator.conftest import Plant
 from tests.contract.emulator.tenant import ANA, ROOT
 
