@@ -29,7 +29,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.served import emulator
 from reconciler.apply import RunResult, Services, Settings, Terms, WaitReason, apply_plan
-from reconciler.emulator.control import ControlClient, RecordedRequest
+from reconciler.emulator.control.client import ControlClient, RecordedRequest
 from reconciler.graph.rate_limits import Quota, RateLimiter
 from reconciler.graph.sessions import SessionOptions
 from reconciler.graph.writer import open_directory

@@ -24,7 +24,7 @@ import httpx
 
 from benchmarks.served import emulator
 from reconciler.cli.tree import load_tree
-from reconciler.emulator.control import ControlClient, RecordedRequest
+from reconciler.emulator.control.client import ControlClient, RecordedRequest
 from reconciler.graph.reader import open_reader
 from reconciler.model import Desired
 from reconciler.plan import make_plan

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import httpx
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.reader import open_reader
 from reconciler.graph.requests import USER_FIELDS
 from reconciler.model import (

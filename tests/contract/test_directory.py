@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator.auth import FixedTokenAuthorizer
-from reconciler.emulator.auth import Principal as EmulatedCaller
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.graph_errors import GraphError, insufficient_privileges
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
+from reconciler.emulator.identity.auth import FixedTokenAuthorizer
+from reconciler.emulator.identity.auth import Principal as EmulatedCaller
+from reconciler.emulator.protocol.error_responses import ErrorResponse, insufficient_privileges
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.errors import AccessDenied, WrongTenant
 from reconciler.graph.reader import open_reader
 from reconciler.graph.writer import open_directory
@@ -91,7 +91,7 @@ class Closed:
 
     prefixes: tuple[str, ...] = ()
 
-    def authorize(self, bearer: str | None, method: str, path: str) -> EmulatedCaller | GraphError:
+    def authorize(self, bearer: str | None, method: str, path: str) -> EmulatedCaller | ErrorResponse:
         """Refuse the closed paths as Graph refuses a token without the permission."""
         if path.startswith(self.prefixes):
             return insufficient_privileges()

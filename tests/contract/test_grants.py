@@ -15,9 +15,9 @@ from azure.identity import ClientSecretCredential
 
 from reconciler.apply import Services, Terms, apply_plan
 from reconciler.clock import SystemClock
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.credentials import CredentialTokens
 from reconciler.graph.reader import open_reader
 from reconciler.graph.writer import open_directory

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.writer import open_directory
 from reconciler.model import (
     DirectoryReader,

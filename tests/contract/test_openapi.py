@@ -13,9 +13,9 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-from reconciler.emulator.control import ControlClient, RecordedRequest
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient, RecordedRequest
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.requests import USER_FIELDS
 from reconciler.graph.writer import open_directory
 from reconciler.model import (

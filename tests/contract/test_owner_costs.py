@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.reader import open_reader
 from reconciler.model import AddressUse, ObjectId
 from tests.support.directory import declared, desired

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.rate_limits import RateLimiter
 from reconciler.graph.read_retries import ReadRetryPolicy
 from reconciler.graph.sessions import SessionOptions

@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import product
 from typing import Any
 
-from reconciler.emulator.control import ControlClient, GuestTruth
+from reconciler.emulator.control.client import ControlClient, GuestTruth
 from tests.crashlab.boundaries import Boundary, Way, Where, write_boundary
 from tests.crashlab.evidence import Evidence, Ran, markers_in
 from tests.crashlab.harness import Harness, Result

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from reconciler.emulator.control import GuestTruth, Message, RecordedRequest, RecordedWrite
+from reconciler.emulator.control.client import GuestTruth, Message, RecordedRequest, RecordedWrite
 from tests.crashlab.scenario import Case
 
 OTHER_MAILS, MARK, RESET, CLEAR = "otherMails", "mail and marker", "reset", "mail, no marker"

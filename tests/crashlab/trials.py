@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle, product
 from signal import Signals
 
-from reconciler.emulator.control import RecordedRequest
+from reconciler.emulator.control.client import RecordedRequest
 from reconciler.process import ending_signals
 from tests.crashlab import deeds, interference, two_trees
 from tests.crashlab.boundaries import Boundary, Way, Where, read_boundaries, write_boundaries

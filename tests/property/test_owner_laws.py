@@ -9,8 +9,8 @@ from urllib.parse import quote
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from reconciler.emulator.filters import parse_filter
-from reconciler.emulator.projection import CONTACT, GROUP, USER
+from reconciler.emulator.odata.filters import parse_filter
+from reconciler.emulator.odata.projection import CONTACT, GROUP, USER
 from reconciler.graph.owners import FoundOwners, find_owners
 from reconciler.graph.sessions import connect
 from reconciler.model import AddressUse, EmailAddress, OwnerKind

@@ -22,12 +22,12 @@ import jwt
 import pytest
 from azure.identity import ClientSecretCredential
 
-from reconciler.emulator.applications import Application, FederatedCredential
-from reconciler.emulator.permissions import TokenAuthorizer
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.identity.applications import Application, FederatedCredential
+from reconciler.emulator.identity.permissions import TokenAuthorizer
+from reconciler.emulator.identity.tls import RunningSignIn, serve_sign_in
+from reconciler.emulator.identity.tokens import TokenService
 from reconciler.emulator.server import serve
-from reconciler.emulator.tls import RunningSignIn, serve_sign_in
-from reconciler.emulator.tokens import TokenService
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.errors import AccessDenied, Unreachable
 from reconciler.graph.credentials import CredentialTokens, FixedToken, token_source
 from reconciler.graph.reader import open_reader
