@@ -156,7 +156,7 @@ def test_a_reset_of_somebody_who_never_redeemed_is_not_needed(changed: Any) -> N
 
 
 def test_a_pending_guest_reset_in_time_is_no_news() -> None:
-    """Once the state has changed at or after resetAfter, the wish is met and nothing is said."""
+    """Once the state has changed at or after resetAfter, the reset has happened and nothing is said."""
     assert noted(DUE, guest(state=PENDING, changed=LATER)) == {}
 
 
