@@ -92,6 +92,18 @@ def test_an_event_that_the_last_step_cannot_bring_is_refused(phase: Phase) -> No
             after(state, event, moment())
 
 
+@pytest.mark.parametrize(
+    ("phase", "promise"),
+    [(Phase.DONE, "a guest who is done has a result"), (Phase.PATCH, "a guest is read before a PATCH")],
+)
+def test_a_state_that_lacks_what_its_phase_promises_is_refused(phase: Phase, promise: str) -> None:
+    """A bug in the rules is an error that names the broken promise, and never a write."""
+    state = state_of()
+    state = replace(state, phase=phase, todo=state.recorded.actions)
+    with pytest.raises(ValueError, match=promise):
+        next_step(state, moment())
+
+
 def test_nothing_but_the_end_of_a_pause_comes_during_one() -> None:
     """Whoever waits before a read is not read meanwhile."""
     paused = after(reset_sent(), GuestRead(guest()), moment(2.0))
