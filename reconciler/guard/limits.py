@@ -1,8 +1,8 @@
 """The limits on guests that one apply may reset or allow a new sign-in, and their temporary raise."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from reconciler.model import Note, Policy
+from reconciler.model import Note, Policy, day_of
 from reconciler.rules import Rule
 
 SMALLEST_SHARE_COUNTED = 100
@@ -31,7 +31,7 @@ def check(*, changes: int, declared: int, policy: Policy, now: datetime) -> tupl
     keys = {
         "maxChanges": changes if too_many else raised_changes,
         "maxChangePercent": -(-changes * 100 // declared) if too_large else raised_percent,
-        "until": now.astimezone(UTC).date() + timedelta(days=_SUGGESTED_DAYS),
+        "until": day_of(now) + timedelta(days=_SUGGESTED_DAYS),
         "reason": "<why so many>",
     }
     # The message has the whole raise, ready to be copied; it replaces the one in force.

@@ -33,6 +33,7 @@ from reconciler.model.identity import (
     ObjectId,
     TenantId,
     address_flaw,
+    day_of,
     format_instant,
     parse_instant,
 )
@@ -138,6 +139,7 @@ __all__ = [
     "Write",
     "WriteAnswer",
     "address_flaw",
+    "day_of",
     "digits_of",
     "format_instant",
     "parse_instant",

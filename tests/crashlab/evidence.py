@@ -222,3 +222,8 @@ def read_line(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return entry if isinstance(entry, dict) else None
+
+
+def holder_of(guest: GuestTruth) -> str:
+    """Give who is bound, else who holds a link that works; empty: nobody."""
+    return (guest.account or (guest.invited if guest.has_live_link else "") or "").lower()

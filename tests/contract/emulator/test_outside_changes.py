@@ -1,4 +1,4 @@
-"""What others do to a guest past Graph, also in the middle of a request."""
+"""Changes that others make to a guest past Graph, also in the middle of a request."""
 
 import threading
 from collections.abc import Iterator

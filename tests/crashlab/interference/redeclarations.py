@@ -12,9 +12,9 @@ from itertools import product
 from typing import Any
 
 from tests.crashlab.boundaries import Boundary, Way, write_boundary
-from tests.crashlab.deeds import STAGES, Stage, holder_of
-from tests.crashlab.evidence import Evidence, markers_in, people_in
+from tests.crashlab.evidence import Evidence, holder_of, markers_in, people_in
 from tests.crashlab.harness import Harness, Result
+from tests.crashlab.interference.stages import STAGES, Stage
 from tests.crashlab.scenario import Entries, guest_id, new, old
 
 _NUMBER = 1
@@ -43,8 +43,8 @@ class End:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interference:
-    """Another declaration."""
+class Redeclaration:
+    """Another declaration of the guest, and how the guest ends under it."""
 
     what: str
     declares: Entries
@@ -55,18 +55,18 @@ _STALE, _DONE = "stale stale", "already-applied None"
 _CORRECTED_END = End(said=_STALE, mail=_CORRECTED, holder=_CORRECTED)
 _TAKEN_BACK_END = End(said=_STALE, mail=_OLD, holder=_OLD)
 
-INTERFERENCES = (
-    Interference(
+REDECLARATIONS = (
+    Redeclaration(
         what="typo corrected",
         declares={GUEST: {"email": _CORRECTED}},
         ends=dict.fromkeys(Stage, _CORRECTED_END),
     ),
-    Interference(
+    Redeclaration(
         what="change taken back",
         declares={GUEST: {"email": _OLD, "alternateEmails": []}},
         ends=dict.fromkeys(Stage, _TAKEN_BACK_END),
     ),
-    Interference(
+    Redeclaration(
         what="entry removed",
         declares={GUEST: None},
         ends={
@@ -81,24 +81,24 @@ INTERFERENCES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InterferenceTrial:
+class RedeclarationTrial:
     """One trial: a kill, what happens after it, and the way of running again."""
 
-    interference: Interference
+    redeclaration: Redeclaration
     boundary: Boundary
     stage: Stage
 
     @property
     def name(self) -> str:
         """Say which trial it is."""
-        return f"{self.interference.what}, {self.boundary.name}"
+        return f"{self.redeclaration.what}, {self.boundary.name}"
 
     def run(self, lab: Harness) -> Result:
-        """Kill, interfere, run again, and judge; where the approved plan does not fit any more, run anew."""
+        """Kill, declare otherwise, run again, and judge; run anew where the approved plan does not fit."""
         lab.begin()
         if not lab.kill_at(self.boundary):
             return lab.judge(lab.evidence(), hit=False)
-        end, way = self.interference.ends[self.stage], self.boundary.way
+        end, way = self.redeclaration.ends[self.stage], self.boundary.way
         killed_at = lab.ran[-1].requests_until
         found = [] if _warns(self._plan(lab), end.warns) else [f"no plan warns of {end.warns}"]
         lab.finish(lab.start(way, again=True))
@@ -115,17 +115,17 @@ class InterferenceTrial:
 
     @property
     def _removed(self) -> bool:
-        return self.interference.declares[GUEST] is None
+        return self.redeclaration.declares[GUEST] is None
 
     def _plan(self, lab: Harness) -> Mapping[str, Any]:
         """Plan from the tree as it is declared now; who compares revisions knows of a removed entry."""
         if not self._removed:
-            lab.declare(self.interference.declares)
+            lab.declare(self.redeclaration.declares)
             return lab.plan()
         git = ("git", "-c", "user.name=lab", "-c", "user.email=lab@contoso.example")
         for words in (("init", "-q"), ("add", "desired"), ("commit", "-q", "-m", "before")):
             subprocess.run([*git, *words], cwd=lab.folder, check=True)
-        lab.declare(self.interference.declares)
+        lab.declare(self.redeclaration.declares)
         try:
             return lab.plan("--since", "HEAD")
         finally:
@@ -158,8 +158,8 @@ def _is_not_at(end: End, evidence: Evidence) -> Iterator[str]:
         yield f"bound or invited is {holder_of(after)}, not {end.holder}"
 
 
-def trials() -> Iterator[InterferenceTrial]:
+def trials() -> Iterator[RedeclarationTrial]:
     """Give every trial."""
-    for interference, ((action, where), stage), way in product(INTERFERENCES, STAGES.items(), Way):
+    for redeclaration, ((action, where), stage), way in product(REDECLARATIONS, STAGES.items(), Way):
         boundary = write_boundary(_NUMBER, action, where, way)
-        yield InterferenceTrial(interference=interference, boundary=boundary, stage=stage)
+        yield RedeclarationTrial(redeclaration=redeclaration, boundary=boundary, stage=stage)
