@@ -19,6 +19,7 @@ from reconciler.model import (
     ProxyAddress,
     RedemptionState,
 )
+from reconciler.observation import observe
 from tests.support.directory import declared, desired
 from tests.support.plans import TENANT, guest_id
 from tests.support.scripted_graph import Reply, Request, refusal
@@ -33,7 +34,7 @@ from tests.support.scripted_graph.tenant import (
     POLICY,
     Graph,
     addressed,
-    observe,
+    observe_guests,
     owners_in,
     quiet,
     reading,
@@ -54,7 +55,7 @@ async def test_row_becomes_a_guest() -> None:
         accountEnabled=False,
         externalUserStateChangeDateTime="2026-01-15T09:30:00.1234567Z",
     )
-    guest = (await observe(quiet(_users=rows(row)), 1)).guests[guest_id(1)]
+    guest = (await observe_guests(quiet(_users=rows(row)), 1)).guests[guest_id(1)]
     assert [address.text for address in guest.other_mails] == ["A@old.example", "b@old.example"]
     assert guest.proxy_addresses == (
         ProxyAddress(address=EmailAddress("a@old.example"), primary=True),
@@ -72,7 +73,7 @@ async def test_row_of_nulls_becomes_a_guest_who_is_none() -> None:
     """Graph leaves out what has no value; what is left is a user who was not invited."""
     row = {"id": guest_id(1)}
     graph = quiet(_users=lambda request: rows(row) if "userType" in request.query["$filter"] else rows())
-    guest = (await observe(graph, 1)).guests[guest_id(1)]
+    guest = (await observe_guests(graph, 1)).guests[guest_id(1)]
     assert (guest.mail, guest.other_mails, guest.state, guest.state_changed_at) == (None, (), None, None)
     assert guest.user_principal_name is None
     assert guest.account_enabled
@@ -103,14 +104,14 @@ async def test_row_of_an_unknown_shape_is_an_error_that_names_the_property(
 ) -> None:
     """A property that is not as documented ends the reading; its value is not shown."""
     with pytest.raises(UnexpectedAnswer, match=named):
-        await observe(quiet(_users=rows(user(1, **fields))), 1)
+        await observe_guests(quiet(_users=rows(user(1, **fields))), 1)
 
 
 async def test_rows_nobody_declared_are_counted_once_and_not_looked_into() -> None:
     """Undeclared guests are counted by id, internal ones and odd values in them do not matter."""
     other = user(2, externalUserState="Hesitating")
     internal = user(3, creationType=None, externalUserState=None)
-    live = await observe(quiet(_users=rows(user(1), other, other, internal)), 1)
+    live = await observe_guests(quiet(_users=rows(user(1), other, other, internal)), 1)
     assert (live.unmanaged, live.listed_all) == (1, True)
 
 
@@ -126,7 +127,7 @@ async def test_domains_of_the_listed_guests_are_counted() -> None:
         user(6, mail=7),
         user(7, mail="d@own.example", creationType=None, externalUserState=None),
     )
-    live = await observe(quiet(_users=rows(*people)), 1)
+    live = await observe_guests(quiet(_users=rows(*people)), 1)
     assert dict(live.domains) == {"old.example": 2, "new.example": 1}
 
 
@@ -138,7 +139,7 @@ async def test_only_the_guests_of_interest_are_read() -> None:
     graph.answers[f"/directory/deletedItems/{guest_id(60)}"] = Reply(body={"id": guest_id(60)})
     tree = desired(*(declared(number, f"guest{number}@old.example") for number in range(1, 60)))
     async with reading(graph) as reader:
-        live = await reader.observe(tree, only=[guest_id(2)], also=[guest_id(8), guest_id(60), guest_id(61)])
+        live = await observe(reader, tree, only=[guest_id(2)], also=[guest_id(8), guest_id(60), guest_id(61)])
     assert set(live.guests) == {guest_id(2), guest_id(8)}
     assert live.deleted == {guest_id(60)}
     assert graph.asked("/users/page2") == 0
@@ -147,7 +148,7 @@ async def test_only_the_guests_of_interest_are_read() -> None:
 
 async def test_doubled_declared_row_is_one_guest() -> None:
     """Pages are no snapshot: a guest shown twice is one guest."""
-    live = await observe(quiet(_users=rows(user(1), user(1))), 1)
+    live = await observe_guests(quiet(_users=rows(user(1), user(1))), 1)
     assert set(live.guests) == {guest_id(1)}
 
 
@@ -156,7 +157,7 @@ async def test_listing_goes_on_while_it_is_the_cheaper_way() -> None:
     graph = quiet()
     graph.answers["/users"] = lambda _: graph.page("/users/page2", *map(user, range(1, 31)))
     graph.answers["/users/page2"] = rows(*map(user, range(31, 61)))
-    live = await observe(graph, *range(1, 42))
+    live = await observe_guests(graph, *range(1, 42))
     assert (len(live.guests), live.unmanaged, live.listed_all) == (41, 19, True)
     assert graph.asked("/$batch") == 0
 
@@ -167,7 +168,7 @@ async def test_listing_stops_when_asking_by_id_is_cheaper() -> None:
     graph.answers["/users"] = lambda _: graph.page("/users/page2", user(1), user(7))
     for number in (2, 3):
         graph.answers[f"/users/{guest_id(number)}"] = Reply(body=user(number))
-    live = await observe(graph, 1, 2, 3)
+    live = await observe_guests(graph, 1, 2, 3)
     assert (set(live.guests), live.unmanaged, live.listed_all) == (
         {guest_id(1), guest_id(2), guest_id(3)},
         1,
@@ -184,7 +185,7 @@ async def test_expired_page_begins_the_listing_again() -> None:
     pages = iter([EXPIRED, rows(user(2))])
     graph.answers["/users"] = lambda _: graph.page("/users/page2", next(turns))
     graph.answers["/users/page2"] = lambda _: next(pages)
-    live = await observe(graph, *range(1, 42))
+    live = await observe_guests(graph, *range(1, 42))
     assert live.guests[guest_id(1)].display_name == "fresh"
     assert graph.asked("/users") == 2
 
@@ -193,7 +194,7 @@ async def test_pages_that_always_expire_are_an_error() -> None:
     """A listing that can never be finished ends in an error, after a few tries."""
     graph = quiet(_users=EXPIRED)
     with pytest.raises(UnexpectedAnswer, match="expired"):
-        await observe(graph, 1)
+        await observe_guests(graph, 1)
     assert graph.asked("/users") == 4
 
 
@@ -203,7 +204,7 @@ async def test_listing_in_a_circle_is_an_error() -> None:
     graph.answers["/users"] = lambda _: graph.page("/users/again")
     graph.answers["/users/again"] = lambda _: graph.page("/users/again")
     with pytest.raises(UnexpectedAnswer, match="circle"):
-        await observe(graph, *range(1, 62))
+        await observe_guests(graph, *range(1, 62))
 
 
 async def test_listing_that_fails_is_an_error() -> None:
@@ -212,7 +213,7 @@ async def test_listing_that_fails_is_an_error() -> None:
     graph.answers["/users"] = lambda _: graph.page("/users/page2", user(1))
     graph.answers["/users/page2"] = refusal(400)
     with pytest.raises(UnexpectedAnswer, match="status 400"):
-        await observe(graph, *range(1, 42))
+        await observe_guests(graph, *range(1, 42))
 
 
 async def test_user_by_id_must_be_the_one_asked_for() -> None:
@@ -220,7 +221,7 @@ async def test_user_by_id_must_be_the_one_asked_for() -> None:
     graph = quiet()
     graph.answers[f"/users/{guest_id(1)}"] = Reply(body=user(2))
     with pytest.raises(UnexpectedAnswer, match="another one"):
-        await observe(graph, 1)
+        await observe_guests(graph, 1)
 
 
 @pytest.mark.parametrize("path", ["/users", f"/users/{guest_id(1)}"])
@@ -229,14 +230,14 @@ async def test_users_that_may_not_be_read_deny_access(path: str) -> None:
     graph = quiet()
     graph.answers[path] = FORBIDDEN
     with pytest.raises(AccessDenied, match="may not read users"):
-        await observe(graph, 1)
+        await observe_guests(graph, 1)
 
 
 async def test_missing_ids_are_looked_for_among_deleted_users() -> None:
     """An id that is no user may be a deleted one, or none at all."""
     graph = quiet()
     graph.answers[f"/directory/deletedItems/{guest_id(1)}"] = Reply(body={"id": guest_id(1)})
-    live = await observe(graph, 1, 2)
+    live = await observe_guests(graph, 1, 2)
     assert live.deleted == {guest_id(1)}
     assert live.guests == {}
 
@@ -247,7 +248,7 @@ async def test_deleted_user_must_be_the_one_asked_for(answer: Reply) -> None:
     graph = quiet()
     graph.answers[f"/directory/deletedItems/{guest_id(1)}"] = answer
     with pytest.raises(UnexpectedAnswer, match="deleted users"):
-        await observe(graph, 1)
+        await observe_guests(graph, 1)
 
 
 @pytest.mark.parametrize(
@@ -263,18 +264,18 @@ async def test_deleted_user_must_be_the_one_asked_for(answer: Reply) -> None:
 async def test_organization_of_an_unknown_shape_is_an_error(organization: Reply) -> None:
     """The tenant must say who it is and which domains are its own."""
     with pytest.raises(UnexpectedAnswer, match="the tenant"):
-        await observe(quiet(_organization=organization))
+        await observe_guests(quiet(_organization=organization))
 
 
 async def test_wrong_tenant_is_named_with_its_name_where_there_is_one() -> None:
     """The refusal names both tenants."""
     other = "00000000-0000-4000-8000-0000000000ff"
     with pytest.raises(WrongTenant, match=rf"{TENANT}.*{other} \(Fabrikam\)"):
-        await observe(
+        await observe_guests(
             quiet(_organization=rows({"id": other, "displayName": "Fabrikam", "verifiedDomains": []}))
         )
     with pytest.raises(WrongTenant, match=f"{other}$"):
-        await observe(quiet(_organization=rows({"id": other, "verifiedDomains": []})))
+        await observe_guests(quiet(_organization=rows({"id": other, "verifiedDomains": []})))
 
 
 def token(**claims: str) -> str:
@@ -283,40 +284,40 @@ def token(**claims: str) -> str:
 
 async def test_token_tells_the_tenant_when_the_organization_is_not_readable() -> None:
     """Without the permission to read it the token's tenant is compared; domains stay unknown."""
-    live = await observe(quiet(_organization=FORBIDDEN), token=token(tid=TENANT.upper()))
+    live = await observe_guests(quiet(_organization=FORBIDDEN), token=token(tid=TENANT.upper()))
     assert (live.tenant_id, live.verified_domains) == (TENANT, None)
     (unavailable,) = live.not_checked
     assert (unavailable.permission, unavailable.essential) == ("Organization.Read.All", True)
     with pytest.raises(WrongTenant):
-        await observe(quiet(_organization=FORBIDDEN), token=token(tid=guest_id(9)))
+        await observe_guests(quiet(_organization=FORBIDDEN), token=token(tid=guest_id(9)))
     with pytest.raises(AccessDenied, match="which tenant"):
-        await observe(quiet(_organization=FORBIDDEN))
+        await observe_guests(quiet(_organization=FORBIDDEN))
 
 
 async def test_token_with_scopes_speaks_for_a_person() -> None:
     """A delegated token is told from an application's, an opaque one counts as an application's."""
-    assert (await observe(quiet(), token=token(scp="User.Read"))).caller is CallerKind.PERSON
-    assert (await observe(quiet(), token=token(idtyp="app"))).caller is CallerKind.APPLICATION
-    assert (await observe(quiet())).caller is CallerKind.APPLICATION
+    assert (await observe_guests(quiet(), token=token(scp="User.Read"))).caller is CallerKind.PERSON
+    assert (await observe_guests(quiet(), token=token(idtyp="app"))).caller is CallerKind.APPLICATION
+    assert (await observe_guests(quiet())).caller is CallerKind.APPLICATION
 
 
 async def test_invitation_policy_is_read_or_told_to_be_missing() -> None:
     """The policy is known, forbidden, or says what nobody knows; what is no policy at all is an error."""
     closed = quiet()
     closed.answers[POLICY] = Reply(body={"allowInvitesFrom": "none"})
-    assert (await observe(closed)).invites_from is InvitesFrom.NONE
+    assert (await observe_guests(closed)).invites_from is InvitesFrom.NONE
     closed.answers[POLICY] = FORBIDDEN
-    live = await observe(closed)
+    live = await observe_guests(closed)
     assert live.invites_from is None
     assert [unavailable.permission for unavailable in live.not_checked] == ["Policy.Read.All"]
     for strange in (Reply(body={"allowInvitesFrom": "friends"}), Reply(body={})):
         closed.answers[POLICY] = strange
-        (unavailable,) = (await observe(closed)).not_checked
+        (unavailable,) = (await observe_guests(closed)).not_checked
         assert (unavailable.permission, unavailable.essential) == (None, False)
         assert "nobody known" in unavailable.reason
     closed.answers[POLICY] = Reply(body=b"<html>")
     with pytest.raises(UnexpectedAnswer, match="invitation policy"):
-        await observe(closed)
+        await observe_guests(closed)
 
 
 def principal(key: ObjectId, kind: str, name: str | None = None) -> dict[str, Any]:
@@ -347,7 +348,7 @@ async def test_roles_reach_guests_directly_through_groups_and_by_eligibility() -
     )
     graph.answers[f"/groups/{GROUP}/transitiveMembers"] = rows({"id": guest_id(2)}, {"id": PERSON})
     graph.answers[f"/groups/{OTHER_GROUP}/transitiveMembers"] = rows({"id": guest_id(2)}, {"id": guest_id(3)})
-    live = await observe(graph, 1, 2, 3)
+    live = await observe_guests(graph, 1, 2, 3)
     assert live.role_holders == {
         guest_id(1): "assigned directly",
         guest_id(2): "through the group Reviewers",
@@ -361,14 +362,14 @@ async def test_members_of_a_group_are_read_to_the_last_page() -> None:
     graph = with_roles(principal(GROUP, "group", "Reviewers"))
     graph.answers[f"/groups/{GROUP}/transitiveMembers"] = lambda _: graph.page("/next", {"id": PERSON})
     graph.answers["/next"] = rows({"id": guest_id(2)})
-    assert set((await observe(graph, 1, 2)).role_holders) == {guest_id(2)}
+    assert set((await observe_guests(graph, 1, 2)).role_holders) == {guest_id(2)}
 
 
 async def test_principal_that_was_not_shown_is_asked_for_as_a_group() -> None:
     """Without a description a principal is a declared guest, or a group, or neither."""
     graph = with_roles({"principalId": guest_id(1)}, {"principalId": GROUP}, {"principalId": PERSON})
     graph.answers[f"/groups/{GROUP}/transitiveMembers"] = rows({"id": guest_id(2)})
-    live = await observe(graph, 1, 2)
+    live = await observe_guests(graph, 1, 2)
     assert live.role_holders == {
         guest_id(1): "assigned directly",
         guest_id(2): f"through the group {GROUP}",
@@ -379,11 +380,11 @@ async def test_closed_groups_make_a_plan_incomplete_only_where_a_role_is_held() 
     """Members that cannot be read matter for held roles, not for ones somebody could activate."""
     held = with_roles(principal(GROUP, "group"))
     held.answers[f"/groups/{GROUP}/transitiveMembers"] = FORBIDDEN
-    (unavailable,) = (await observe(held, 1)).not_checked
+    (unavailable,) = (await observe_guests(held, 1)).not_checked
     assert (unavailable.permission, unavailable.essential) == ("GroupMember.Read.All", True)
     possible = with_roles(eligible=(principal(GROUP, "group"),))
     possible.answers[f"/groups/{GROUP}/transitiveMembers"] = FORBIDDEN
-    (unavailable,) = (await observe(possible, 1)).not_checked
+    (unavailable,) = (await observe_guests(possible, 1)).not_checked
     assert not unavailable.essential
 
 
@@ -391,7 +392,7 @@ async def test_closed_role_assignments_make_a_plan_incomplete() -> None:
     """Roles that cannot be read are said not to have been checked."""
     graph = with_roles()
     graph.answers[ASSIGNMENTS] = FORBIDDEN
-    (unavailable,) = (await observe(graph, 1)).not_checked
+    (unavailable,) = (await observe_guests(graph, 1)).not_checked
     assert (unavailable.permission, unavailable.essential) == ("RoleManagement.Read.Directory", True)
 
 
@@ -409,7 +410,7 @@ async def test_unreadable_eligibility_is_a_remark(answer: Reply, permission: str
     """Eligibility needs a licence: what cannot be read is remarked, with the permission if it is that."""
     graph = with_roles()
     graph.answers[ELIGIBILITIES] = answer
-    (unavailable,) = (await observe(graph, 1)).not_checked
+    (unavailable,) = (await observe_guests(graph, 1)).not_checked
     assert (unavailable.permission, unavailable.essential) == (permission, False)
 
 

@@ -47,6 +47,7 @@ from reconciler.model import (
     UserUpdate,
     WriteAnswer,
 )
+from reconciler.observation import observe
 from tests.support.plans import reset_of
 from tests.support.scripted_graph import granted
 
@@ -327,7 +328,7 @@ async def _denied(tenant: EmulatedTenant, tokens: TokenSource) -> AccessDenied:
     desired = Desired(tenant_id=TENANT, cloud=Cloud.EMULATOR, policy=policy, guests=())
     async with open_reader(tenant.root, tokens) as reader:
         with pytest.raises(AccessDenied) as denied:
-            await reader.observe(desired)
+            await observe(reader, desired)
     assert denied.value.exit_code == 6
     assert denied.value.hint
     return denied.value
