@@ -6,6 +6,7 @@ too: whether the address becomes free depends on the owner's own change.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from reconciler.concurrency import both
 from reconciler.model import (
@@ -74,13 +75,7 @@ async def observe(
         unmanaged=found.unmanaged,
         listed_all=found.listed_all,
         not_checked=_sorted(
-            (
-                *tenant.not_checked,
-                *policy.not_checked,
-                *found.not_checked,
-                *roles.not_checked,
-                *around.not_checked,
-            )
+            tenant.not_checked, policy.not_checked, found.not_checked, roles.not_checked, around.not_checked
         ),
         markers_left=tuple(sorted(found.markers_left)),
         domains=found.domains,
@@ -133,5 +128,5 @@ def _ids(owners: Iterable[tuple[AddressOwner, ...]]) -> frozenset[ObjectId]:
     return frozenset(owner.id for held in owners for owner in held)
 
 
-def _sorted(not_checked: Iterable[NotChecked]) -> tuple[NotChecked, ...]:
-    return tuple(sorted(not_checked, key=lambda missed: (missed.check, missed.reason)))
+def _sorted(*not_checked: Iterable[NotChecked]) -> tuple[NotChecked, ...]:
+    return tuple(sorted(chain(*not_checked), key=lambda missed: (missed.check, missed.reason)))
