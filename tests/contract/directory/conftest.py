@@ -9,16 +9,8 @@ from reconciler.emulator.seed import Seed
 from reconciler.emulator.server import serve
 from reconciler.graph.reader import open_reader
 from reconciler.graph.writer import open_directory
-from reconciler.model import (
-    DirectoryReader,
-    DirectoryWriter,
-    GuestReader,
-)
-from tests.contract.directory.contoso import (
-    SEED,
-    Closed,
-    Tenant,
-)
+from reconciler.model import DirectoryReader, DirectoryWriter, GuestReader
+from tests.contract.directory.contoso import SEED, Closed, Tenant
 from tests.support.scripted_graph import Tokens
 
 
