@@ -31,6 +31,7 @@ from reconciler.model import (
     Source,
     TenantId,
 )
+from reconciler.observation import observe
 from reconciler.plan import make_plan
 
 MOST_REQUESTS = 110
@@ -114,12 +115,12 @@ async def measure(root: str, *, declared: int, rounds: int) -> bool:
     async with open_reader(root, _Tokens()) as reader:
         with ControlClient(root) as control:
             control.forget_requests()
-            live = await reader.observe(desired)
+            live = await observe(reader, desired)
             requests = sum(request.parent is None for request in control.requests())
         plan = make_plan(desired, live, datetime.now(UTC))
         for _ in range(rounds):
             raw.append(await cost(lambda: read_raw(root)))
-            ours.append(await cost(lambda: reader.observe(desired)))
+            ours.append(await cost(lambda: observe(reader, desired)))
     print(f"guests in the tenant    {len(live.guests) + live.unmanaged:>9,}")
     print(f"declared                {plan.summary.declared:>9,}")
     print(f"changes                 {plan.summary.changes:>9,}")

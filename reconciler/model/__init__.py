@@ -1,4 +1,4 @@
-"""Frozen values that cross module borders, and the two protocols of the directory.
+"""Frozen values that cross module borders, and the protocols of the directory.
 
 Nothing here reads a clock, a file, the network or the environment, and nothing here imports
 another module of the product but the ids of `rules`. Collections are tuples, sorted where they are made.
@@ -21,6 +21,7 @@ from reconciler.model.directory import (
     Done,
     Failed,
     FailureKind,
+    GuestReader,
     NotSent,
     Permit,
     RedeemUrl,
@@ -70,6 +71,7 @@ from reconciler.model.plan import (
     Summary,
     Whereabouts,
 )
+from reconciler.model.reads import FoundGuests, FoundOwners, FoundRoles, InvitationPolicy, TenantFacts
 from reconciler.model.report import (
     ActionRecord,
     ActionResult,
@@ -102,11 +104,16 @@ __all__ = [
     "Failed",
     "FailureKind",
     "FieldChange",
+    "FoundGuests",
+    "FoundOwners",
+    "FoundRoles",
     "Guest",
     "GuestOutcome",
+    "GuestReader",
     "Hold",
     "Identity",
     "Invitation",
+    "InvitationPolicy",
     "InvitesFrom",
     "LimitRaise",
     "Live",
@@ -133,6 +140,7 @@ __all__ = [
     "SetOtherMails",
     "Source",
     "Summary",
+    "TenantFacts",
     "TenantId",
     "UserUpdate",
     "Whereabouts",

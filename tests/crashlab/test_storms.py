@@ -23,6 +23,7 @@ from reconciler.graph.sessions import SessionOptions, TokenSource
 from reconciler.graph.writer import open_directory
 from reconciler.guard.approval import approve_all
 from reconciler.model import ActionResult, Outcome, Plan
+from reconciler.observation import observe
 from reconciler.plan import make_plan
 from tests.support.applying import Heard
 from tests.support.directory import declared, desired
@@ -196,7 +197,7 @@ async def weather(
     clock = FastClock()
     session = SessionOptions(limiter=RateLimiter(clock=clock))
     async with open_directory(served.root, tokens or Tokens(), options=session) as (reader, writer):
-        plan = make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
+        plan = make_plan(ENTRIES, await observe(reader, ENTRIES), clock.now())
         await asyncio.to_thread(served.control.set_faults, {"speed": SPEED, **storm})
         finished = await apply_plan(
             approve_all(plan).work,
@@ -205,7 +206,7 @@ async def weather(
             shutdown=asyncio.Event(),
         )
         await asyncio.to_thread(served.control.set_faults, {})
-        return finished, make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
+        return finished, make_plan(ENTRIES, await observe(reader, ENTRIES), clock.now())
 
 
 def resets(served: Stormy) -> Counter[str]:

@@ -17,7 +17,6 @@ from reconciler.model import (
     EmailAddress,
     Guest,
     GuestOutcome,
-    Live,
     NotSent,
     ObjectId,
     Permit,
@@ -128,10 +127,6 @@ class Machine:
     journal: Journal | None = None
     links: RedeemLinks | None = None
     killed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def observe(self, desired: Desired) -> Live:
-        """Read all that planning needs."""
-        return await self.tenant.observe(desired)
 
     async def read_guest(self, guest: ObjectId) -> Guest | None:
         """Read one guest."""

@@ -12,6 +12,7 @@ from reconciler.graph.credentials import FixedToken
 from reconciler.graph.reader import open_reader
 from reconciler.graph.transport import TokenSource
 from reconciler.model import Cloud, Desired, Policy
+from reconciler.observation import observe
 from tests.contract.auth.served import (
     ISSUER,
     READING,
@@ -48,7 +49,7 @@ async def _denied(tenant: EmulatedTenant, tokens: TokenSource) -> AccessDenied:
     desired = Desired(tenant_id=TENANT, cloud=Cloud.EMULATOR, policy=policy, guests=())
     async with open_reader(tenant.root, tokens) as reader:
         with pytest.raises(AccessDenied) as denied:
-            await reader.observe(desired)
+            await observe(reader, desired)
     assert denied.value.exit_code == 6
     assert denied.value.hint
     return denied.value
