@@ -29,7 +29,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.served import emulator
 from reconciler.apply import RunResult, Services, Settings, Terms, WaitReason, apply_plan
-from reconciler.emulator.control import ControlClient, RecordedRequest
+from reconciler.emulator.control.client import ControlClient, RecordedRequest
 from reconciler.graph.rate_limits import Quota, RateLimiter
 from reconciler.graph.sessions import SessionOptions
 from reconciler.graph.writer import open_directory
@@ -50,6 +50,7 @@ from reconciler.model import (
     TenantId,
     built_in_invitation,
 )
+from reconciler.observation import observe
 from reconciler.plan import make_plan
 
 TENANT = TenantId("7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10")
@@ -280,7 +281,7 @@ async def measure(root: str, conditions: Conditions) -> Measured:
             reader,
             writer,
         ):
-            plan = make_plan(entries, await reader.observe(entries), datetime.now(UTC))
+            plan = make_plan(entries, await observe(reader, entries), datetime.now(UTC))
             await asyncio.to_thread(_trouble, control, conditions)
             if not conditions.full:
                 emptied = conditions.at_once()

@@ -24,9 +24,10 @@ import httpx
 
 from benchmarks.served import emulator
 from reconciler.cli.tree import load_tree
-from reconciler.emulator.control import ControlClient, RecordedRequest
+from reconciler.emulator.control.client import ControlClient, RecordedRequest
 from reconciler.graph.reader import open_reader
 from reconciler.model import Desired
+from reconciler.observation import observe
 from reconciler.plan import make_plan
 
 TENANT = "7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10"
@@ -102,7 +103,7 @@ async def plan(root: str, entries: Desired) -> float:
     """Read the tenant and plan; give the seconds."""
     async with open_reader(root, Tokens()) as reader:
         started = time.perf_counter()
-        made = make_plan(entries, await reader.observe(entries), datetime.now(UTC))
+        made = make_plan(entries, await observe(reader, entries), datetime.now(UTC))
         seconds = time.perf_counter() - started
     assert len(made.changes) == len(entries.guests)
     return seconds

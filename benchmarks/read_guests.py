@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import httpx
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.reader import open_reader
 from reconciler.graph.requests import USER_FIELDS
 from reconciler.model import (
@@ -32,6 +32,7 @@ from reconciler.model import (
     TenantId,
     built_in_invitation,
 )
+from reconciler.observation import observe
 from reconciler.plan import make_plan
 
 MOST_REQUESTS = 110
@@ -116,12 +117,12 @@ async def measure(root: str, *, declared: int, rounds: int) -> bool:
     async with open_reader(root, _Tokens()) as reader:
         with ControlClient(root) as control:
             control.forget_requests()
-            live = await reader.observe(desired)
+            live = await observe(reader, desired)
             requests = sum(request.parent is None for request in control.requests())
         plan = make_plan(desired, live, datetime.now(UTC))
         for _ in range(rounds):
             raw.append(await cost(lambda: read_raw(root)))
-            ours.append(await cost(lambda: reader.observe(desired)))
+            ours.append(await cost(lambda: observe(reader, desired)))
     print(f"guests in the tenant    {len(live.guests) + live.unmanaged:>9,}")
     print(f"declared                {plan.summary.declared:>9,}")
     print(f"changes                 {plan.summary.changes:>9,}")

@@ -24,9 +24,9 @@ from reconciler.journal import Journal
 from reconciler.model import (
     DEFAULT_MARKER_DOMAIN,
     DIGITS,
-    DirectoryReader,
     DirectoryWriter,
     GuestOutcome,
+    GuestReader,
     Note,
     ObjectId,
     Outcome,
@@ -41,7 +41,7 @@ from reconciler.settling import LastWrite
 class Services:
     """The external services of a run."""
 
-    reader: DirectoryReader
+    reader: GuestReader
     writer: DirectoryWriter
     clock: Clock
     observer: RunObserver

@@ -22,15 +22,17 @@ from reconciler.model import (
     ResetRedemption,
     SetMail,
 )
-from reconciler.rules import Rule
+from reconciler.rules import Rule, RuleId
 
 MAY_HAVE_HAPPENED = "an answer was lost, so the reset may have happened: the next run finds out"
 
 _ANOTHER_RUN = "somebody else, or another run, has written to the guest"
 
+_SEND_AGAIN = "send the invitation again in the Entra admin center, which changes no address"
+
 _LOST_LINK = (
     "the redeem link was lost with an answer or a killed run, could not be written, or is in another run's "
-    "file; send the invitation again in the Entra admin center, which changes no address"
+    f"file; {_SEND_AGAIN}"
 )
 
 
@@ -87,50 +89,35 @@ def stale(message: str) -> GuestResult:
 
 def changed_meanwhile(state: GuestState, message: str = _ANOTHER_RUN) -> GuestResult:
     """Return that another client has written since this run read the guest, and that this run stops here."""
-    return GuestResult(
-        outcome=Outcome.FAILED,
-        rule=Rule.CHANGED_MEANWHILE,
-        message=f"{_how_far(state)}: {message}; plan again to see what is left",
-        blames=FaultDomain.GUEST,
-    )
+    return _failed(Rule.CHANGED_MEANWHILE, f"{_how_far(state)}: {message}; plan again to see what is left")
 
 
 def marker_gone() -> GuestResult:
     """Return that the marker was taken away before the reset, so that no later plan shows the change."""
-    return GuestResult(
-        outcome=Outcome.FAILED,
-        rule=Rule.CHANGED_MEANWHILE,
-        message=f"{_ANOTHER_RUN} and has taken the marker away: `mail` is written and the reset is not sent, "
+    return _failed(
+        Rule.CHANGED_MEANWHILE,
+        f"{_ANOTHER_RUN} and has taken the marker away: `mail` is written and the reset is not sent, "
         "which no later plan shows, and the former address can still sign in; set resetAfter in the entry to "
         "now, or reset the guest in the Entra admin center",
-        blames=FaultDomain.GUEST,
     )
 
 
 def reset_meanwhile(state: GuestState) -> GuestResult:
     """Return that another client has reset the guest after this run: which link works is not known."""
     marked = state.marks and not any(record.action == ClearMarker.name for record in state.records)
-    then = (
-        "the marker stays, and the next run resets again"
-        if marked
-        else "send the invitation again in the Entra admin center, which changes no address"
-    )
-    return GuestResult(
-        outcome=Outcome.FAILED,
-        rule=Rule.RESET_MEANWHILE,
-        message=f"somebody else has reset the guest since, so the link sent by this run is dead: {then}",
-        blames=FaultDomain.GUEST,
+    then = "the marker stays, and the next run resets again" if marked else _SEND_AGAIN
+    return _failed(
+        Rule.RESET_MEANWHILE,
+        f"somebody else has reset the guest since, so the link sent by this run is dead: {then}",
     )
 
 
 def not_found(state: GuestState) -> GuestResult:
     """Return that no replica that answered knows the guest any more."""
-    return GuestResult(
-        outcome=Outcome.FAILED,
-        rule=Rule.NOT_FOUND,
-        message=f"the directory does not know the guest any more; {_how_far(state)}; plan again to see "
+    return _failed(
+        Rule.NOT_FOUND,
+        f"the directory does not know the guest any more; {_how_far(state)}; plan again to see "
         "whether the guest is gone",
-        blames=FaultDomain.GUEST,
     )
 
 
@@ -148,18 +135,14 @@ def reads_behind() -> GuestResult:
 def unreadable(state: GuestState, failed: ReadFailed) -> GuestResult:
     """Return that the guest could not be read, and how far the change has come."""
     message = f"{failed.message}; {_how_far(state)}" if _patched(state) else failed.message
-    return GuestResult(
-        outcome=Outcome.FAILED, rule=failed.rule, message=message, blames=FaultDomain.DIRECTORY
-    )
+    return _failed(failed.rule, message, blames=FaultDomain.DIRECTORY)
 
 
 def not_replicated(state: GuestState) -> GuestResult:
     """Return that reads have not shown the writes of this run within their allowance."""
-    return GuestResult(
-        outcome=Outcome.FAILED,
-        rule=Rule.NOT_REPLICATED,
-        message=f"the directory does not show what was written: {_how_far(state)}; apply again in a few "
-        "minutes",
+    return _failed(
+        Rule.NOT_REPLICATED,
+        f"the directory does not show what was written: {_how_far(state)}; apply again in a few minutes",
         blames=FaultDomain.DIRECTORY,
     )
 
@@ -193,18 +176,16 @@ def given_up(state: GuestState, failed: Failed, blames: FaultDomain) -> GuestRes
         message = f"{message}; {MAY_HAVE_HAPPENED}"
     elif _patched(state):
         message = f"{message}; {_how_far(state)}"
-    return GuestResult(outcome=Outcome.FAILED, rule=failed.rule, message=message, blames=blames)
+    return _failed(failed.rule, message, blames=blames)
 
 
 def marker_refused(domains: tuple[str, ...]) -> GuestResult:
     """Return that the tenant accepts no marker; this was the first write, so nothing is lost."""
-    return GuestResult(
-        outcome=Outcome.FAILED,
-        rule=Rule.MARKER_REFUSED,
-        message="the directory refused the first write, with a marker in each of "
+    return _failed(
+        Rule.MARKER_REFUSED,
+        "the directory refused the first write, with a marker in each of "
         f"{' and '.join(domains)}: set markerDomain in tenant.yaml to a domain whose addresses this tenant "
         "takes in otherMails, best one of its own; if it takes any, the declared address itself is refused",
-        blames=FaultDomain.GUEST,
     )
 
 
@@ -223,21 +204,13 @@ def left(state: GuestState, reason: Note) -> GuestResult:
 
 def cut_off(state: GuestState, reason: Note) -> GuestResult:
     """Return that the run ended while the change was half done."""
-    return GuestResult(
-        outcome=Outcome.FAILED,
-        rule=reason.rule,
-        message=f"{_half_done(state)}; apply again to finish it: {reason.message}",
-        blames=FaultDomain.GUEST,
-    )
+    return _failed(reason.rule, f"{_half_done(state)}; apply again to finish it: {reason.message}")
 
 
 def crashed(state: GuestState, note: Note) -> GuestResult:
     """Return that a bug ended the guest's machine, and how far the change had come."""
-    return GuestResult(
-        outcome=Outcome.FAILED,
-        rule=note.rule,
-        message=f"{note.message}; {_how_far(state)}; plan again to see what is left",
-    )
+    message = f"{note.message}; {_how_far(state)}; plan again to see what is left"
+    return _failed(note.rule, message, blames=None)
 
 
 def keeps_address(predecessor: str, held: tuple[EmailAddress, ...]) -> GuestResult:
@@ -272,6 +245,10 @@ def not_asked_for(recorded: Change, remaining: tuple[Action, ...]) -> GuestResul
             )
         case _:
             return stale("this was approved, but the new plan does not ask for it any more")
+
+
+def _failed(rule: RuleId, message: str, *, blames: FaultDomain | None = FaultDomain.GUEST) -> GuestResult:
+    return GuestResult(outcome=Outcome.FAILED, rule=rule, message=message, blames=blames)
 
 
 def _how_far(state: GuestState) -> str:

@@ -42,10 +42,10 @@ from reconciler.guard.proofs import address_digest
 from reconciler.journal import JournalEntry, JournalEvent
 from reconciler.model import (
     ActionResult,
-    DirectoryReader,
     DirectoryWriter,
     Done,
     FailureKind,
+    GuestReader,
     NotSent,
     Outcome,
     ResetRedemption,
@@ -59,7 +59,7 @@ _CARRIED_OUT = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED})
 class Shell:
     """The services of the guests' state machines; shared by all guests of a run."""
 
-    reader: DirectoryReader
+    reader: GuestReader
     writer: DirectoryWriter
     control: RunControl
     admission: Admission

@@ -26,6 +26,7 @@ from reconciler.apply.retry_policy import FaultDomain, Stage, Verify, retry_rule
 from reconciler.apply.state import (
     GuestState,
     end_failing,
+    promised,
     with_record,
     with_remark,
     with_try,
@@ -108,10 +109,9 @@ def on_verify_read(state: GuestState, event: GuestRead, moment: Moment) -> Guest
     if waited(state, moment) < state.settings.see_within:
         return read_again(state, moment, WaitReason.LOST_ANSWER, within=state.settings.see_within)
     enough = state.lost_answers >= MOST_LOST_ANSWERS or moment.draining is not None
-    if state.failure is not None and (guest is None or enough):
-        return give_up(state, state.failure, FaultDomain.DIRECTORY)
-    if guest is None:
-        raise AssertionError(state)
+    if guest is None or enough:
+        failure = promised(state.failure, "a lost answer is kept as a failure")
+        return give_up(state, failure, FaultDomain.DIRECTORY)
     if state.before is None:
         return _judge_again(state, guest, moment)
     return move(with_read(state, guest, moment), Phase.RESET, moment)
@@ -130,9 +130,11 @@ def on_verify_failed(state: GuestState, event: ReadFailed, moment: Moment) -> Gu
 def skip_reset(state: GuestState, at: datetime | None, moment: Moment) -> GuestState:
     """Skip a reset of an earlier run that its journal proves; no read need show it any more."""
     state = replace(state, sent=Sent.YES, reset_at=at)
-    waits = state.guest is not None and state.guest.state is RedemptionState.PENDING
-    lost = waits and moment.link_held is False and state.reset is not None
-    return _without_link(state, state.reset) if lost and state.reset else state
+    reset, guest = state.reset, state.guest
+    waits = guest is not None and guest.state is RedemptionState.PENDING
+    if reset is None or not waits or moment.link_held is not False:
+        return state
+    return _without_link(state, reset)
 
 
 def _judge_again(state: GuestState, guest: Guest | None, moment: Moment) -> GuestState:
@@ -187,9 +189,7 @@ def _happened(
     state: GuestState, *, at: datetime | None, link: LinkKept, twice: bool, moment: Moment
 ) -> GuestState:
     """Return the state after an executed reset; `twice` says that an earlier one may have been too."""
-    reset = state.reset
-    if reset is None:
-        raise AssertionError(state)
+    reset = promised(state.reset, "a change whose reset was sent has one")
     state = end_failing(replace(state, sent=Sent.YES, reset_at=at), moment.now)
     if link is LinkKept.LOST:
         state = _without_link(state, reset)

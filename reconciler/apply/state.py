@@ -6,6 +6,7 @@ No rule is in here. Every fact that a rule needs later has to be in `GuestState`
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from reconciler.apply.evidence import Redemption
 from reconciler.apply.retry_policy import Allowance
@@ -26,6 +27,8 @@ from reconciler.model import (
     ObjectId,
     ResetRedemption,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +140,11 @@ class GuestState:
     """Number of times the last write was withheld because its read was too old."""
 
     lost_answers: int = 0
-    """Number of lost answers to the reset in this run."""
+    """Number of lost answers to the reset in this run; no success and no read takes any back.
+
+    `Tries.in_doubt` ends once the reset is known to be executed; this count still forbids a third POST, and
+    shows that the guest may have been reset twice.
+    """
 
     repeats: bool = False
     """Whether an earlier run may have sent the reset already."""
@@ -199,6 +206,13 @@ class GuestState:
     def stuck(self) -> bool:
         """Whether the last write of a reset guest does not succeed."""
         return any(each.allowance is Allowance.RUN and each.since is not None for each in self.failing)
+
+
+def promised(value: T | None, promise: str) -> T:
+    """Return a value that the phase of a state promises. Raises `ValueError` with the broken promise."""
+    if value is None:
+        raise ValueError(f"not so: {promise}")
+    return value
 
 
 def tries_of(state: GuestState, action: Action) -> Tries | None:

@@ -30,6 +30,7 @@ from reconciler.apply.state import (
     attempts_of,
     begin_failing,
     forgive,
+    promised,
     with_try,
 )
 from reconciler.apply.steps import (
@@ -102,8 +103,8 @@ def begin(work: Work, *, settings: Settings, proofs: Proofs) -> GuestState:
 
 def next_step(state: GuestState, moment: Moment) -> Step:
     """Return the next step."""
-    if state.result is not None:
-        return Finish(result=state.result)
+    if state.phase is Phase.DONE:
+        return Finish(result=promised(state.result, "a guest who is done has a result"))
     early = _leaves(state, moment)
     if early is not None:
         return Finish(result=early)
@@ -122,8 +123,6 @@ def next_step(state: GuestState, moment: Moment) -> Step:
             return ReadGuest()
         case Phase.PATCH | Phase.RESET | Phase.CLEAR:
             return _send(state, moment)
-        case Phase.DONE:
-            raise AssertionError(state)
         case _ as unknown:
             assert_never(unknown)
 
@@ -191,13 +190,12 @@ def _sleep(pause: Sleep, moment: Moment) -> Sleep:
 
 
 def _send(state: GuestState, moment: Moment) -> Send:
-    action, guest = state.due, state.guest
+    action = state.due
     stands = state.own[-1].local_part if state.own else None
     attempt = attempts_of(state, action) + 1
     if isinstance(action, ResetRedemption):
         return Send(action=action, write=action, attempt=attempt, marker=stands)
-    if guest is None:
-        raise AssertionError(state)
+    guest = promised(state.guest, "a guest is read before a PATCH")
     update = update_for(state, action, guest, moment)
     marker = update.marker.local_part if update.marker else stands
     return Send(action=action, write=update, attempt=attempt, marker=marker)

@@ -41,6 +41,7 @@ from reconciler.guard.approval import Work, approve, approve_all
 from reconciler.guard.limits import check
 from reconciler.journal import Journal, open_journal
 from reconciler.model import Desired, Live, Plan
+from reconciler.observation import observe
 from reconciler.plan import make_plan
 from reconciler.redeem_links import RedeemLinks, open_redeem_links
 from reconciler.render import text
@@ -282,7 +283,7 @@ async def _apply(
             reader,
             writer,
         ):
-            live = await reader.observe(desired)
+            live = await observe(reader, desired)
             plan = make_plan(desired, live, clock.now(), redeem_links=links is not None)
             console.block(text.plan(plan, width=console.width(), colour=False))
             approval = approve(plan, approved) if options.plans else approve_all(plan)

@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from reconciler.cli import console
-from reconciler.emulator.control import ControlClient, GuestTruth
-from reconciler.emulator.seed import load_seed
+from reconciler.emulator.control.client import ControlClient, GuestTruth
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import load_seed
 from reconciler.errors import EXIT_DONE, EXIT_INCOMPLETE
 from reconciler.render import escape
 

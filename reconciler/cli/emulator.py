@@ -7,9 +7,9 @@ import click
 
 from reconciler.cli import console
 from reconciler.cli.signals import handled_signals
-from reconciler.emulator.faults import load_faults
-from reconciler.emulator.seed import load_seed
-from reconciler.emulator.server import serve
+from reconciler.emulator.faults.plan import load_faults
+from reconciler.emulator.server import RunningEmulator, serve
+from reconciler.emulator.tenant.seed import load_seed
 from reconciler.errors import UsageError
 from reconciler.rules import Rule
 
@@ -70,14 +70,8 @@ def command(
     Exit codes: 0 stopped by SIGINT, SIGTERM or SIGHUP; 2 the port or the state cannot be used; 3 the seed
     or the faults are invalid.
     """
-    usual = desired / "emulator.yaml"
-    source = seed or (usual if usual.exists() else None)
-    if state is not None and state.exists() and not state.is_file():
-        raise UsageError(
-            f"{state} cannot be used as the emulator's state: it is no plain file",
-            rule=Rule.EMULATOR_STATE,
-            hint="name a file that can be written, or leave --state away: then the tenant lives in memory",
-        )
+    source = seed or _seed_of(desired)
+    _check_state(state)
     stop = threading.Event()
     try:
         with (
@@ -91,11 +85,7 @@ def command(
             ) as emulator,
         ):
             signals.answer(stop.set)
-            console.result(emulator.root)
-            console.notice(f"Serving on {emulator.root}; stop with Ctrl+C. In another shell:")
-            console.notice(f"  RECONCILER_GRAPH_URL={emulator.root} reconciler plan")
-            if emulator.authority is not None:
-                console.notice(f"Issuing tokens on {emulator.authority}, trusted by {certificates}.")
+            _announce(emulator, certificates)
             stop.wait()
     except OSError as error:
         raise UsageError(
@@ -104,3 +94,28 @@ def command(
             hint="choose another --port (0 takes a free one), and files in a folder that can be written",
         ) from error
     return 0
+
+
+def _seed_of(desired: Path) -> Path | None:
+    """Return the seed in the desired tree, if there is one."""
+    usual = desired / "emulator.yaml"
+    return usual if usual.exists() else None
+
+
+def _check_state(state: Path | None) -> None:
+    """Refuse a state that is no plain file. Raises `UsageError`."""
+    if state is not None and state.exists() and not state.is_file():
+        raise UsageError(
+            f"{state} cannot be used as the emulator's state: it is no plain file",
+            rule=Rule.EMULATOR_STATE,
+            hint="name a file that can be written, or leave --state away: then the tenant lives in memory",
+        )
+
+
+def _announce(emulator: RunningEmulator, certificates: Path | None) -> None:
+    """Print the root for programs on stdout, and how to use it for people on stderr."""
+    console.result(emulator.root)
+    console.notice(f"Serving on {emulator.root}; stop with Ctrl+C. In another shell:")
+    console.notice(f"  RECONCILER_GRAPH_URL={emulator.root} reconciler plan")
+    if emulator.authority is not None:
+        console.notice(f"Issuing tokens on {emulator.authority}, trusted by {certificates}.")

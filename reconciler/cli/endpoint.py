@@ -45,8 +45,8 @@ def endpoint(desired: Desired, tree: Path) -> Iterator[Endpoint]:
         yield Endpoint(root=root, tokens=tokens)
         return
     try:
-        from reconciler.emulator.seed import load_seed  # noqa: PLC0415 - an extra that may not be installed
         from reconciler.emulator.server import serve  # noqa: PLC0415
+        from reconciler.emulator.tenant.seed import load_seed  # noqa: PLC0415 - an extra that may not be installed
     except ModuleNotFoundError as error:
         raise UsageError(
             f"cloud: emulator needs the package {error.name}, which is not installed",

@@ -16,6 +16,7 @@ from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE, UsageError
 from reconciler.graph.reader import open_reader
 from reconciler.guard.approval import ON_PURPOSE
 from reconciler.model import Desired, ObjectId, Origin, Plan
+from reconciler.observation import observe
 from reconciler.plan import Baseline, make_plan
 from reconciler.render import github, markdown, text
 from reconciler.rules import Rule
@@ -109,7 +110,7 @@ async def _plan(desired: Desired, tree: Path, *, base: str | None, since: str | 
     gone = [] if baseline is None else [entry.id for entry in baseline.disappeared(declared)]
     with endpoint(desired, tree) as found:
         async with open_reader(found.root, found.tokens) as reader:
-            live = await reader.observe(desired, only=only, also=gone)
+            live = await observe(reader, desired, only=only, also=gone)
     return make_plan(desired, live, datetime.now(UTC), base=baseline, since=since)
 
 

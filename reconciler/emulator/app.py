@@ -11,11 +11,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from reconciler.emulator.clock import Clock, http_date
-from reconciler.emulator.control_routes import control_routes
-from reconciler.emulator.faults import FaultKind
+from reconciler.emulator.clock import EmulatedClock, http_date
+from reconciler.emulator.control.routes import control_routes
+from reconciler.emulator.faults.fault import FaultKind
 from reconciler.emulator.pipeline import ConnectionBroken, Pipeline
-from reconciler.emulator.wire import GraphRequest, GraphResponse
+from reconciler.emulator.protocol.wire import GraphRequest, GraphResponse
 
 
 class CuttableProtocol(H11Protocol):
@@ -37,7 +37,7 @@ def make_app(pipeline: Pipeline) -> Starlette:
 class _Dated:
     """Adds the emulator's time as `Date` to every answer without one."""
 
-    def __init__(self, app: ASGIApp, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, clock: EmulatedClock) -> None:
         self._app = app
         self._clock = clock
 

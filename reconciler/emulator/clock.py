@@ -14,7 +14,7 @@ def http_date(moment: datetime) -> str:
     return format_datetime(moment.replace(microsecond=0), usegmt=True)
 
 
-class Clock:
+class EmulatedClock:
     """Real time for timestamps; durations may run faster.
 
     With `speed` 5, a lag of 5 s is over after one second, a quota per 150 s is refilled in 30 s. Timestamps

@@ -6,20 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.emulator.auth import Authorizer, Principal
-from reconciler.emulator.batch import BatchItem, join_answers, read_batch
-from reconciler.emulator.clock import Clock, http_date
-from reconciler.emulator.faults import Fault, FaultKind, FaultPlan, Faults, RequestOrigin
-from reconciler.emulator.graph_errors import GraphError
-from reconciler.emulator.page_tokens import continued
-from reconciler.emulator.pauses import Pauses
-from reconciler.emulator.quotas import Quotas, scripted_throttling
-from reconciler.emulator.replicas import Replica
-from reconciler.emulator.request_context import Call
-from reconciler.emulator.router import dispatch
-from reconciler.emulator.store import Store
-from reconciler.emulator.switches import switches_of, turn_for_good
-from reconciler.emulator.wire import GraphRequest, GraphResponse, dump, parse
+from reconciler.emulator.clock import EmulatedClock, http_date
+from reconciler.emulator.faults.fault import Fault, FaultKind
+from reconciler.emulator.faults.matching import Faults, RequestOrigin
+from reconciler.emulator.faults.pauses import Pauses
+from reconciler.emulator.faults.plan import FaultPlan
+from reconciler.emulator.faults.quotas import Quotas, scripted_throttling
+from reconciler.emulator.identity.auth import Authorizer, Principal
+from reconciler.emulator.odata.page_tokens import continued
+from reconciler.emulator.protocol.batch import BatchItem, join_answers, read_batch
+from reconciler.emulator.protocol.error_responses import ErrorResponse
+from reconciler.emulator.protocol.wire import GraphRequest, GraphResponse, dump, parse
+from reconciler.emulator.resources.request_context import Call
+from reconciler.emulator.resources.router import dispatch
+from reconciler.emulator.tenant.replicas import Replica
+from reconciler.emulator.tenant.store import Store
+from reconciler.emulator.tenant.switches import switches_of, turn_for_good
 from reconciler.model import format_instant
 
 _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
@@ -45,7 +47,7 @@ class Exchange:
     parent: int | None
     request_id: str
     client_request_id: str
-    caller: Principal | GraphError
+    caller: Principal | ErrorResponse
     faults: Sequence[Fault]
 
 
@@ -53,7 +55,7 @@ class Pipeline:
     """Answers Graph requests from the store."""
 
     def __init__(
-        self, store: Store, authorizer: Authorizer, clock: Clock, faults: FaultPlan | None = None
+        self, store: Store, authorizer: Authorizer, clock: EmulatedClock, faults: FaultPlan | None = None
     ) -> None:
         self.store = store
         self.clock = clock
@@ -168,7 +170,7 @@ class Pipeline:
         seconds = None if milliseconds is None else self.clock.real(milliseconds / 1000)
         return await self.pauses.hold(exchange.request, after=fault.after, seconds=seconds)
 
-    def _scripted(self, fault: Fault, error: GraphError, exchange: Exchange) -> GraphResponse:
+    def _scripted(self, fault: Fault, error: ErrorResponse, exchange: Exchange) -> GraphResponse:
         """Answer with the error of a rule."""
         proxied = fault.proxied(error)
         if proxied is not None:
@@ -186,14 +188,14 @@ class Pipeline:
         with self.store.transaction():
             number = self._begin_record(exchange)
         try:
-            if isinstance(exchange.caller, GraphError):
+            if isinstance(exchange.caller, ErrorResponse):
                 raise exchange.caller
             items = read_batch(exchange.request)
             answers: dict[str, GraphResponse] = {}
             for item in items:
                 answers[item.id] = await self._answer_item(item, exchange.request, answers, number)
             response = join_answers(items, answers)
-        except GraphError as error:
+        except ErrorResponse as error:
             response = self._refusal(error, exchange)
         response = self._identified(response, exchange)
         with self.store.transaction():
@@ -205,7 +207,7 @@ class Pipeline:
     ) -> GraphResponse:
         exchange = self._admit(item.request, RequestOrigin.ITEM, bearer_of=envelope, parent=parent)
         if any(answers[other].status >= 400 for other in item.depends_on):
-            error = GraphError(424, "FailedDependency", "A request this one depends on has failed.")
+            error = ErrorResponse(424, "FailedDependency", "A request this one depends on has failed.")
             return self._identified(self._refusal(error, exchange), exchange)
         return await self._answer_through_faults(exchange)
 
@@ -217,7 +219,7 @@ class Pipeline:
                 response = self._by_the_rules(exchange, number)
                 if any(fault.undoes for fault in exchange.faults):
                     self.store.execute("ROLLBACK TO rules")
-            except GraphError as error:
+            except ErrorResponse as error:
                 self.store.execute("ROLLBACK TO rules")
                 response = self._refusal(error, exchange)
             response = self._identified(response, exchange)
@@ -225,7 +227,7 @@ class Pipeline:
         return number, response
 
     def _by_the_rules(self, exchange: Exchange, number: int) -> GraphResponse:
-        if isinstance(exchange.caller, GraphError):
+        if isinstance(exchange.caller, ErrorResponse):
             raise exchange.caller
         headers: Mapping[str, str] = {}
         request = continued(self.store, exchange.request)
@@ -255,7 +257,7 @@ class Pipeline:
             lag = self.faults.lag("invitations")
         return Replica(store=self.store, lag=self.clock.real(lag))
 
-    def _refusal(self, error: GraphError, exchange: Exchange) -> GraphResponse:
+    def _refusal(self, error: ErrorResponse, exchange: Exchange) -> GraphResponse:
         body = error.envelope(
             now=self.clock.now(),
             request_id=exchange.request_id,
@@ -287,7 +289,7 @@ class Pipeline:
             format_instant(self.clock.now()),
             request.method,
             f"/v1.0{request.path}" + (f"?{request.query}" if request.query else ""),
-            None if isinstance(exchange.caller, GraphError) else exchange.caller.app_id,
+            None if isinstance(exchange.caller, ErrorResponse) else exchange.caller.app_id,
         )
 
     def _end_record(self, number: int, exchange: Exchange, response: GraphResponse | None) -> None:

@@ -11,16 +11,16 @@ from typing import Any
 import uvicorn
 
 from reconciler.emulator.app import CuttableProtocol, make_app
-from reconciler.emulator.auth import Authorizer
-from reconciler.emulator.clock import Clock
-from reconciler.emulator.faults import FaultPlan
-from reconciler.emulator.permissions import TokenAuthorizer
+from reconciler.emulator.clock import EmulatedClock
+from reconciler.emulator.faults.plan import FaultPlan
+from reconciler.emulator.identity.auth import Authorizer
+from reconciler.emulator.identity.permissions import TokenAuthorizer
+from reconciler.emulator.identity.stored_tokens import tokens_of
+from reconciler.emulator.identity.tls import serve_sign_in
+from reconciler.emulator.identity.tokens import TokenService
 from reconciler.emulator.pipeline import Pipeline
-from reconciler.emulator.seed import Seed, plant
-from reconciler.emulator.store import Store
-from reconciler.emulator.stored_tokens import tokens_of
-from reconciler.emulator.tls import serve_sign_in
-from reconciler.emulator.tokens import TokenService
+from reconciler.emulator.tenant.seed import Seed, plant
+from reconciler.emulator.tenant.store import Store
 
 _HOST = "127.0.0.1"
 
@@ -80,7 +80,7 @@ def serve(
         with store.transaction():
             plant(store, seed or Seed(document={}), switches=switches)
         tokens = tokens_of(store)
-        pipeline = Pipeline(store, authorizer or TokenAuthorizer(tokens), Clock(), faults)
+        pipeline = Pipeline(store, authorizer or TokenAuthorizer(tokens), EmulatedClock(), faults)
         server = _server(pipeline)
         # The socket listens before the thread runs: early connections wait in its queue.
         thread = threading.Thread(target=server.run, args=([listener],), name="emulator")

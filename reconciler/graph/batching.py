@@ -12,7 +12,7 @@ import httpx
 from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 
-from reconciler.graph.read_retries import ReadFailure, TransientError
+from reconciler.graph.read_retries import TRANSIENT_STATUSES, ReadFailure, TransientError
 from reconciler.graph.responses import Answer, unexpected
 from reconciler.graph.transport import BuildRequest
 from reconciler.graph.unavailable import Unavailable
@@ -20,7 +20,6 @@ from reconciler.graph.unavailable import Unavailable
 BATCH_SIZE = 20
 """Most requests in a batch."""
 
-_FAILING = frozenset({500, 502, 503, 504})
 _THROTTLED = frozenset({424, 429})
 OPENED = frozenset({200, 424})
 """Statuses of a whole batch with which its items count.
@@ -72,7 +71,7 @@ class Batch:
             raise unexpected(self._what, f"came with status {answer.status} for a whole batch")
         for key, item in fresh.items():
             self._observe(item)
-            if item.status in _FAILING | _THROTTLED or item.is_foreign:
+            if item.status in TRANSIENT_STATUSES | _THROTTLED or item.is_foreign:
                 self._troubles[key] = item
             else:
                 self._answers[key] = item

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from reconciler.errors import AccessDenied, Unreachable, UsageError, WrongTenant
 from reconciler.graph.clouds import graph_root, token_scope
 from reconciler.graph.daemon_threads import DaemonThreads
+from reconciler.graph.guids import GUID
 from reconciler.graph.loopback import is_loopback
 from reconciler.graph.sign_in_errors import refused_sign_in
 from reconciler.model import Cloud, TenantId
@@ -46,7 +47,6 @@ _AUTHORITIES = {
 }
 
 _GITHUB_VARIABLES = ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 # azure-identity renews its own cache this long before a token ends; a shorter margin of ours would return a
 # token it has already replaced.
@@ -99,13 +99,7 @@ def token_source(
         return FixedToken(EMULATOR_TOKEN)
     if environ.get(ROOT_VARIABLE):
         return FixedToken(environ.get(TOKEN_VARIABLE) or EMULATOR_TOKEN)
-    named = environ.get("AZURE_TENANT_ID", "").strip().lower()
-    if tenant_id is not None and named and named != tenant_id:
-        raise WrongTenant(
-            f"AZURE_TENANT_ID names tenant {named}, tenant.yaml declares {tenant_id}",
-            rule=Rule.WRONG_TENANT,
-            hint="set AZURE_TENANT_ID to the declared tenant's id",
-        )
+    named = _tenant_of(environ, declared=tenant_id)
     usual_authority, audience = _AUTHORITIES[cloud]
     options: dict[str, object] = {"authority": authority or usual_authority}
     if authority is not None:
@@ -113,18 +107,15 @@ def token_source(
     if authority_certificates is not None:
         options["connection_verify"] = authority_certificates
     _keep_answers_out_of_logs()
+    scope = token_scope(root)
     if environ.get("GITHUB_ACTIONS") == "true":
         return _from_github(
-            environ, tenant=tenant_id or named, scope=token_scope(root), audience=audience, options=options
+            environ, tenant=tenant_id or named, scope=scope, audience=audience, options=options
         )
 
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - see the module's docstring
 
-    return CredentialTokens(
-        DefaultAzureCredential(**options),
-        scope=token_scope(root),
-        tenant_id=tenant_id,
-    )
+    return CredentialTokens(DefaultAzureCredential(**options), scope=scope, tenant_id=tenant_id)
 
 
 class FixedToken:
@@ -200,6 +191,18 @@ class CredentialTokens:
             ) from None
 
 
+def _tenant_of(environ: Mapping[str, str], *, declared: TenantId | None) -> str:
+    """Return the tenant that the environment names, empty for none; raise `WrongTenant` for another one."""
+    named = environ.get("AZURE_TENANT_ID", "").strip().lower()
+    if declared is not None and named and named != declared:
+        raise WrongTenant(
+            f"AZURE_TENANT_ID names tenant {named}, tenant.yaml declares {declared}",
+            rule=Rule.WRONG_TENANT,
+            hint="set AZURE_TENANT_ID to the declared tenant's id",
+        )
+    return named
+
+
 def _from_github(
     environ: Mapping[str, str], *, tenant: str, scope: str, audience: str, options: Mapping[str, object]
 ) -> CredentialTokens:
@@ -215,7 +218,7 @@ def _from_github(
     unusable = [
         name
         for name, value in (("AZURE_CLIENT_ID", client_id), ("AZURE_TENANT_ID", tenant))
-        if not _GUID.match(value)
+        if not GUID.fullmatch(value)
     ]
     if unusable:
         raise AccessDenied(

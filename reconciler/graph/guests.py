@@ -4,8 +4,8 @@ A listing that fails is never used in part: it is restarted, or the run ends.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from reconciler.errors import AccessDenied
@@ -17,7 +17,7 @@ from reconciler.graph.responses import Answer, Row, unexpected
 from reconciler.graph.rows import carries_marker, guest, is_b2b, object_id, rows
 from reconciler.graph.sessions import ReadSession
 from reconciler.graph.unavailable import Check, Unavailable
-from reconciler.model import AddressOwner, EmailAddress, Guest, NotChecked, ObjectId
+from reconciler.model import AddressOwner, EmailAddress, FoundGuests, Guest, NotChecked, ObjectId
 from reconciler.rules import Rule
 
 _LISTINGS = 4
@@ -34,56 +34,53 @@ _DELETED = Check(
 )
 
 
-@dataclass(slots=True, kw_only=True)
-class FoundGuests:
-    """The results for the requested ids, and the other users that the listing showed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listing:
+    """All that a listing showed, whole or cut short."""
 
-    guests: dict[ObjectId, Guest] = field(default_factory=dict)
-    """Sorted by id."""
+    guests: dict[ObjectId, Guest]
+    """The wanted ids among the rows."""
 
-    deleted: frozenset[ObjectId] = frozenset()
+    holders: dict[EmailAddress, set[AddressOwner]]
+    """Other users who hold an address that matters."""
 
-    unmanaged: int = 0
-    """Listed B2B users who are not declared."""
+    b2b: dict[ObjectId, str]
+    """The B2B users with the domain of `mail`, empty where there is none."""
 
-    listed_all: bool = True
-    not_checked: tuple[NotChecked, ...] = ()
+    marked: set[ObjectId]
+    """The B2B users who carry a marker."""
 
-    markers_left: frozenset[ObjectId] = frozenset()
-    """Listed B2B users who carry a marker and are not declared."""
-
-    domains: Counter[str] = field(default_factory=Counter)
-    """Number of listed B2B users with a `mail` in each domain, in lower case."""
-
-    holders: defaultdict[EmailAddress, set[AddressOwner]] = field(default_factory=lambda: defaultdict(set))
-    """Listed users who hold an address that matters, except those in `guests`."""
+    whole: bool
+    """Whether the listing ran to its end."""
 
 
 async def find_guests(
     session: ReadSession,
     declared: Collection[ObjectId],
     *,
-    wanted: Collection[ObjectId] | None = None,
-    addresses: Iterable[EmailAddress] = (),
+    wanted: Collection[ObjectId],
+    addresses: Collection[EmailAddress],
 ) -> FoundGuests:
-    """Find every wanted id among users and deleted users; all declared ids are wanted by default.
+    """Find every wanted id among users and deleted users; see `DirectoryReader.find_guests`.
 
-    Other listed users who hold one of `addresses` are recorded. Raises `AccessDenied` when users cannot be
-    read.
+    Raises `AccessDenied` when users cannot be read.
     """
-    asked = frozenset(declared if wanted is None else wanted)
-    found = await _listed(
-        session,
-        asked,
-        declared=frozenset(declared),
-        addresses=Wanted(addresses),
+    asked = frozenset(wanted)
+    listing = await _listed(session, asked, Wanted(addresses))
+    missing = sorted(asked - listing.guests.keys())
+    guests = listing.guests | await read_by_id(session, missing)
+    deleted, not_checked = await _find_deleted(session, [key for key in missing if key not in guests])
+    undeclared = listing.b2b.keys() - frozenset(declared)
+    return FoundGuests(
+        guests=dict(sorted(guests.items())),
+        deleted=deleted,
+        holders={address: frozenset(owners) for address, owners in listing.holders.items()},
+        unmanaged=len(undeclared),
+        listed_all=listing.whole,
+        markers_left=frozenset(listing.marked & undeclared),
+        domains=Counter(domain for domain in listing.b2b.values() if domain),
+        not_checked=not_checked,
     )
-    missing = sorted(asked - found.guests.keys())
-    found.guests.update(await read_by_id(session, missing))
-    found.guests = dict(sorted(found.guests.items()))
-    gone = [key for key in missing if key not in found.guests]
-    found.deleted, found.not_checked = await _find_deleted(session, gone)
-    return found
 
 
 async def read_guest(session: ReadSession, key: ObjectId) -> Guest | None:
@@ -103,47 +100,24 @@ def _url(key: ObjectId) -> str:
     return f"/users/{key}?$select={_FIELDS}"
 
 
-async def _listed(
-    session: ReadSession,
-    wanted: frozenset[ObjectId],
-    *,
-    declared: frozenset[ObjectId],
-    addresses: Wanted,
-) -> FoundGuests:
+async def _listed(session: ReadSession, wanted: frozenset[ObjectId], addresses: Wanted) -> _Listing:
     for _ in range(_LISTINGS):
-        listing = await _list(
-            session,
-            wanted,
-            declared=declared,
-            addresses=addresses,
-        )
+        listing = await _list(session, wanted, addresses)
         if listing is not None:
             return listing
     raise unexpected("guests", f"expired before its last page, {_LISTINGS} times")
 
 
-def _domain(row: Row) -> str:
-    """Return the domain of `mail`, empty where there is none; undeclared rows may be malformed."""
-    mail = row.get("mail")
-    _, at, domain = mail.rpartition("@") if isinstance(mail, str) else ("", "", "")
-    return domain.lower() if at else ""
-
-
-async def _list(
-    session: ReadSession,
-    wanted: frozenset[ObjectId],
-    *,
-    declared: frozenset[ObjectId],
-    addresses: Wanted,
-) -> FoundGuests | None:
+async def _list(session: ReadSession, wanted: frozenset[ObjectId], addresses: Wanted) -> _Listing | None:
     """List guests page by page; `None` when the pages expired meanwhile.
 
     Listing stops once it has cost as much as reading each id: then neither way costs more than twice the
     cheaper one, although the size of the tenant is not known beforehand.
     """
     batches = -(-len(wanted) // BATCH_SIZE)
-    found = FoundGuests()
-    listed: dict[ObjectId, str] = {}
+    guests: dict[ObjectId, Guest] = {}
+    holders: defaultdict[EmailAddress, set[AddressOwner]] = defaultdict(set)
+    b2b: dict[ObjectId, str] = {}
     marked: set[ObjectId] = set()
     trail = PageCursor(session, what=_USERS)
     answer = await session.get(requests.guest_listing, what=_USERS)
@@ -155,22 +129,25 @@ async def _list(
         for row in rows(page, what=_USERS):
             key = object_id(row.get("id"), what=_USERS)
             if key in wanted:
-                found.guests[key] = guest(row)
+                guests[key] = guest(row)
             else:
                 for address, owner in addresses.held_in(row):
-                    found.holders[address].add(owner)
+                    holders[address].add(owner)
             if is_b2b(row):
-                listed[key] = _domain(row)
+                b2b[key] = _domain(row)
                 if carries_marker(row):
                     marked.add(key)
         link = trail.next(page)
         if link is None or len(trail) >= batches:
-            found.listed_all = link is None
-            found.unmanaged = len(listed.keys() - declared)
-            found.markers_left = frozenset(marked - declared)
-            found.domains = Counter(domain for domain in listed.values() if domain)
-            return found
+            return _Listing(guests=guests, holders=holders, b2b=b2b, marked=marked, whole=link is None)
         answer = await session.get_url(link, what=_USERS)
+
+
+def _domain(row: Row) -> str:
+    """Return the domain of `mail`, empty where there is none; undeclared rows may be malformed."""
+    mail = row.get("mail")
+    _, at, domain = mail.rpartition("@") if isinstance(mail, str) else ("", "", "")
+    return domain.lower() if at else ""
 
 
 def _guest_of(answer: Answer, key: ObjectId) -> Guest | None:

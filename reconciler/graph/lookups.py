@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from urllib.parse import quote
 
+from reconciler.concurrency import gather_or_raise
 from reconciler.graph.batching import BATCH_SIZE
-from reconciler.graph.concurrency import gather_or_raise
 from reconciler.graph.holdings import WHAT
 from reconciler.graph.paging import all_rows
 from reconciler.graph.places import Place

@@ -7,12 +7,12 @@ cannot be listed apart. So users are listed without a filter.
 Source: https://learn.microsoft.com/graph/aad-advanced-queries
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from reconciler.concurrency import gather_or_raise
 from reconciler.graph import requests
 from reconciler.graph.batching import BATCH_SIZE
-from reconciler.graph.concurrency import gather_or_raise
 from reconciler.graph.holdings import WHAT, Wanted, complete
 from reconciler.graph.lookups import Lookup, look_up, pack, requests_for
 from reconciler.graph.paging import PageCursor
@@ -21,30 +21,9 @@ from reconciler.graph.responses import Answer
 from reconciler.graph.rows import addresses_in, rows
 from reconciler.graph.sessions import ReadSession
 from reconciler.graph.unavailable import Unavailable
-from reconciler.model import AddressOwner, EmailAddress, NotChecked
+from reconciler.model import AddressOwner, EmailAddress, FoundOwners
 
 _Held = set[tuple[EmailAddress, AddressOwner]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundOwners:
-    """The holders of each address, and the places that could not be read."""
-
-    owners: Mapping[EmailAddress, tuple[AddressOwner, ...]] = field(default_factory=dict)
-    """An entry for each requested address, sorted by address; owners sorted by id and property."""
-
-    users_unread: Unavailable | None = None
-    """Why not all users could be read; `None` when they could."""
-
-    not_checked: tuple[NotChecked, ...] = ()
-
-    def joined(self, more: "FoundOwners") -> "FoundOwners":
-        """Return the owners of both, which are of different addresses."""
-        return FoundOwners(
-            owners=dict(sorted([*self.owners.items(), *more.owners.items()])),
-            users_unread=self.users_unread or more.users_unread,
-            not_checked=tuple(dict.fromkeys(self.not_checked + more.not_checked)),
-        )
 
 
 @dataclass(slots=True)
@@ -61,17 +40,12 @@ class _Found:
 
 
 async def find_owners(
-    session: ReadSession,
-    addresses: Collection[EmailAddress],
-    *,
-    listed: Mapping[EmailAddress, Collection[AddressOwner]] | None = None,
-    users: int = 0,
+    session: ReadSession, addresses: Collection[EmailAddress], *, users: int = 0
 ) -> FoundOwners:
-    """Find each address at users, groups and contacts, and add the owners a listing has shown.
+    """Find each address at users, groups and contacts.
 
     `users` is the least number of users the tenant is known to have.
     """
-    shown = listed or {}
     asked = sorted(set(addresses))
     of_users, of_others = await gather_or_raise(
         (
@@ -79,7 +53,7 @@ async def find_owners(
             _search(session, asked, (GROUPS, CONTACTS), at_least=0),
         )
     )
-    owners = {address: set(shown.get(address, ())) for address in asked}
+    owners: dict[EmailAddress, set[AddressOwner]] = {address: set() for address in asked}
     for address, owner in of_users.held | of_others.held:
         owners[address].add(owner)
     return FoundOwners(
@@ -87,7 +61,6 @@ async def find_owners(
             address: tuple(sorted(found, key=lambda owner: (owner.id, owner.use)))
             for address, found in owners.items()
         },
-        users_unread=min(of_users.why_not(USERS), key=lambda each: each.status != 403, default=None),
         not_checked=tuple(
             missed
             for found, place in ((of_users, USERS), (of_others, GROUPS), (of_others, CONTACTS))

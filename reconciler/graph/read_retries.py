@@ -18,7 +18,8 @@ from reconciler.rules import Rule
 
 _T = TypeVar("_T")
 
-_PASSING = frozenset({500, 502, 503, 504})
+TRANSIENT_STATUSES = frozenset({500, 502, 503, 504})
+"""Statuses of a failure of the directory that may not repeat itself."""
 
 _SHORTEST_PAUSE = 1.0
 """Floor for `Retry-After`, in seconds: zero must not retry in a tight loop."""
@@ -107,7 +108,7 @@ async def attempt(send: Callable[[], Awaitable[Answer]]) -> Answer:
         )
     if answer.is_foreign:
         raise TransientError(f"something on the way answered with status {answer.status}")
-    if answer.status in _PASSING:
+    if answer.status in TRANSIENT_STATUSES:
         raise TransientError(f"it answered with status {answer.status}", retry_after=answer.retry_after)
     return answer
 

@@ -5,16 +5,16 @@ Source: https://learn.microsoft.com/entra/external-id/reset-redemption-status
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from reconciler.concurrency import gather_or_raise
 from reconciler.graph import requests
-from reconciler.graph.concurrency import gather_or_raise
 from reconciler.graph.paging import all_rows
 from reconciler.graph.responses import Answer, Row
 from reconciler.graph.rows import object_id
 from reconciler.graph.sessions import ReadSession
 from reconciler.graph.unavailable import Check, Unavailable
-from reconciler.model import NotChecked, ObjectId
+from reconciler.model import FoundRoles, NotChecked, ObjectId
 
 _ASSIGNED = Check(
     name="role assignments",
@@ -40,16 +40,6 @@ _ELIGIBLE_MEMBERS = Check(
     essential=False,
     unmade="Microsoft may refuse to reset them",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundRoles:
-    """The role holders, and the checks that could not be made."""
-
-    holders: dict[ObjectId, str] = field(default_factory=dict)
-    """Declared ids, with how each holds a role, in words."""
-
-    not_checked: tuple[NotChecked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """Parses the rows of Graph into the product's own values; a row of an unknown shape is an error."""
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from reconciler.graph.guids import GUID
 from reconciler.graph.responses import Row, unexpected
 from reconciler.model import (
     EmailAddress,
@@ -17,15 +17,13 @@ from reconciler.model import (
     parse_marker,
 )
 
-_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
-
 _T = TypeVar("_T")
 
 
 def object_id(value: Any, *, what: str) -> ObjectId:
     """Parse an object id, in lower case."""
     text = value.lower() if isinstance(value, str) else ""
-    if not _GUID.match(text):
+    if not GUID.fullmatch(text):
         raise unexpected(what, "holds an object without an id")
     return ObjectId(text)
 

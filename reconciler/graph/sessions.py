@@ -14,12 +14,12 @@ import httpx
 from kiota_abstractions.method import Method
 from kiota_abstractions.request_information import RequestInformation
 
+from reconciler.concurrency import gather_or_raise
 from reconciler.errors import AccessDenied, Unreachable
 from reconciler.graph import batching
 from reconciler.graph.adapter import foreign_link, same_origin
 from reconciler.graph.batching import BATCH_SIZE, OPENED, Batch
 from reconciler.graph.coalescing import Coalescer, Question
-from reconciler.graph.concurrency import gather_or_raise
 from reconciler.graph.rate_limits import Cost, RateLimiter, read_cost
 from reconciler.graph.read_retries import ReadRetryPolicy, TransientError, attempt, with_retries
 from reconciler.graph.responses import Answer, Row, unexpected

@@ -1,7 +1,6 @@
 """Reads the properties of the tenant as a whole: its id, its domains, and who may invite."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from reconciler.errors import AccessDenied, WrongTenant
 from reconciler.graph import requests
@@ -9,7 +8,7 @@ from reconciler.graph.responses import Row, unexpected
 from reconciler.graph.rows import rows
 from reconciler.graph.sessions import ReadSession
 from reconciler.graph.unavailable import Check, Unavailable
-from reconciler.model import CallerKind, InvitesFrom, NotChecked, TenantId
+from reconciler.model import CallerKind, InvitationPolicy, InvitesFrom, NotChecked, TenantFacts, TenantId
 from reconciler.rules import Rule
 
 _WHAT = "the tenant"
@@ -23,22 +22,7 @@ _INVITES = Check(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tenant:
-    """The tenant the token is for."""
-
-    id: TenantId
-
-    verified_domains: frozenset[str] | None
-    """Lower case; `None` when they could not be read."""
-
-    initial_domain: str | None = None
-    """The domain that the tenant was created with (`….onmicrosoft.com`); `None` when it could not be read."""
-
-    not_checked: tuple[NotChecked, ...] = ()
-
-
-async def read_tenant(session: ReadSession, declared: TenantId) -> Tenant:
+async def read_tenant(session: ReadSession, declared: TenantId) -> TenantFacts:
     """Read the tenant; raise `WrongTenant` when it is not the declared one.
 
     Without the permission to read it, the tenant id in the token's claims is used.
@@ -59,29 +43,27 @@ async def read_tenant(session: ReadSession, declared: TenantId) -> Tenant:
     if not all(isinstance(domain, dict) and isinstance(domain.get("name"), str) for domain in domains):
         raise unexpected(_WHAT, "holds a domain without a name")
     live = _same_tenant(key, declared, name if isinstance(name, str) else None)
-    return Tenant(
+    return TenantFacts(
         id=live,
         verified_domains=frozenset(domain["name"].lower() for domain in domains),
         initial_domain=_initial(domains),
     )
 
 
-async def read_invites_from(session: ReadSession) -> tuple[InvitesFrom | None, tuple[NotChecked, ...]]:
+async def read_invitation_policy(session: ReadSession) -> InvitationPolicy:
     """Read who may invite; best effort.
 
     Source: https://learn.microsoft.com/graph/api/authorizationpolicy-get
     """
     answer = await session.try_get(requests.authorization_policy, what=_POLICY)
     if isinstance(answer, Unavailable):
-        return None, (_INVITES.not_made(answer),)
+        return _unknown_policy(answer)
     said = answer.document(_POLICY).get("allowInvitesFrom")
     try:
-        return InvitesFrom(str(said)), ()
+        return InvitationPolicy(invites_from=InvitesFrom(str(said)))
     except ValueError:
         # Graph may add values to its enumerations without notice.
-        return None, (
-            _INVITES.not_made(Unavailable(reason="the directory names nobody known who may invite")),
-        )
+        return _unknown_policy(Unavailable(reason="the directory names nobody known who may invite"))
 
 
 def caller_of(session: ReadSession) -> CallerKind:
@@ -101,7 +83,11 @@ def _initial(domains: Iterable[Row]) -> str | None:
     return initial[0] if len(initial) == 1 else None
 
 
-def _tenant_of_token(session: ReadSession, declared: TenantId) -> Tenant:
+def _unknown_policy(unavailable: Unavailable) -> InvitationPolicy:
+    return InvitationPolicy(invites_from=None, not_checked=(_INVITES.not_made(unavailable),))
+
+
+def _tenant_of_token(session: ReadSession, declared: TenantId) -> TenantFacts:
     tenant = session.claims().get("tid")
     if not isinstance(tenant, str):
         raise AccessDenied(
@@ -109,7 +95,7 @@ def _tenant_of_token(session: ReadSession, declared: TenantId) -> Tenant:
             rule=Rule.TENANT_NOT_READABLE,
             hint="grant it the application permission Organization.Read.All, with admin consent",
         )
-    return Tenant(
+    return TenantFacts(
         id=_same_tenant(tenant, declared, None),
         verified_domains=None,
         not_checked=(

@@ -10,6 +10,7 @@ from typing import assert_never
 import httpx
 
 from reconciler.errors import DirectoryError, Unreachable
+from reconciler.graph.guids import GUID
 from reconciler.graph.refusals import REFUSALS, Operation
 from reconciler.graph.responses import Answer, GraphError
 from reconciler.model import Failed, FailureKind, Marker, ObjectId, ResetRedemption, UserUpdate, Write
@@ -66,7 +67,6 @@ https://www.rfc-editor.org/rfc/rfc6585#section-4
 
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
-_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _STRAIGHT = str.maketrans({"\u2019": "'", "\u2018": "'", "\u00b4": "'", "`": "'"})
 
 
@@ -123,7 +123,7 @@ def explain_no_token(error: DirectoryError) -> Failed:
 
 def not_a_reset(answer: Answer, *, other: str | None) -> Failed:
     """Return the failure of a success that reset another guest, whose id is `other`, or none."""
-    found = _GUID.fullmatch(other or "")
+    found = GUID.fullmatch(other or "")
     told = "says that nobody was reset" if other is None else f"is about another user{_naming(found)}"
     return Failed(
         kind=FailureKind.RUN_REFUSED,
@@ -194,7 +194,7 @@ def _unlisted(answer: Answer, write: Write) -> str:
     """Return the remedy of a refusal that is not in the table, with the ids by which Microsoft finds it."""
     code = f" ({answer.error.code})" if answer.error.code else ""
     check = f"{_check(write)}, then " if answer.status == 400 else ""
-    found = _GUID.fullmatch(answer.request_id or "")
+    found = GUID.fullmatch(answer.request_id or "")
     by = f" by the request id {found[0]}" if found else ""
     return (
         f"the directory refused the write with status {answer.status}{code}; {check}run apply again; "
@@ -217,7 +217,7 @@ def _check(write: Write) -> str:
 
 def _in_the_way(error: GraphError) -> str:
     """Return the conflicting object as text, if Graph names its id."""
-    return _naming(_GUID.search(" ".join([*_conflicting(error), error.message])))
+    return _naming(GUID.search(" ".join([*_conflicting(error), error.message])))
 
 
 def _naming(found: re.Match[str] | None) -> str:
@@ -227,4 +227,4 @@ def _naming(found: re.Match[str] | None) -> str:
 def _conflicting(error: GraphError) -> list[str]:
     """Return the ids, in lower case, of the objects that Graph names as those in conflict."""
     targets = " ".join(target for code, target in error.details if code == "ConflictingObjects")
-    return _GUID.findall(targets.lower())
+    return GUID.findall(targets.lower())

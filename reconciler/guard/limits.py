@@ -1,8 +1,8 @@
 """The limits on guests that one apply may reset or allow a new sign-in, and their temporary raise."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from reconciler.model import Policy, Refusal, SuggestedRaise
+from reconciler.model import Policy, Refusal, SuggestedRaise, day_of
 from reconciler.rules import Rule
 
 SMALLEST_SHARE_COUNTED = 100
@@ -31,7 +31,7 @@ def check(*, changes: int, declared: int, policy: Policy, now: datetime) -> tupl
     suggested = SuggestedRaise(
         max_changes=changes if too_many else raised_changes,
         max_change_percent=-(-changes * 100 // declared) if too_large else raised_percent,
-        until=now.astimezone(UTC).date() + timedelta(days=_SUGGESTED_DAYS),
+        until=day_of(now) + timedelta(days=_SUGGESTED_DAYS),
     )
     remedy = "split the change, or have a raise reviewed in tenant.yaml"
     if declared_raise and not in_force:

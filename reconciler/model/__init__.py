@@ -1,4 +1,4 @@
-"""Frozen values that cross module borders, and the two protocols of the directory.
+"""Frozen values that cross module borders, and the protocols of the directory.
 
 Nothing here reads a clock, a file, the network or the environment, and nothing here imports
 another module of the product but the ids of `rules`. Collections are tuples, sorted where they are made.
@@ -22,6 +22,7 @@ from reconciler.model.directory import (
     Done,
     Failed,
     FailureKind,
+    GuestReader,
     NotSent,
     Permit,
     RedeemUrl,
@@ -34,6 +35,7 @@ from reconciler.model.identity import (
     ObjectId,
     TenantId,
     address_flaw,
+    day_of,
     format_instant,
     parse_instant,
 )
@@ -74,6 +76,7 @@ from reconciler.model.plan import (
     Summary,
     Whereabouts,
 )
+from reconciler.model.reads import FoundGuests, FoundOwners, FoundRoles, InvitationPolicy, TenantFacts
 from reconciler.model.report import (
     ActionRecord,
     ActionResult,
@@ -106,12 +109,17 @@ __all__ = [
     "Failed",
     "FailureKind",
     "FieldChange",
+    "FoundGuests",
+    "FoundOwners",
+    "FoundRoles",
     "GuardRail",
     "Guest",
     "GuestOutcome",
+    "GuestReader",
     "Hold",
     "Identity",
     "Invitation",
+    "InvitationPolicy",
     "InvitesFrom",
     "LimitRaise",
     "Live",
@@ -141,6 +149,7 @@ __all__ = [
     "Source",
     "SuggestedRaise",
     "Summary",
+    "TenantFacts",
     "TenantId",
     "UserUpdate",
     "Whereabouts",
@@ -148,6 +157,7 @@ __all__ = [
     "WriteAnswer",
     "address_flaw",
     "built_in_invitation",
+    "day_of",
     "digits_of",
     "format_instant",
     "parse_instant",

@@ -1,10 +1,10 @@
 """The values the repository declares, after validation: every value here has passed every rule."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 
-from reconciler.model.identity import EmailAddress, ObjectId, TenantId
+from reconciler.model.identity import EmailAddress, ObjectId, TenantId, day_of
 from reconciler.model.marker import DEFAULT_MARKER_DOMAIN
 from reconciler.rules import RuleId
 
@@ -98,7 +98,7 @@ class Hold:
 
     def in_force(self, now: datetime) -> bool:
         """Return whether its last day is not over."""
-        return now.astimezone(UTC).date() <= self.until
+        return day_of(now) <= self.until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ class LimitRaise:
 
     def in_force(self, now: datetime) -> bool:
         """Return whether its last day is not over."""
-        return now.astimezone(UTC).date() <= self.until
+        return day_of(now) <= self.until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

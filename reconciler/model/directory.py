@@ -1,20 +1,20 @@
-"""The seam to the directory: a reader that cannot write, and a writer that performs one write at a time.
+"""The seam to the directory: readers that cannot write, and a writer that performs one write at a time.
 
 An implementation of the writer translates every answer of Graph into `Done` or `Failed`; its callers decide
 by `FailureKind` alone and never see a code or a body.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from reconciler.model.desired import Desired
-from reconciler.model.identity import EmailAddress, ObjectId
-from reconciler.model.live import Guest, Live
+from reconciler.model.identity import EmailAddress, ObjectId, TenantId
+from reconciler.model.live import CallerKind, Guest
 from reconciler.model.marker import Marker
 from reconciler.model.plan import ResetRedemption
+from reconciler.model.reads import FoundGuests, FoundOwners, FoundRoles, InvitationPolicy, TenantFacts
 from reconciler.rules import RuleId
 
 
@@ -133,15 +133,53 @@ withheld then, it was certainly not executed either.
 
 
 class DirectoryReader(Protocol):
-    """Reads the directory. Has no method that writes, so a holder of only this protocol cannot write."""
+    """The reads that observing the directory is made of.
 
-    async def observe(self, desired: Desired) -> Live:
-        """Read all that planning `desired` needs.
+    Has no method that writes, so a holder of only this protocol cannot write. Raises `DirectoryError` for a
+    read that cannot be done without; a check that can is reported as `NotChecked`.
+    """
 
-        Raises `DirectoryError` when guests cannot be read, `WrongTenant` when the live
-        organization is not the declared one.
+    async def read_tenant(self, declared: TenantId) -> TenantFacts:
+        """Read the tenant; raise `WrongTenant` when it is not the declared one."""
+        ...
+
+    async def read_invitation_policy(self) -> InvitationPolicy:
+        """Read who may invite."""
+        ...
+
+    async def find_guests(
+        self,
+        declared: Collection[ObjectId],
+        *,
+        wanted: Collection[ObjectId],
+        addresses: Collection[EmailAddress],
+    ) -> FoundGuests:
+        """Find every wanted id among users and deleted users.
+
+        Other users whom this shows are counted as unmanaged unless they are declared, and recorded as holders
+        if they hold one of `addresses`.
         """
         ...
+
+    async def read_guests(self, ids: Collection[ObjectId]) -> Mapping[ObjectId, Guest]:
+        """Read users by id; ids of no user are omitted."""
+        ...
+
+    async def find_owners(self, addresses: Collection[EmailAddress]) -> FoundOwners:
+        """Find the objects of the tenant that hold each address: users, groups and contacts."""
+        ...
+
+    async def find_role_holders(self, declared: Collection[ObjectId]) -> FoundRoles:
+        """Find the declared ids that hold a directory role, and how."""
+        ...
+
+    def caller(self) -> CallerKind:
+        """Return the kind of principal that the reads so far were made as."""
+        ...
+
+
+class GuestReader(Protocol):
+    """Reads single users: all that apply reads of the directory. Has no method that writes."""
 
     async def read_guest(self, guest: ObjectId) -> Guest | None:
         """Read one user; `None` when there is none. Raises `DirectoryError`."""

@@ -6,7 +6,7 @@ in case only, and each keeps the spelling it came with.
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import total_ordering
 from typing import NewType
 
@@ -92,6 +92,11 @@ def parse_instant(text: str) -> datetime:
     if instant.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
     return instant.astimezone(UTC)
+
+
+def day_of(instant: datetime) -> date:
+    """Return the day of an instant in UTC, by which days in the desired tree are counted."""
+    return instant.astimezone(UTC).date()
 
 
 def format_instant(instant: datetime) -> str:

@@ -26,6 +26,7 @@ from reconciler.model import (
 )
 from reconciler.plan import blocking
 from reconciler.plan.difference import Difference
+from reconciler.plan.origin import Baseline
 from reconciler.rules import Rule
 
 INVITATION_KEYS: Final[Mapping[str, str]] = {
@@ -36,6 +37,11 @@ INVITATION_KEYS: Final[Mapping[str, str]] = {
     "send_message": "sendMessage",
 }
 """The keys of `invitation` in a tree, by the attributes of `Invitation`."""
+
+
+def loosened_since(base: Baseline | None, desired: Desired) -> tuple[GuardRail, ...]:
+    """Return what a tree loosens since its base; nothing where there was no tree, or none that is valid."""
+    return () if base is None or base.tree is None else loosened(base.tree, desired)
 
 
 def loosened(base: Desired, desired: Desired) -> tuple[GuardRail, ...]:
@@ -60,11 +66,14 @@ def differing_keys(before: Invitation | None, after: Invitation) -> tuple[str, .
 
 
 def was_blocked(
-    difference: Difference, *, base: Desired, entry: DesiredGuest | None, live: Live, now: datetime
+    difference: Difference, base: Baseline | None, *, live: Live, now: datetime
 ) -> Iterator[Note]:
-    """Warn that guard rails of the base would have blocked a change; `entry` is the guest's at the base."""
+    """Warn that guard rails of the base would have blocked a change."""
+    if base is None or base.tree is None:
+        return
+    entry = base.entry_before(difference.entry.id)
     then = replace(difference, entry=replace(difference.entry, hold=entry.hold if entry else None))
-    for note in blocking.by_guard_rails(then, base.policy, live, now):
+    for note in blocking.by_guard_rails(then, base.tree.policy, live, now):
         yield Note(
             rule=Rule.WAS_BLOCKED,
             message=f"the guard rails of the base would block this change ({note.rule}): {note.message}",

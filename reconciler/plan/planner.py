@@ -7,6 +7,7 @@ from datetime import datetime
 
 from reconciler.guard import limits
 from reconciler.model import (
+    Blocked,
     Change,
     Desired,
     DesiredGuest,
@@ -24,7 +25,7 @@ from reconciler.plan.departures import about_departure, departures
 from reconciler.plan.difference import Difference, find_difference
 from reconciler.plan.digests import plan_digest
 from reconciler.plan.domains import KnownDomains
-from reconciler.plan.guard_rails import differing_keys, loosened, was_blocked
+from reconciler.plan.guard_rails import differing_keys, loosened_since, was_blocked
 from reconciler.plan.invitations import about_invitation
 from reconciler.plan.origin import Baseline
 from reconciler.plan.ownership import AddressConflicts
@@ -93,21 +94,12 @@ def make_plan(
     base revision, the plan is partial: it shows only entries that changed since. Guests of other entries
     matter to it as far as `live` shows them.
     """
-    entries = {entry.id: entry for entry in sorted(desired.guests, key=lambda entry: entry.id)}
-    inputs = _Inputs(
-        desired=desired,
-        live=live,
-        now=now,
-        redeem_links=redeem_links,
-        base=base,
-        entries=entries,
-        shown=entries.keys() if base is None or since is None else base.changed(desired),
-    )
+    inputs = _inputs(desired, live, now, redeem_links=redeem_links, base=base, since=since)
     differences = _find_differences(inputs)
     found = _find_obstacles(inputs, differences)
     blocked = _block(inputs, differences, found)
     changes = _plan_changes(inputs, differences, found)
-    departed = () if base is None else departures(base.disappeared(entries.keys()), live)
+    departed = () if base is None else departures(base.disappeared(inputs.entries.keys()), live)
     return Plan(
         tenant_id=desired.tenant_id,
         cloud=desired.cloud,
@@ -116,22 +108,35 @@ def make_plan(
         complete=not any(missed.essential for missed in live.not_checked),
         listed_all=live.listed_all,
         refusals=_refusals(inputs, changes),
-        summary=Summary(
-            declared=len(inputs.shown),
-            changes=len(changes),
-            blocked=len(blocked),
-            unchanged=len(inputs.shown) - len(changes) - len(blocked),
-            unmanaged=live.unmanaged,
-        ),
+        summary=_summary(inputs, changes=len(changes), blocked=len(blocked)),
         changes=changes,
-        blocked=tuple(
-            blocked_row(entries[guest], differences.get(guest), notes, origin=inputs.origin(guest))
-            for guest, notes in sorted(blocked.items())
-        ),
+        blocked=_blocked_rows(inputs, differences, blocked),
         warnings=_warnings(inputs, differences, blocked, departed),
         no_longer_declared=departed,
         since=since,
-        guard_rails=() if base is None or base.tree is None else loosened(base.tree, desired),
+        guard_rails=loosened_since(base, desired),
+    )
+
+
+def _inputs(
+    desired: Desired,
+    live: Live,
+    now: datetime,
+    *,
+    redeem_links: bool,
+    base: Baseline | None,
+    since: str | None,
+) -> _Inputs:
+    """Collect the values that the passes read: all entries, and the guests whom the plan shows."""
+    entries = {entry.id: entry for entry in sorted(desired.guests, key=lambda entry: entry.id)}
+    return _Inputs(
+        desired=desired,
+        live=live,
+        now=now,
+        redeem_links=redeem_links,
+        base=base,
+        entries=entries,
+        shown=entries.keys() if base is None or since is None else base.changed(desired),
     )
 
 
@@ -215,9 +220,19 @@ def _warnings_of(inputs: _Inputs, difference: Difference) -> Iterator[Note]:
     live, now, base = inputs.live, inputs.now, inputs.base
     yield from notices.about_change(difference, live=live, now=now, redeem_links=inputs.redeem_links)
     yield from about_invitation(difference, policy=inputs.desired.policy, live=live)
-    if base is not None and base.tree is not None:
-        entry = base.entry_before(difference.entry.id)
-        yield from was_blocked(difference, base=base.tree, entry=entry, live=live, now=now)
+    yield from was_blocked(difference, base, live=live, now=now)
+
+
+def _blocked_rows(
+    inputs: _Inputs,
+    differences: Mapping[ObjectId, Difference],
+    blocked: Mapping[ObjectId, tuple[Note, ...]],
+) -> tuple[Blocked, ...]:
+    """Build the rows of the guests who are blocked, sorted by id."""
+    return tuple(
+        blocked_row(inputs.entries[guest], differences.get(guest), notes, origin=inputs.origin(guest))
+        for guest, notes in sorted(blocked.items())
+    )
 
 
 def _warnings(
@@ -257,6 +272,17 @@ def _refusals(inputs: _Inputs, changes: Iterable[Change]) -> tuple[Refusal, ...]
             policy=inputs.desired.policy,
             now=inputs.now,
         ),
+    )
+
+
+def _summary(inputs: _Inputs, *, changes: int, blocked: int) -> Summary:
+    declared = len(inputs.shown)
+    return Summary(
+        declared=declared,
+        changes=changes,
+        blocked=blocked,
+        unchanged=declared - changes - blocked,
+        unmanaged=inputs.live.unmanaged,
     )
 
 

@@ -112,23 +112,23 @@ def _about_marker(difference: Difference, now: datetime) -> Iterable[Note]:
     if not guest.markers:
         return
     if difference.replaces_mail:
-        deed = "this one replaces it and is carried out from the start"
+        this_change = "this one replaces it and is carried out from the start"
     elif difference.resumes is None:
-        deed = (
+        this_change = (
             "several markers leave open what it was, so this one is carried out from the start, and a second "
             "message may go out"
         )
     elif difference.kind is ChangeKind.RESTORE_MAIL:
-        deed = (
+        this_change = (
             f"the guest is seen to sign in with {difference.email}, so it is finished without a reset, "
             "unless that is no longer seen once mail is written: then a reset follows"
         )
     else:
-        deed = (
+        this_change = (
             "it is finished from the start, and a second message may go out unless the journal of the "
             "earlier run is at hand and shows that the reset was sent"
         )
-    yield Note(rule=Rule.HALF_DONE, message=f"{_begun(guest, now)}; {deed}; {_NEVER_BY_HAND}")
+    yield Note(rule=Rule.HALF_DONE, message=f"{_begun(guest, now)}; {this_change}; {_NEVER_BY_HAND}")
 
 
 def _about_marked_standstill(guest: Guest, now: datetime) -> Iterable[Note]:

@@ -15,14 +15,15 @@ from azure.identity import ClientSecretCredential
 
 from reconciler.apply import Services, Terms, apply_plan
 from reconciler.clock import SystemClock
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.credentials import CredentialTokens
 from reconciler.graph.reader import open_reader
 from reconciler.graph.writer import open_directory
 from reconciler.guard.approval import approve, approve_all
 from reconciler.model import EmailAddress, Failed, FailureKind, Outcome, UserUpdate
+from reconciler.observation import observe
 from reconciler.plan import make_plan
 from tests.support.applying import Heard
 from tests.support.directory import declared, desired
@@ -115,14 +116,14 @@ async def test_the_recommended_grants_do_for_a_whole_run(tenant: Tenant) -> None
     """One application plans, the other plans again and applies what was approved; nothing is refused."""
     clock = SystemClock()
     async with open_reader(tenant.root, tenant.tokens("plan")) as reader:
-        reviewed = make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
+        reviewed = make_plan(ENTRIES, await observe(reader, ENTRIES), clock.now())
     assert reviewed.complete
     assert reviewed.refusals == ()
     assert [change.id for change in reviewed.changes] == [guest_id(n) for n in GUESTS if n != HOLDER]
     assert [blocked.id for blocked in reviewed.blocked] == [guest_id(HOLDER)]
 
     async with open_directory(tenant.root, tenant.tokens("apply")) as (reader, writer):
-        plan = make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
+        plan = make_plan(ENTRIES, await observe(reader, ENTRIES), clock.now())
         assert writer.may_write() is True
         approval = approve(plan, [reviewed])
         by_hand = approve_all(plan).work
@@ -135,7 +136,7 @@ async def test_the_recommended_grants_do_for_a_whole_run(tenant: Tenant) -> None
             shutdown=asyncio.Event(),
         )
         assert {outcome.outcome for outcome in finished.outcomes} == {Outcome.APPLIED}
-        assert make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now()).changes == ()
+        assert make_plan(ENTRIES, await observe(reader, ENTRIES), clock.now()).changes == ()
 
     asked = tenant.control.requests()
     assert {request.app_id for request in asked if request.status != 403} == set(CLIENTS.values())

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
+from reconciler.graph.reader import GraphReader
 from reconciler.graph.writer import open_directory
 from reconciler.model import (
-    DirectoryReader,
     DirectoryWriter,
     Done,
     EmailAddress,
@@ -26,6 +26,7 @@ from reconciler.model import (
     Write,
     WriteAnswer,
 )
+from reconciler.observation import observe
 from tests.support.directory import declared, desired
 from tests.support.plans import TENANT, guest_id
 from tests.support.scripted_graph import Tokens, granted
@@ -51,7 +52,7 @@ class Tenant(NamedTuple):
     """A running tenant, and the product's two hands."""
 
     control: ControlClient
-    reader: DirectoryReader
+    reader: GraphReader
     writer: DirectoryWriter
 
 
@@ -94,10 +95,10 @@ async def reset(tenant: Tenant) -> WriteAnswer:
 async def test_odd_pages_make_no_difference(tenant: Tenant, doing: str) -> None:
     """Pages without rows, and rows on two pages, lead to what is observed in calm."""
     tree = desired(*(declared(n, f"g{n}@new.example") for n in range(1, COUNT + 1)))
-    calm = await tenant.reader.observe(tree)
+    calm = await observe(tenant.reader, tree)
     tenant.control.forget_requests()
     tenant.control.set_faults({"rules": [{"on": "reads", "do": doing}]})
-    odd = await tenant.reader.observe(tree)
+    odd = await observe(tenant.reader, tree)
     struck = {request.url.partition("?")[0] for request in tenant.control.requests() if request.fault}
     assert struck >= {"/v1.0/users", "/v1.0/roleManagement/directory/roleAssignments"}
     assert (odd.guests, odd.role_holders, odd.owners) == (calm.guests, calm.role_holders, calm.owners)

@@ -13,9 +13,9 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-from reconciler.emulator.control import ControlClient, RecordedRequest
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient, RecordedRequest
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.requests import USER_FIELDS
 from reconciler.graph.writer import open_directory
 from reconciler.model import (
@@ -31,6 +31,7 @@ from reconciler.model import (
     Write,
     WriteAnswer,
 )
+from reconciler.observation import observe
 from tests.support.directory import declared, desired
 from tests.support.plans import TENANT, guest_id
 from tests.support.scripted_graph import Tokens, granted
@@ -188,7 +189,7 @@ async def live_through_everything(root: str) -> None:
     many = desired(*(declared(number, f"new{number}@newco.example") for number in range(1, 40)))
     async with open_directory(root, Tokens("emulator")) as (reader, writer):
         for tree in (few, many):
-            await reader.observe(tree)
+            await observe(reader, tree)
         await reader.read_guest(guest_id(1))
         await reader.read_guest(guest_id(99))
         new, old = EmailAddress("ana@newco.example"), EmailAddress("ana@old.example")

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.reader import open_reader
 from reconciler.model import AddressUse, ObjectId
+from reconciler.observation import observe
 from tests.support.directory import declared, desired
 from tests.support.plans import TENANT, guest_id
 from tests.support.scripted_graph import Tokens
@@ -41,7 +42,7 @@ async def look(root: str, changes: int) -> set[tuple[str, ObjectId, AddressUse]]
     """Give who holds the new addresses of the first guests."""
     tree = desired(*(declared(number, f"new{number}@new.example") for number in range(1, changes + 1)))
     async with open_reader(root, Tokens("emulator")) as reader:
-        live = await reader.observe(tree)
+        live = await observe(reader, tree)
     assert live.not_checked == ()
     assert len(live.owners) == changes
     return {(address.key, owner.id, owner.use) for address, owners in live.owners.items() for owner in owners}
@@ -78,7 +79,7 @@ async def test_a_question_with_long_addresses_is_one_the_directory_reads(
     )
     control.forget_requests()
     async with open_reader(root, Tokens("emulator")) as reader:
-        live = await reader.observe(tree)
+        live = await observe(reader, tree)
     assert live.not_checked == ()
     assert set(live.owners.values()) == {()}
     items = [request for request in control.requests() if request.parent is not None]

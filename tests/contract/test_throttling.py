@@ -8,14 +8,15 @@ from typing import NamedTuple
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.rate_limits import RateLimiter
 from reconciler.graph.read_retries import ReadRetryPolicy
 from reconciler.graph.sessions import SessionOptions
 from reconciler.graph.writer import open_directory
 from reconciler.model import Done, EmailAddress, Failed, FailureKind, UserUpdate
+from reconciler.observation import observe
 from tests.support.directory import declared, desired
 from tests.support.plans import TENANT, guest_id
 from tests.support.scripted_graph import Tokens, granted
@@ -90,7 +91,7 @@ async def test_everything_is_read_although_most_of_it_is_throttled(tenant: Tenan
     tenant.control.set_faults({"speed": SPEED, "quotas": {"resourceUnits": {"limit": 4, "per": 15}}})
     tree = desired(*(declared(n, f"guest{n}@new.example") for n in range(1, 6)))
     async with open_directory(tenant.root, Tokens("emulator"), options=options()) as (reader, _):
-        live = await reader.observe(tree)
+        live = await observe(reader, tree)
     assert len(live.guests) == 5
     assert len(live.owners) == 5
     assert 429 in {request.status for request in tenant.control.requests()}

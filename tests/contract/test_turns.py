@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import RunningEmulator, serve
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.rate_limits import Quota, RateLimiter
 from reconciler.graph.sessions import SessionOptions
 from reconciler.graph.writer import open_directory

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from tests.crashlab.deeds import WARD
 from tests.crashlab.forkserver import ForkServer
 from tests.crashlab.harness import Harness, Result, crash_lab
+from tests.crashlab.interference.outside_change_trials import SMALL_TENANT
 from tests.crashlab.scenario import cases
 from tests.crashlab.trials import Trial, every_trial
 
@@ -70,18 +70,18 @@ def _run_all(forkserver: ForkServer, trials: Sequence[Trial], arguments: argpars
 
     def work() -> None:
         moves = not arguments.pending_keeps_time
-        small = [case for case in cases() if case.number in WARD]
+        small = [case for case in cases() if case.number in SMALL_TENANT]
         with contextlib.ExitStack() as labs:
             tenants = {
-                ward: labs.enter_context(crash_lab(forkserver, declared, pending_reset_moves_time=moves))
-                for ward, declared in ((False, cases()), (True, small))
+                is_small: labs.enter_context(crash_lab(forkserver, declared, pending_reset_moves_time=moves))
+                for is_small, declared in ((False, cases()), (True, small))
             }
             while True:
                 try:
                     trial = waiting.get_nowait()
                 except queue.Empty:
                     return
-                tried.append(one := _try(tenants[trial.ward], trial))
+                tried.append(one := _try(tenants[trial.small], trial))
                 for line in _faults(one):
                     _say(line)
                 if len(tried) % 50 == 0:

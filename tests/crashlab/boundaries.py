@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import product
 from typing import Any
 
-from reconciler.emulator.control import RecordedRequest
+from reconciler.emulator.control.client import RecordedRequest
 from tests.crashlab.evidence import CLEAR, MARK, OTHER_MAILS, RESET, WRITTEN_BY, Held
 from tests.crashlab.scenario import cases, guest_id
 

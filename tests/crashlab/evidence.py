@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from reconciler.emulator.control import GuestTruth, Message, RecordedRequest, RecordedWrite
+from reconciler.emulator.control.client import GuestTruth, Message, RecordedRequest, RecordedWrite
 from tests.crashlab.scenario import Case
 
 OTHER_MAILS, MARK, RESET, CLEAR = "otherMails", "mail and marker", "reset", "mail, no marker"
@@ -222,3 +222,8 @@ def read_line(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return entry if isinstance(entry, dict) else None
+
+
+def holder_of(guest: GuestTruth) -> str:
+    """Give who is bound, else who holds a link that works; empty: nobody."""
+    return (guest.account or (guest.invited if guest.has_live_link else "") or "").lower()

@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from reconciler.emulator.control import ControlClient, GuestTruth, RecordedRequest
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient, GuestTruth, RecordedRequest
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from tests.crashlab.boundaries import Boundary, Way
 from tests.crashlab.evidence import Evidence, Held, Ran, markers_in
 from tests.crashlab.forkserver import ForkServer, RunningCommand

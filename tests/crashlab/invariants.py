@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reconciler.emulator.control import RecordedRequest, RecordedWrite
+from reconciler.emulator.control.client import RecordedRequest, RecordedWrite
 from tests.crashlab.evidence import (
     CLEAR,
     MARK,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from reconciler.emulator.control import RecordedRequest
+from reconciler.emulator.control.client import RecordedRequest
 from tests.crashlab.evidence import MARK, Evidence, Ran, client_id, is_done, markers_in, subject_of
 
 GOOD = frozenset({"applied", "already-applied"})

@@ -7,11 +7,14 @@ from signal import Signals
 import pytest
 
 from reconciler.process import ending_signals
-from tests.crashlab import deeds, interference, trials, two_trees
+from tests.crashlab import trials, two_trees
 from tests.crashlab.boundaries import Boundary, Way, Where, write_boundary
-from tests.crashlab.deeds import WARD, When
 from tests.crashlab.forkserver import ForkServer
 from tests.crashlab.harness import TREE, Harness, crash_lab
+from tests.crashlab.interference.outside_change_trials import SMALL_TENANT, OutsideChangeTrial
+from tests.crashlab.interference.outside_changes import OUTSIDE_CHANGES, When
+from tests.crashlab.interference.redeclarations import REDECLARATIONS, RedeclarationTrial
+from tests.crashlab.interference.stages import STAGES
 from tests.crashlab.refused import refused_at_last_until_interrupted
 from tests.crashlab.scenario import cases, guest_id
 from tests.crashlab.two_trees import Course
@@ -19,7 +22,7 @@ from tests.crashlab.two_trees import Course
 GRACE_OF_CI = 10.0
 """Seconds between the signal and the kill: a promise of the product, not a measurement."""
 
-SMALL = tuple(case for case in cases() if case.number in WARD)
+SMALL = tuple(case for case in cases() if case.number in SMALL_TENANT)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def lab(forkserver: ForkServer) -> Iterator[Harness]:
 
 
 @pytest.fixture(scope="module")
-def ward(forkserver: ForkServer) -> Iterator[Harness]:
+def small_lab(forkserver: ForkServer) -> Iterator[Harness]:
     """Set up a crash lab with few guests, for what is done to one of them."""
     with crash_lab(forkserver, SMALL) as lab:
         yield lab
@@ -83,10 +86,10 @@ def test_a_run_killed_at_a_read_is_healed_by_the_next(lab: Harness, way: Way) ->
     assert (result.hit, result.runs) == (True, 2)
 
 
-def test_a_killed_run_is_healed_while_reads_lag(ward: Harness) -> None:
+def test_a_killed_run_is_healed_while_reads_lag(small_lab: Harness) -> None:
     """The next run waits until it sees what the killed one wrote, and sends nobody a second message."""
     boundary = write_boundary(1, "ClearMarker", Where.BEFORE, Way.SAME_PLAN)
-    result = ward.trial(boundary, trials.LAG)
+    result = small_lab.trial(boundary, trials.LAG)
     assert (result.hit, result.violations) == (True, ())
 
 
@@ -98,10 +101,10 @@ def test_a_killed_run_is_healed_where_nothing_shows(silent_lab: Harness, way: Wa
 
 
 @pytest.mark.parametrize("number", ending_signals())
-def test_a_run_that_is_asked_to_end_is_healed_by_the_next(ward: Harness, number: Signals) -> None:
+def test_a_run_that_is_asked_to_end_is_healed_by_the_next(small_lab: Harness, number: Signals) -> None:
     """Ctrl+C, the end of a job and a closed terminal end a run with 130 and a report, and lose nothing."""
     boundary = write_boundary(1, "ResetRedemption", Where.BEFORE, Way.SAME_PLAN)
-    result = ward.signalled(boundary, number)
+    result = small_lab.signalled(boundary, number)
     assert (result.hit, result.violations) == (True, ())
 
 
@@ -131,15 +134,13 @@ def test_an_apply_that_another_overtakes_does_no_harm(
     ],
 )
 def test_what_is_declared_otherwise_between_two_runs_ends_right(
-    ward: Harness, what: str, action: str, where: Where, way: Way
+    small_lab: Harness, what: str, action: str, where: Where, way: Way
 ) -> None:
     """However a guest is declared after a kill, the next plan shows what is left to do, or that it is not."""
-    found = next(one for one in interference.INTERFERENCES if one.what == what)
+    found = next(one for one in REDECLARATIONS if one.what == what)
     boundary = write_boundary(1, action, where, way)
-    trial = interference.InterferenceTrial(
-        interference=found, boundary=boundary, stage=deeds.STAGES[action, where]
-    )
-    result = trial.run(ward)
+    trial = RedeclarationTrial(redeclaration=found, boundary=boundary, stage=STAGES[action, where])
+    result = trial.run(small_lab)
     assert (result.hit, result.violations) == (True, ())
 
 
@@ -156,21 +157,23 @@ def test_what_is_declared_otherwise_between_two_runs_ends_right(
     ],
 )
 def test_what_others_do_leaves_nobody_with_the_wrong_person(
-    ward: Harness, what: str, when: When, number: int, action: str, where: Where
+    small_lab: Harness, what: str, when: When, number: int, action: str, where: Where
 ) -> None:
     """Whatever an administrator, another tool or a person does around a run, it ends as declared."""
-    deed = next(one for one in deeds.DEEDS if one.what == what)
+    change = next(one for one in OUTSIDE_CHANGES if one.what == what)
     way = Way.SAME_PLAN
     boundary = write_boundary(number, action, where, way)
-    result = deeds.Done(deed=deed, number=number, when=when, way=way, boundary=boundary).run(ward)
+    result = OutsideChangeTrial(change=change, number=number, when=when, way=way, boundary=boundary).run(
+        small_lab
+    )
     assert (result.hit, result.violations) == (True, ())
 
 
 @pytest.mark.parametrize("course", [Course.HELD_IS_KILLED, Course.OTHER_IS_KILLED])
-def test_two_trees_at_once_end_with_the_corrected_one(ward: Harness, course: Course) -> None:
+def test_two_trees_at_once_end_with_the_corrected_one(small_lab: Harness, course: Course) -> None:
     """A run with an older tree, killed or not, leaves its address neither bound nor invited in the end."""
     boundary = write_boundary(1, "SetMail", Where.BEFORE, Way.NO_PLAN)
-    result = two_trees.TwoTrees(held=TREE, boundary=boundary, course=course).run(ward)
+    result = two_trees.TwoTrees(held=TREE, boundary=boundary, course=course).run(small_lab)
     assert (result.hit, result.violations) == (True, ())
 
 

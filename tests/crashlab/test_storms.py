@@ -10,19 +10,20 @@ from typing import Any
 import pytest
 
 from reconciler.apply import RunResult, Services, Terms, apply_plan
-from reconciler.emulator.applications import Application
-from reconciler.emulator.auth import ALL_PERMISSIONS, Authorizer, Principal
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.graph_errors import GraphError
-from reconciler.emulator.permissions import TokenAuthorizer
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
+from reconciler.emulator.identity.applications import Application
+from reconciler.emulator.identity.auth import ALL_PERMISSIONS, Authorizer, Principal
+from reconciler.emulator.identity.permissions import TokenAuthorizer
+from reconciler.emulator.identity.tokens import TokenService
+from reconciler.emulator.protocol.error_responses import ErrorResponse
 from reconciler.emulator.server import serve
-from reconciler.emulator.tokens import TokenService
+from reconciler.emulator.tenant.seed import Seed
 from reconciler.graph.rate_limits import RateLimiter
 from reconciler.graph.sessions import SessionOptions, TokenSource
 from reconciler.graph.writer import open_directory
 from reconciler.guard.approval import approve_all
 from reconciler.model import ActionResult, Outcome, Plan
+from reconciler.observation import observe
 from reconciler.plan import make_plan
 from tests.support.applying import Heard
 from tests.support.directory import declared, desired
@@ -125,7 +126,7 @@ class Hour:
             self.issued.append(self._service.issue(APPLICATION))
         return self.issued[-1]
 
-    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | GraphError:
+    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | ErrorResponse:
         """Look at the token; the hour may be over."""
         self._writes += method != "GET" and path != "/$batch"
         if self._writes == self._over_at:
@@ -196,7 +197,7 @@ async def weather(
     clock = FastClock()
     session = SessionOptions(limiter=RateLimiter(clock=clock))
     async with open_directory(served.root, tokens or Tokens(), options=session) as (reader, writer):
-        plan = make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
+        plan = make_plan(ENTRIES, await observe(reader, ENTRIES), clock.now())
         await asyncio.to_thread(served.control.set_faults, {"speed": SPEED, **storm})
         finished = await apply_plan(
             approve_all(plan).work,
@@ -205,7 +206,7 @@ async def weather(
             shutdown=asyncio.Event(),
         )
         await asyncio.to_thread(served.control.set_faults, {})
-        return finished, make_plan(ENTRIES, await reader.observe(ENTRIES), clock.now())
+        return finished, make_plan(ENTRIES, await observe(reader, ENTRIES), clock.now())
 
 
 def resets(served: Stormy) -> Counter[str]:
@@ -233,7 +234,7 @@ async def test_a_token_that_expires_on_the_way_is_renewed(hour: Hour, served_for
     assert plan.changes == ()
     assert set(resets(served_for_an_hour).values()) == {1}
     old, new = hour.issued
-    assert isinstance(hour.authorize(old, "GET", "/users"), GraphError)
+    assert isinstance(hour.authorize(old, "GET", "/users"), ErrorResponse)
     assert isinstance(hour.authorize(new, "GET", "/users"), Principal)
     refused = [request.method for request in served_for_an_hour.control.requests() if request.status == 401]
     assert {"PATCH", "POST"} & set(refused)

@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 from itertools import cycle, product
 from signal import Signals
 
-from reconciler.emulator.control import RecordedRequest
+from reconciler.emulator.control.client import RecordedRequest
 from reconciler.process import ending_signals
-from tests.crashlab import deeds, interference, two_trees
+from tests.crashlab import two_trees
 from tests.crashlab.boundaries import Boundary, Way, Where, read_boundaries, write_boundaries
 from tests.crashlab.evidence import WRITTEN_BY, is_write, subject_of
 from tests.crashlab.harness import Harness, Result
+from tests.crashlab.interference import outside_change_trials, redeclarations
+from tests.crashlab.interference.outside_change_trials import OutsideChangeTrial
+from tests.crashlab.interference.redeclarations import RedeclarationTrial
 from tests.crashlab.refused import refused_at_last_until_interrupted
 from tests.crashlab.scenario import guest_id
 
@@ -34,7 +37,7 @@ class Trial:
     name: str
     run: Callable[[Harness], Result]
 
-    ward: bool = False
+    small: bool = False
     """Whether it needs no more than the small tenant."""
 
 
@@ -75,22 +78,22 @@ def refused_at_last(way: Way) -> Trial:
     return Trial(kind=name, name=name, run=lambda lab: refused_at_last_until_interrupted(lab, way))
 
 
-def interfered(trial: interference.InterferenceTrial) -> Trial:
+def redeclared(trial: RedeclarationTrial) -> Trial:
     """Declare one guest otherwise between the kill and the next run."""
-    kind = f"{trial.interference.what}, {trial.boundary.way}"
-    return Trial(kind=kind, name=trial.name, run=trial.run, ward=True)
+    kind = f"{trial.redeclaration.what}, {trial.boundary.way}"
+    return Trial(kind=kind, name=trial.name, run=trial.run, small=True)
 
 
-def done(trial: deeds.Done) -> Trial:
-    """Let somebody else do something to a guest."""
-    kind = f"{trial.deed.what}, {trial.when}"
-    return Trial(kind=kind, name=trial.name, run=trial.run, ward=True)
+def changed_by_others(trial: OutsideChangeTrial) -> Trial:
+    """Let somebody else change a guest around a run."""
+    kind = f"{trial.change.what}, {trial.when}"
+    return Trial(kind=kind, name=trial.name, run=trial.run, small=True)
 
 
 def with_two_trees(trial: two_trees.TwoTrees) -> Trial:
     """Let two runs with two trees run at once."""
     kind = f"two trees, {trial.course}"
-    return Trial(kind=kind, name=trial.name, run=trial.run, ward=True)
+    return Trial(kind=kind, name=trial.name, run=trial.run, small=True)
 
 
 def every_trial(lab: Harness, undisturbed: Sequence[RecordedRequest]) -> Iterator[Trial]:
@@ -116,9 +119,9 @@ def every_trial(lab: Harness, undisturbed: Sequence[RecordedRequest]) -> Iterato
     sides = [boundary for boundary in writes if boundary.way is Way.SAME_PLAN]
     for boundary, number in product(sides, ending_signals()):
         yield signalled(replace(boundary, way=next(ways)), number)
-    for trial in interference.trials():
-        yield interfered(trial)
-    for deed in deeds.trials():
-        yield done(deed)
+    for declared in redeclarations.trials():
+        yield redeclared(declared)
+    for changed in outside_change_trials.trials():
+        yield changed_by_others(changed)
     for pair in two_trees.trials():
         yield with_two_trees(pair)

@@ -10,9 +10,9 @@ from enum import StrEnum
 from itertools import product
 
 from tests.crashlab.boundaries import A_MARKER, Boundary, Way, Where, write_boundary
-from tests.crashlab.deeds import STAGES, holder_of
-from tests.crashlab.evidence import Evidence, markers_in
+from tests.crashlab.evidence import Evidence, holder_of, markers_in
 from tests.crashlab.harness import TREE, Harness, Result
+from tests.crashlab.interference.stages import STAGES
 from tests.crashlab.scenario import guest_id, new
 
 _NUMBER = 1

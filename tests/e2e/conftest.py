@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import load_seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import load_seed
 from tests.e2e.shell import REPOSITORY, Shell
 
 

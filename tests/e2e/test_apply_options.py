@@ -7,7 +7,7 @@ import time
 from datetime import datetime
 from itertools import pairwise
 
-from reconciler.emulator.control import ControlClient, RecordedRequest, RecordedWrite
+from reconciler.emulator.control.client import ControlClient, RecordedRequest, RecordedWrite
 from tests.e2e.shell import Shell, clean_environment, command_line
 
 

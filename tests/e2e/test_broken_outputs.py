@@ -10,7 +10,7 @@ from typing import IO
 import pytest
 
 from reconciler.documents import dump, plan_to_json
-from reconciler.emulator.control import ControlClient
+from reconciler.emulator.control.client import ControlClient
 from reconciler.plan import make_plan
 from tests.e2e.shell import COMMAND, Shell, clean_environment, command_line
 from tests.support.directory import NOW, declared, desired, guest, live

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
+from reconciler.emulator.control.client import ControlClient
 from tests.e2e.shell import Shell
 
 _WATCH = 8

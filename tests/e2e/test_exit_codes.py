@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
+from reconciler.emulator.control.client import ControlClient
 from tests.e2e.shell import Shell, clean_environment
 from tests.support.repository import git, new_repository
 

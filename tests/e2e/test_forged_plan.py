@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from reconciler.documents import dump, plan_from_json, plan_to_json
-from reconciler.emulator.control import ControlClient
+from reconciler.emulator.control.client import ControlClient
 from reconciler.model import (
     Action,
     AddOtherMail,

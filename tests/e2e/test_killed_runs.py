@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
+from reconciler.emulator.control.client import ControlClient
 from tests.e2e.shell import Shell, clean_environment, command_line
 
 ANA = "1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01"

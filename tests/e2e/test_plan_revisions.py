@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from tests.e2e.shell import Shell
 from tests.e2e.test_main_job import ANA, BO, FOUR
 from tests.support.repository import commit, git, new_repository

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import load_seed
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import load_seed
 from tests.e2e.fake_github import GitHub, github
 from tests.e2e.origin import Origin
 from tests.e2e.shell import REPOSITORY, Shell, clean_environment

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
+from reconciler.emulator.control.client import ControlClient
 from tests.e2e.shell import Shell, clean_environment, command_line
 
 _PATIENCE = 60.0

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from hypothesis import given
 
-from reconciler.model import Origin, Plan, Refusal, Report
+from reconciler.model import Note, Origin, Plan, Report
 from reconciler.render import escape, html
 from reconciler.rules import OtherRule
 from tests.support import hostile
@@ -33,14 +33,14 @@ def names(found: list[Element]) -> list[str]:
 @given(hostile.plans())
 def test_a_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None:
     """Whatever strangers wrote adds no element and no attribute, and names read as they are."""
-    (odd,) = plan.refusals
+    odd = plan.warnings[0]
     changes = [
         change_of(1, others=["x@y.example"], warnings=[LINGERS, odd]),
         others_of(2),
         restored_of(3),
         rest_of(4),
     ]
-    tame = plan_of(*changes, blocked=[blocked_of()], warnings=[odd], refusals=[odd])
+    tame = plan_of(*changes, blocked=[blocked_of()], warnings=[odd], refusals=[hostile.refused(odd)])
     wild = elements_of(html.plan(plan))
     assert outline(wild) == outline(elements_of(html.plan(tame)))
     first, second, *others = plan.changes
@@ -56,7 +56,7 @@ def test_a_report_page_has_the_elements_of_a_tame_one(report: Report) -> None:
     outcomes = [
         outcome_of(n, one.outcome, rule=OtherRule("r"), message="m") for n, one in enumerate(report.outcomes)
     ]
-    odd = Refusal(rule=OtherRule("r"), message="m")
+    odd = Note(rule=OtherRule("r"), message="m")
     tame = replace(report_of(*outcomes, refusals=[odd], exit_code=7), warnings=(odd,), commit="c0ffee")
     assert outline(wild) == outline(elements_of(html.report(tame)))
     assert names(wild) == [escape.visible(one.display_name or "") for one in report.outcomes]
@@ -65,7 +65,7 @@ def test_a_report_page_has_the_elements_of_a_tame_one(report: Report) -> None:
 @given(hostile.compared_plans())
 def test_a_compared_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None:
     """Revisions, drift and guests who were let go add no element and no attribute."""
-    (odd,) = plan.refusals
+    odd = plan.warnings[0]
     here, drift = Origin.THIS_CHANGE, Origin.ELSEWHERE
     changes = [
         replace(change_of(1, others=["x@y.example"], warnings=[LINGERS, odd]), origin=here),
@@ -73,7 +73,7 @@ def test_a_compared_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None
     ]
     blocked = replace(blocked_of(), origin=drift)
     tame = replace(
-        plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[odd]),
+        plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[hostile.refused(odd)]),
         since="main",
         no_longer_declared=(gone_of(),),
     )

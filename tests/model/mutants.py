@@ -27,7 +27,7 @@ from reconciler.model import (
     SetMail,
     UserUpdate,
 )
-from tests.model.scenario import Deed, Refused, Scenario
+from tests.model.scenario import OutsideChange, Refused, Scenario
 from tests.model.world import NEW1, NEW2, Left, X
 
 _RULES = (resumption, assess, commits, evidence, patches, resets, transitions, updates)
@@ -175,7 +175,7 @@ def _whatever_the_markers(change: Change, guest: Guest, **seen: Any) -> bool:
 _shows_result = evidence.shows_result
 
 _KILLED = Left(kill=1, starts=1)
-_PORTAL = frozenset({Deed.PORTAL})
+_PORTAL = frozenset({OutsideChange.PORTAL})
 
 MUTANTS: Final = (
     Mutant(
@@ -192,7 +192,7 @@ MUTANTS: Final = (
         module=resumption,
         function="_of_begun",
         careless=_by_a_moved_time,
-        scenario=Scenario(name="portal", left=_KILLED._replace(human=1), deeds=_PORTAL),
+        scenario=Scenario(name="portal", left=_KILLED._replace(human=1), outside_changes=_PORTAL),
         breaks="I1",
     ),
     Mutant(
@@ -200,7 +200,7 @@ MUTANTS: Final = (
         module=resumption,
         function="_of_begun",
         careless=_by_acceptance,
-        scenario=Scenario(name="portal", left=_KILLED._replace(human=1, redeem=1), deeds=_PORTAL),
+        scenario=Scenario(name="portal", left=_KILLED._replace(human=1, redeem=1), outside_changes=_PORTAL),
         breaks="I1",
     ),
     Mutant(
@@ -208,7 +208,7 @@ MUTANTS: Final = (
         module=resets,
         function="_happened_unanswered",
         careless=_since_the_precondition,
-        scenario=Scenario(name="portal", left=Left(human=1, lost=1), deeds=_PORTAL),
+        scenario=Scenario(name="portal", left=Left(human=1, lost=1), outside_changes=_PORTAL),
         breaks="I6",
     ),
     Mutant(
@@ -252,7 +252,7 @@ MUTANTS: Final = (
             passcode=True,
             file=False,
             left=_KILLED._replace(human=1),
-            deeds=_PORTAL,
+            outside_changes=_PORTAL,
         ),
         breaks="I1",
     ),
@@ -262,7 +262,12 @@ MUTANTS: Final = (
         function="_confirmed",
         careless=_without_another_look,
         scenario=Scenario(
-            name="restored", bound=NEW1, passcode=True, file=False, left=Left(human=1), deeds=_PORTAL
+            name="restored",
+            bound=NEW1,
+            passcode=True,
+            file=False,
+            left=Left(human=1),
+            outside_changes=_PORTAL,
         ),
         breaks="I1",
     ),
@@ -271,7 +276,9 @@ MUTANTS: Final = (
         module=evidence,
         function="reset_since",
         careless=_until_the_marker_is_gone,
-        scenario=Scenario(name="tool", left=Left(human=1, redeem=1), kept=X, deeds=frozenset({Deed.TOOL})),
+        scenario=Scenario(
+            name="tool", left=Left(human=1, redeem=1), kept=X, outside_changes=frozenset({OutsideChange.TOOL})
+        ),
         breaks="I1",
     ),
     Mutant(
@@ -282,7 +289,7 @@ MUTANTS: Final = (
         scenario=Scenario(
             name="the marker removed",
             left=_KILLED._replace(human=1),
-            deeds=frozenset({Deed.REMOVES_MARKER}),
+            outside_changes=frozenset({OutsideChange.REMOVES_MARKER}),
             file=False,
         ),
         breaks="I2",
@@ -309,7 +316,9 @@ MUTANTS: Final = (
         module=updates,
         function="_since_planned",
         careless=_as_planned,
-        scenario=Scenario(name="adds X", left=_KILLED._replace(human=1), deeds=frozenset({Deed.ADDS_X})),
+        scenario=Scenario(
+            name="adds X", left=_KILLED._replace(human=1), outside_changes=frozenset({OutsideChange.ADDS_X})
+        ),
         breaks="I5",
     ),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from tests.model.planner import Planner
-from tests.model.scenario import Deed, Scenario
+from tests.model.scenario import OutsideChange, Scenario
 from tests.model.world import (
     EVERYBODY,
     MINUTE,
@@ -89,7 +89,7 @@ class People:
             for tree in self._scenario.trees:
                 if tree != world.tree:
                     yield f"git: the tree says {NAMES[tree]}", world._replace(tree=tree, left=left)
-        if Deed.BACKUP in self._scenario.deeds and world.backup is None:
+        if OutsideChange.BACKUP in self._scenario.outside_changes and world.backup is None:
             yield "a backup is taken", world._replace(backup=world.object)
 
     def _redemptions(self, world: World) -> Iterator[Step]:
@@ -118,12 +118,12 @@ class People:
 
     def _resets(self, world: World) -> Iterator[Step]:
         one, scenario = world.object, self._scenario
-        if Deed.PORTAL in scenario.deeds:
+        if OutsideChange.PORTAL in scenario.outside_changes:
             last = one.bound or one.link
             to = last if scenario.portal_last else one.mail
             if (one.mail | one.others) & to:
                 yield from self._reset(world, to, f"an administrator resets in the portal: {named(to)}")
-        if Deed.TOOL in scenario.deeds:
+        if OutsideChange.TOOL in scenario.outside_changes:
             for to in EVERYBODY:
                 if to != one.mail and takes_invitation(one, to, only_mail=scenario.only_mail):
                     yield from self._reset(world, to, f"another tool resets to {NAMES[to]}")
@@ -139,33 +139,33 @@ class People:
             yield label, after._replace(ghost=after.ghost._replace(interfered=True, excuse=excuse))
 
     def _edits(self, world: World) -> Iterator[Step]:
-        one, deeds = world.object, self._scenario.deeds
+        one, outside_changes = world.object, self._scenario.outside_changes
         for mail in self._mails():
             if mail != one.mail:
                 yield self._edit(world, f"an administrator sets mail to {NAMES[mail]}", mail=mail)
-        if Deed.ADDS_X in deeds and not one.others & X:
+        if OutsideChange.ADDS_X in outside_changes and not one.others & X:
             yield self._edit(world, "an administrator adds X", others=one.others | X)
-        if Deed.ADDS_OLD in deeds and not one.others & OLD:
+        if OutsideChange.ADDS_OLD in outside_changes and not one.others & OLD:
             yield self._edit(world, "an administrator adds OLD", others=one.others | OLD)
-        if Deed.REMOVES_MARKER in deeds and one.markers:
+        if OutsideChange.REMOVES_MARKER in outside_changes and one.markers:
             label, after = self._edit(world, "an administrator removes the marker", markers=())
             yield label, after._replace(ghost=after.ghost._replace(interfered=world.ghost.interfered))
-        for digits in self._digits if Deed.FORGES_MARKER in deeds else ():
+        for digits in self._digits if OutsideChange.FORGES_MARKER in outside_changes else ():
             forged = tuple(sorted({*one.markers, _FORGED + digits}))
             yield self._edit(world, f"an administrator forges a marker of {digits}", markers=forged)
         yield from self._restorations(world)
 
     def _mails(self) -> tuple[int, ...]:
         """Return what an administrator may set `mail` to."""
-        if Deed.MAIL in self._scenario.deeds:
+        if OutsideChange.MAIL in self._scenario.outside_changes:
             return OLD, NEW1, X
-        return (X,) if Deed.MAIL_X in self._scenario.deeds else ()
+        return (X,) if OutsideChange.MAIL_X in self._scenario.outside_changes else ()
 
     def _restorations(self, world: World) -> Iterator[Step]:
-        deeds = self._scenario.deeds
-        if Deed.BACKUP in deeds and world.backup is not None:
+        outside_changes = self._scenario.outside_changes
+        if OutsideChange.BACKUP in outside_changes and world.backup is not None:
             yield self._restore(world, world.backup, "an administrator restores the backup")
-        if Deed.FIRST_DAY in deeds:
+        if OutsideChange.FIRST_DAY in outside_changes:
             yield self._restore(world, self._first, "an administrator restores the first day's backup")
 
     def _restore(self, world: World, to: Object, label: str) -> Step:

@@ -6,8 +6,8 @@ from enum import StrEnum
 from tests.model.world import NOBODY, OLD, Left
 
 
-class Deed(StrEnum):
-    """What somebody else may do to the guest."""
+class OutsideChange(StrEnum):
+    """A change that somebody else may make to the guest."""
 
     PORTAL = "portal"
     """An administrator resets in the portal: the invitation goes to `mail`."""
@@ -61,7 +61,7 @@ class Scenario:
     kept: int = NOBODY
     """Addresses that stand in `otherMails` besides OLD."""
 
-    deeds: frozenset[Deed] = frozenset()
+    outside_changes: frozenset[OutsideChange] = frozenset()
     two: bool = False
     """Whether two runs go at once."""
 

@@ -4,18 +4,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from tests.model.scenario import Deed, Refused, Scenario
+from tests.model.scenario import OutsideChange, Refused, Scenario
 from tests.model.world import NEW1, NEW2, NOBODY, OLD, Left, X
 
 _KILLED: Final = Left(kill=1, starts=1)
-_MEDDLED: Final = _KILLED._replace(human=1)
+_INTERFERED: Final = _KILLED._replace(human=1)
 _REFUSED: Final = Left(kill=1, starts=4, redeem=1)
 
-_HOLES: Final[Mapping[Deed, frozenset[str]]] = {
-    Deed.TOOL: frozenset({"H3", "H4"}),
-    Deed.MAIL: frozenset({"H2"}),
-    Deed.ADDS_X: frozenset({"H1"}),
-    Deed.REMOVES_MARKER: frozenset({"H2"}),
+_HOLES: Final[Mapping[OutsideChange, frozenset[str]]] = {
+    OutsideChange.TOOL: frozenset({"H3", "H4"}),
+    OutsideChange.MAIL: frozenset({"H2"}),
+    OutsideChange.ADDS_X: frozenset({"H1"}),
+    OutsideChange.REMOVES_MARKER: frozenset({"H2"}),
 }
 
 DAILY: Final = (
@@ -23,36 +23,51 @@ DAILY: Final = (
     Scenario(name="nobody interferes, pending", left=_KILLED, accepted=False),
     Scenario(name="nobody interferes, no journal", left=_KILLED, journal=False),
     Scenario(name="a signal", left=Left(signal=1, starts=1, kill=1)),
-    Scenario(name="portal", left=_MEDDLED, deeds=frozenset({Deed.PORTAL})),
+    Scenario(name="portal", left=_INTERFERED, outside_changes=frozenset({OutsideChange.PORTAL})),
     Scenario(
-        name="portal, a read behind, no kill", left=Left(human=1, lost=1), deeds=frozenset({Deed.PORTAL})
+        name="portal, a read behind, no kill",
+        left=Left(human=1, lost=1),
+        outside_changes=frozenset({OutsideChange.PORTAL}),
     ),
-    Scenario(name="tool", left=_MEDDLED, kept=X, deeds=frozenset({Deed.TOOL}), holes=_HOLES[Deed.TOOL]),
     Scenario(
-        name="adds X", left=Left(human=1, kill=1), deeds=frozenset({Deed.ADDS_X}), holes=_HOLES[Deed.ADDS_X]
+        name="tool",
+        left=_INTERFERED,
+        kept=X,
+        outside_changes=frozenset({OutsideChange.TOOL}),
+        holes=_HOLES[OutsideChange.TOOL],
+    ),
+    Scenario(
+        name="adds X",
+        left=Left(human=1, kill=1),
+        outside_changes=frozenset({OutsideChange.ADDS_X}),
+        holes=_HOLES[OutsideChange.ADDS_X],
     ),
     Scenario(
         name="adds OLD",
         left=Left(human=1, redeem=1),
-        deeds=frozenset({Deed.ADDS_OLD}),
+        outside_changes=frozenset({OutsideChange.ADDS_OLD}),
         holes=frozenset({"H5"}),
     ),
     Scenario(
         name="the marker removed",
-        left=_MEDDLED,
-        deeds=frozenset({Deed.REMOVES_MARKER}),
-        holes=_HOLES[Deed.REMOVES_MARKER],
+        left=_INTERFERED,
+        outside_changes=frozenset({OutsideChange.REMOVES_MARKER}),
+        holes=_HOLES[OutsideChange.REMOVES_MARKER],
     ),
-    Scenario(name="a marker forged", left=Left(human=1, starts=1), deeds=frozenset({Deed.FORGES_MARKER})),
+    Scenario(
+        name="a marker forged",
+        left=Left(human=1, starts=1),
+        outside_changes=frozenset({OutsideChange.FORGES_MARKER}),
+    ),
     Scenario(name="an answer lost", left=Left(lost=1, starts=1)),
     Scenario(name="later writes refused", left=_REFUSED, refused=Refused.LATER, file=False),
     Scenario(
         name="mail restored by hand",
         bound=NEW1,
-        left=_MEDDLED,
+        left=_INTERFERED,
         passcode=True,
         file=False,
-        deeds=frozenset({Deed.PORTAL}),
+        outside_changes=frozenset({OutsideChange.PORTAL}),
     ),
     Scenario(name="two runs, one plan", left=Left(), two=True, lag=0, still=True, holes=frozenset({"H6"})),
     Scenario(
@@ -87,21 +102,21 @@ def _full() -> Iterator[Scenario]:
         who = "accepted" if accepted else "pending"
         left = _KILLED._replace(redeem=1)
         yield Scenario(name=f"{who}, killed twice", accepted=accepted, left=Left(kill=2, starts=2, redeem=1))
-        for deed in Deed:
+        for change in OutsideChange:
             yield Scenario(
-                name=f"{who}, {deed}",
+                name=f"{who}, {change}",
                 accepted=accepted,
                 left=left._replace(human=1),
-                deeds=frozenset({deed}),
-                kept=X if deed is Deed.TOOL else NOBODY,
-                holes=_HOLES.get(deed, frozenset())
-                | (frozenset({"H5"}) if deed is Deed.ADDS_OLD else frozenset()),
+                outside_changes=frozenset({change}),
+                kept=X if change is OutsideChange.TOOL else NOBODY,
+                holes=_HOLES.get(change, frozenset())
+                | (frozenset({"H5"}) if change is OutsideChange.ADDS_OLD else frozenset()),
             )
         portal = Scenario(
             name=f"{who}, portal",
             accepted=accepted,
             left=left._replace(human=1),
-            deeds=frozenset({Deed.PORTAL}),
+            outside_changes=frozenset({OutsideChange.PORTAL}),
         )
         for name, switches in _GRAPHS.items():
             holes = frozenset({"old-address-remains"}) if "proxies" in switches else frozenset()
@@ -115,7 +130,7 @@ def _full() -> Iterator[Scenario]:
             holes=frozenset({"H6"}),
         )
         yield Scenario(name=f"{who}, an answer lost", accepted=accepted, left=left._replace(lost=1))
-        yield replace(portal, name=f"{who}, portal, an answer lost", left=_MEDDLED._replace(lost=1))
+        yield replace(portal, name=f"{who}, portal, an answer lost", left=_INTERFERED._replace(lost=1))
         for refused in Refused:
             for journal in (True, False) if refused is not Refused.NOTHING else ():
                 yield Scenario(
@@ -129,13 +144,13 @@ def _full() -> Iterator[Scenario]:
     yield Scenario(
         name="mail set to X, and the portal",
         left=_KILLED._replace(human=2),
-        deeds=frozenset({Deed.MAIL_X, Deed.PORTAL}),
+        outside_changes=frozenset({OutsideChange.MAIL_X, OutsideChange.PORTAL}),
     )
     yield Scenario(
         name="the first day restored, and the portal",
         left=Left(human=2, redeem=2, starts=1, kill=1),
         passcode=True,
-        deeds=frozenset({Deed.FIRST_DAY, Deed.PORTAL}),
+        outside_changes=frozenset({OutsideChange.FIRST_DAY, OutsideChange.PORTAL}),
     )
     yield Scenario(name="git", left=Left(git=3, kill=2, starts=2), trees=(NEW2, OLD, NOBODY), file=False)
     yield Scenario(name="two runs, one plan, a kill", left=Left(kill=1), two=True, holes=frozenset({"H6"}))

@@ -11,7 +11,7 @@ from reconciler.model import Desired, DesiredGuest, EmailAddress, Guest, ObjectI
 from tests.property.apply_laws import Ran
 from tests.support.applying import new_tenant
 from tests.support.directory import addresses, declared, desired, guest_id
-from tests.support.fault_strategies import MANAGED, Deed, Wish
+from tests.support.fault_strategies import MANAGED, Declaration, OutsideChange
 from tests.support.plans import marker_of
 
 
@@ -24,7 +24,7 @@ class People:
     """A tenant, what is declared for it, and what people have done so far."""
 
     hits: ClassVar[Counter[str]] = Counter()
-    """How often each fault and each deed has come to pass, over all examples."""
+    """How often each fault and each outside change has come to pass, over all examples."""
 
     def __init__(self) -> None:
         self.tenant = new_tenant()
@@ -54,18 +54,20 @@ class People:
         """Take note that a run has reported a marker taken away: that counts like one removed by hand."""
         self._resets_by_hand[each] = self.tenant.truth[each].resets
 
-    def declare(self, wished: Mapping[int, Wish]) -> None:
+    def declare(self, declarations: Mapping[int, Declaration]) -> None:
         """Somebody edits entries; no address is ever declared twice, as the loader promises."""
-        for number, wish in wished.items():
-            wanted = self._wanted(number, wish)
+        for number, declaration in declarations.items():
+            wanted = self._wanted(number, declaration)
             if wanted is None or wanted in self._declared_for_others(number):
                 continue
-            alternates = None if wish.alternates is None else [email(number, "alt")] * wish.alternates
+            alternates = (
+                None if declaration.alternates is None else [email(number, "alt")] * declaration.alternates
+            )
             self.entries[guest_id(number)] = declared(
                 number,
                 wanted.text,
                 alternates=() if self._undoes(guest_id(number), wanted) else alternates,
-                reset_after=self.tenant.clock.now() if wish.anew else None,
+                reset_after=self.tenant.clock.now() if declaration.anew else None,
             )
             self.touched.add(guest_id(number))
 
@@ -86,44 +88,44 @@ class People:
             self.happened("entry removed")
         self.touched.add(guest_id(number))
 
-    def do(self, deed: Deed, each: ObjectId) -> None:
+    def do(self, change: OutsideChange, each: ObjectId) -> None:
         """Let somebody do something to a guest."""
         found = self.tenant.live.get(each)
         if found is None:
             return
-        if deed in {Deed.RIGHT_REDEEMS, Deed.OLD_REDEEMS}:
-            self._redeem(found, deed)
-        elif self._administer(deed, found):
-            self.happened(deed)
+        if change in {OutsideChange.RIGHT_REDEEMS, OutsideChange.OLD_REDEEMS}:
+            self._redeem(found, change)
+        elif self._administer(change, found):
+            self.happened(change)
             self.touched.add(each)
             if self.ran:
                 self.ran.edited.add(each)
 
-    def _administer(self, deed: Deed, found: Guest) -> bool:
+    def _administer(self, change: OutsideChange, found: Guest) -> bool:
         """Do what another administrator does; false when there is nothing to do it to."""
-        match deed:
-            case Deed.ADDS:
+        match change:
+            case OutsideChange.ADDS:
                 foreign = addresses(f"extra{len(found.other_mails)}@admin.{found.id}.example")
                 self.tenant.edit(found.id, other_mails=tuple(sorted({*found.other_mails, *foreign})))
-            case Deed.WRITES_MAIL | Deed.PUTS_MAIL_BACK:
-                return self._write_mail(deed, found)
-            case Deed.RESETS if found.mail is not None:
+            case OutsideChange.WRITES_MAIL | OutsideChange.PUTS_MAIL_BACK:
+                return self._write_mail(change, found)
+            case OutsideChange.RESETS if found.mail is not None:
                 self.tenant.reset_in_portal(found.id)
-            case Deed.TAKES_MARKER if found.markers:
+            case OutsideChange.TAKES_MARKER if found.markers:
                 self.tenant.edit(found.id, markers=())
                 self._resets_by_hand[found.id] = self.tenant.truth[found.id].resets
-            case Deed.FORGES_MARKER:
+            case OutsideChange.FORGES_MARKER:
                 forged = marker_of("f" * 16, at=self.tenant.clock.now())
                 self.tenant.edit(found.id, markers=tuple(sorted({*found.markers[:1], forged})))
-            case Deed.DELETES:
+            case OutsideChange.DELETES:
                 self.tenant.delete(found.id)
             case _:
                 return False
         return True
 
-    def _write_mail(self, deed: Deed, found: Guest) -> bool:
+    def _write_mail(self, change: OutsideChange, found: Guest) -> bool:
         wanted = self._first_mail(found.id)
-        if deed is Deed.WRITES_MAIL:
+        if change is OutsideChange.WRITES_MAIL:
             wanted = self.entries[found.id].email if found.id in self.entries else None
         if wanted is None or wanted == found.mail or self.chained:
             return False
@@ -136,12 +138,12 @@ class People:
         self.hits[str(what)] += 1
         event(what)
 
-    def _redeem(self, found: Guest, deed: Deed) -> None:
+    def _redeem(self, found: Guest, change: OutsideChange) -> None:
         invited = self.tenant.truth[found.id].invited
-        account = invited if deed is Deed.RIGHT_REDEEMS else self._first_mail(found.id)
+        account = invited if change is OutsideChange.RIGHT_REDEEMS else self._first_mail(found.id)
         if account is None or not self.tenant.redeem(found.id, account):
             return
-        self.happened(deed)
+        self.happened(change)
         self.touched.add(found.id)
         if self.ran:
             self.ran.redeemed.add(found.id)
@@ -159,9 +161,9 @@ class People:
     def _declared_for_others(self, number: int) -> set[EmailAddress]:
         return {entry.email for entry in self.entries.values() if entry.id != guest_id(number)}
 
-    def _wanted(self, number: int, wish: Wish) -> EmailAddress | None:
-        if wish.company != "next":
-            return EmailAddress(email(number, wish.company))
+    def _wanted(self, number: int, declaration: Declaration) -> EmailAddress | None:
+        if declaration.company != "next":
+            return EmailAddress(email(number, declaration.company))
         neighbour = self.tenant.live.get(guest_id(number % len(MANAGED) + 1))
         self.chained = True
         return neighbour.mail if neighbour else None

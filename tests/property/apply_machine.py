@@ -43,14 +43,14 @@ from tests.support.directory import declared, guest, guest_id
 from tests.support.fault_strategies import (
     MANAGED,
     NO_TROUBLE,
-    Deed,
+    Declaration,
+    OutsideChange,
     Trouble,
-    Wish,
     World,
-    deeds,
+    declarations,
+    outside_changes,
     troubles,
     weighted,
-    wishes,
     worlds,
 )
 from tests.support.journals import MemoryJournal
@@ -67,7 +67,7 @@ _log = logging.getLogger("reconciler")
 
 
 def play(examples: int, *, same_each_time: bool = False) -> Counter[str]:
-    """Play so many examples, and give how often each fault and each deed has come to pass."""
+    """Play so many examples, and give how often each fault and each outside change has come to pass."""
     People.hits.clear()
     run_state_machine_as_test(
         ApplyMachine,
@@ -128,24 +128,27 @@ class ApplyMachine(RuleBasedStateMachine):
         self.tenant.clock.pass_by(PEOPLE_TAKE)
         self.people.take_back(number, clears=clears)
 
-    @rule(number=st.sampled_from(MANAGED), deed=deeds)
-    def meanwhile(self, number: int, deed: Deed) -> None:
+    @rule(number=st.sampled_from(MANAGED), change=outside_changes)
+    def meanwhile(self, number: int, change: OutsideChange) -> None:
         """Something happens between two runs."""
-        self.people.do(deed, guest_id(number))
+        self.people.do(change, guest_id(number))
 
     # Runs
 
     @rule(
-        wished=wishes,
+        redeclared=declarations,
         runs=st.lists(troubles, min_size=1, max_size=3),
-        reviewing=weighted(st.none(), st.tuples(st.sampled_from(MANAGED), st.just(Deed.WRITES_MAIL) | deeds)),
+        reviewing=weighted(
+            st.none(),
+            st.tuples(st.sampled_from(MANAGED), st.just(OutsideChange.WRITES_MAIL) | outside_changes),
+        ),
         gone=weighted(st.none(), st.none(), st.sampled_from(MANAGED)),
     )
     def change_and_run(
         self,
-        wished: dict[int, Wish],
+        redeclared: dict[int, Declaration],
         runs: list[Trouble],
-        reviewing: tuple[int, Deed] | None,
+        reviewing: tuple[int, OutsideChange] | None,
         gone: int | None,
     ) -> None:
         """Change the desired state, have the plan reviewed, and apply under it, again and again.
@@ -153,13 +156,13 @@ class ApplyMachine(RuleBasedStateMachine):
         Somebody may do something to a guest during the review, and an entry may go after the first run.
         """
         self.tenant.clock.pass_by(PEOPLE_TAKE)
-        self.people.declare(wished)
+        self.people.declare(redeclared)
         self.approved = self.plan()
         self.resets_under_plan.clear()
         self.people.touched.clear()
         if reviewing:
-            number, deed = reviewing
-            self.people.do(deed, guest_id(number))
+            number, change = reviewing
+            self.people.do(change, guest_id(number))
         for trouble in runs:
             self.carry_out(trouble, self.approved)
             if gone:
@@ -172,23 +175,25 @@ class ApplyMachine(RuleBasedStateMachine):
         assert self.approved is not None
         self.carry_out(trouble, self.approved)
 
-    @rule(wished=weighted(st.just({}), wishes), trouble=troubles)
-    def run_without_plan(self, wished: dict[int, Wish], trouble: Trouble) -> None:
+    @rule(redeclared=weighted(st.just({}), declarations), trouble=troubles)
+    def run_without_plan(self, redeclared: dict[int, Declaration], trouble: Trouble) -> None:
         """Somebody applies whatever is planned now."""
-        if wished:
+        if redeclared:
             self.tenant.clock.pass_by(PEOPLE_TAKE)
-        self.people.declare(wished)
+        self.people.declare(redeclared)
         self.carry_out(trouble)
 
     @rule(
         apart=st.sampled_from([0.0, 0.15, 0.3, 0.45, 5.0]),
-        wished=weighted(st.just({}), wishes),
+        redeclared=weighted(st.just({}), declarations),
         dies=weighted(
             st.none(),
             st.tuples(st.integers(0, 1), st.sampled_from([Kind.MAIL, Kind.RESET, Kind.CLEAR])),
         ),
     )
-    def run_twice_at_once(self, apart: float, wished: dict[int, Wish], dies: tuple[int, Kind] | None) -> None:
+    def run_twice_at_once(
+        self, apart: float, redeclared: dict[int, Declaration], dies: tuple[int, Kind] | None
+    ) -> None:
         """Two jobs at the same time, of the same tree or of two, one of them killed or none."""
         tenant = self.tenant
         tenant.calls.clear()
@@ -196,7 +201,7 @@ class ApplyMachine(RuleBasedStateMachine):
         tenant.clock.pass_by(PEOPLE_TAKE)
         before = {each: truth.resets for each, truth in tenant.truth.items()}
         older = approve_all(self.plan()).work
-        self.people.declare(wished)
+        self.people.declare(redeclared)
         newer = approve_all(self.plan()).work
         machines = [
             Machine(
@@ -332,11 +337,11 @@ class ApplyMachine(RuleBasedStateMachine):
 
     def answer(self, trouble: Trouble, call: Call, ran: Ran) -> Fault | None:
         """Let a call go as the trouble says, and people do meanwhile what it says."""
-        planned, wanted = trouble.fault_for(call), trouble.deeds_for(call)
+        planned, wanted = trouble.fault_for(call), trouble.changes_at(call)
         behind = [each for each in wanted if each.after and call.kind.writes]
         for each in wanted:
             if each not in behind:
-                self.people.do(each.deed, each.guest)
+                self.people.do(each.change, each.guest)
         if call.kind.writes and call.kind is not Kind.RESET:
             check_s6_no_read_address_is_written_over(self.tenant, ran, call)
         if call.kind is Kind.CLEAR and (planned is None or planned.fault.committed):
@@ -350,7 +355,7 @@ class ApplyMachine(RuleBasedStateMachine):
 
         def meanwhile() -> None:
             for each in behind:
-                self.people.do(each.deed, each.guest)
+                self.people.do(each.change, each.guest)
 
         return replace(fault or Fault(committed=True), meanwhile=meanwhile)
 

@@ -9,11 +9,11 @@ from urllib.parse import quote
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from reconciler.emulator.filters import parse_filter
-from reconciler.emulator.projection import CONTACT, GROUP, USER
-from reconciler.graph.owners import FoundOwners, find_owners
+from reconciler.emulator.odata.filters import parse_filter
+from reconciler.emulator.odata.projection import CONTACT, GROUP, USER
+from reconciler.graph.owners import find_owners
 from reconciler.graph.sessions import connect
-from reconciler.model import AddressUse, EmailAddress, OwnerKind
+from reconciler.model import AddressUse, EmailAddress, FoundOwners, OwnerKind
 from tests.support.plans import guest_id
 from tests.support.scripted_graph import Reply, Request, Tokens, refusal, scripted_graph
 from tests.support.scripted_graph.clock import Clock

@@ -14,9 +14,9 @@ from reconciler.model import (
     ActionResult,
     Change,
     Desired,
+    EmailAddress,
     Guest,
     GuestOutcome,
-    Live,
     NotSent,
     ObjectId,
     Permit,
@@ -27,6 +27,7 @@ from reconciler.model import (
 from reconciler.plan import make_plan
 from reconciler.redeem_links import RedeemLinks
 from reconciler.settling import LastWrite
+from tests.support.directory import NEW, guest_id
 from tests.support.imagined_time import ImaginedClock
 from tests.support.tenant import Tenant, kind_of
 from tests.support.tenant_calls import UNREADABLE, Call, Fault, Kind
@@ -126,10 +127,6 @@ class Machine:
     journal: Journal | None = None
     links: RedeemLinks | None = None
     killed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def observe(self, desired: Desired) -> Live:
-        """Read all that planning needs."""
-        return await self.tenant.observe(desired)
 
     async def read_guest(self, guest: ObjectId) -> Guest | None:
         """Read one guest."""
@@ -243,13 +240,13 @@ def result_of(outcome: GuestOutcome, action: str) -> tuple[ActionResult, int]:
     return records[action].result, records[action].attempts
 
 
-def at_call(tenant: Tenant, kind: Kind, number: int, deed: Callable[[], object]) -> None:
+def at_call(tenant: Tenant, kind: Kind, number: int, does: Callable[[], object]) -> None:
     """Let somebody do something just before that call of a kind takes effect."""
     earlier = tenant.script
 
     def script(call: Call) -> Fault | None:
         if call.kind is kind and call.nth == number:
-            deed()
+            does()
         return earlier(call)
 
     tenant.script = script
@@ -261,3 +258,9 @@ def unreadable_after_reset(tenant: Tenant) -> None:
     tenant.script = lambda call: (
         UNREADABLE if call.kind is Kind.READ and Kind.RESET in tenant.writes() else earlier(call)
     )
+
+
+def ours_alone(tenant: Tenant) -> bool:
+    """Return whether only NEW can come in to the first guest, by the link of our own newest reset."""
+    truth = tenant.truth[guest_id(1)]
+    return (truth.bound, truth.invited, truth.reset_by_others) == (None, EmailAddress(NEW), False)

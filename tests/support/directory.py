@@ -138,6 +138,27 @@ def live(*guests: Guest, owners: Iterable[tuple[str, AddressOwner]] = (), **fiel
     return replace(made, **fields)
 
 
+def held_by(user: Guest, address: EmailAddress) -> tuple[AddressOwner, ...]:
+    """Give the properties in which a user holds an address, sorted."""
+    proxies = {proxy.address: proxy.primary for proxy in user.proxy_addresses}
+    held = {
+        AddressUse.MAIL: user.mail == address,
+        AddressUse.OTHER_MAILS: address in user.other_mails,
+        AddressUse.PROXY_ADDRESSES: address in proxies,
+    }
+    return tuple(
+        AddressOwner(
+            id=user.id,
+            kind=OwnerKind.GUEST if user.is_b2b else OwnerKind.MEMBER,
+            display_name=user.display_name,
+            use=use,
+            primary=use is AddressUse.PROXY_ADDRESSES and proxies[address],
+        )
+        for use, holds in held.items()
+        if holds
+    )
+
+
 def owner(
     number: int,
     use: AddressUse = AddressUse.MAIL,
@@ -159,6 +180,7 @@ __all__ = [
     "desired",
     "guest",
     "guest_id",
+    "held_by",
     "live",
     "owner",
 ]

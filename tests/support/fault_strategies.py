@@ -38,8 +38,8 @@ READ_FAULTS = {
 GRAVE = ("killed after", "killed before", "lost after", "lost before")
 
 
-class Deed(StrEnum):
-    """What somebody does to a guest."""
+class OutsideChange(StrEnum):
+    """A change to a guest that no run makes."""
 
     RIGHT_REDEEMS = "the invited person redeems"
     OLD_REDEEMS = "whoever has the old address redeems"
@@ -71,7 +71,7 @@ class Occasion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class ScheduledFault:
     """A fault that waits for its occasion."""
 
     at: Occasion
@@ -84,12 +84,12 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interjection:
-    """A deed that waits for its occasion."""
+class ScheduledChange:
+    """An outside change that waits for its occasion."""
 
     at: Occasion
     guest: ObjectId
-    deed: Deed
+    change: OutsideChange
 
     after: bool
     """Whether the call takes effect first, where it is a write."""
@@ -102,8 +102,8 @@ class Trouble:
     rest: float
     """Seconds between the run before and this one."""
 
-    faults: tuple[Planned, ...] = ()
-    interjections: tuple[Interjection, ...] = ()
+    faults: tuple[ScheduledFault, ...] = ()
+    changes: tuple[ScheduledChange, ...] = ()
 
     invitation_lag: float = 0.0
     """Seconds until a write is known to the invitation service."""
@@ -114,17 +114,17 @@ class Trouble:
     knows_journal: bool = True
     """Whether the journals of the runs before are at hand."""
 
-    def fault_for(self, call: Call) -> Planned | None:
+    def fault_for(self, call: Call) -> ScheduledFault | None:
         """Give the first fault that hits."""
         return next((planned for planned in self.faults if planned.at.is_now(call)), None)
 
-    def deeds_for(self, call: Call) -> tuple[Interjection, ...]:
-        """Give what people do at a call."""
-        return tuple(each for each in self.interjections if each.at.is_now(call))
+    def changes_at(self, call: Call) -> tuple[ScheduledChange, ...]:
+        """Give the outside changes that are made at a call."""
+        return tuple(each for each in self.changes if each.at.is_now(call))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Declaration:
     """What somebody declares for a guest."""
 
     company: str
@@ -161,9 +161,9 @@ _guests = st.sampled_from([guest_id(number) for number in MANAGED])
 
 
 @st.composite
-def _faults(draw: st.DrawFn, kinds: tuple[Kind, ...], *, grave: bool) -> Planned:
+def _faults(draw: st.DrawFn, kinds: tuple[Kind, ...], *, grave: bool) -> ScheduledFault:
     kind = draw(st.sampled_from(kinds))
-    return Planned(
+    return ScheduledFault(
         at=Occasion(
             kind=kind,
             guest=draw(st.none() | _guests),
@@ -174,23 +174,30 @@ def _faults(draw: st.DrawFn, kinds: tuple[Kind, ...], *, grave: bool) -> Planned
 
 
 @st.composite
-def _interjections(draw: st.DrawFn) -> Interjection:
+def _scheduled_changes(draw: st.DrawFn) -> ScheduledChange:
     guest = draw(_guests)
     kind = draw(st.sampled_from([Kind.RESET, Kind.MAIL, Kind.CLEAR, Kind.READ, Kind.OTHER_MAILS]))
-    return Interjection(
+    return ScheduledChange(
         at=Occasion(
             kind=kind,
             guest=guest,
             nth=draw(st.integers(1, 6)) if kind is Kind.READ else 1,
         ),
         guest=guest,
-        deed=draw(deeds),
+        change=draw(outside_changes),
         after=draw(st.booleans()),
     )
 
 
-_frequent = [Deed.RIGHT_REDEEMS, Deed.RIGHT_REDEEMS, Deed.OLD_REDEEMS, Deed.RESETS, Deed.RESETS, Deed.ADDS]
-deeds = st.sampled_from([*_frequent, *Deed])
+_frequent = [
+    OutsideChange.RIGHT_REDEEMS,
+    OutsideChange.RIGHT_REDEEMS,
+    OutsideChange.OLD_REDEEMS,
+    OutsideChange.RESETS,
+    OutsideChange.RESETS,
+    OutsideChange.ADDS,
+]
+outside_changes = st.sampled_from([*_frequent, *OutsideChange])
 grave_faults = _faults((Kind.MAIL, Kind.RESET, Kind.CLEAR), grave=True)
 any_faults = _faults((Kind.RESET, Kind.MAIL, Kind.CLEAR, Kind.OTHER_MAILS, Kind.READ), grave=False)
 _troubles = st.builds(
@@ -200,28 +207,28 @@ _troubles = st.builds(
         st.lists(grave_faults, min_size=1, max_size=2),
         weighted(st.just([]), st.lists(any_faults, max_size=2)),
     ).map(lambda both: (*both[0], *both[1])),
-    interjections=weighted(st.just(()), st.lists(_interjections(), min_size=1, max_size=2).map(tuple)),
+    changes=weighted(st.just(()), st.lists(_scheduled_changes(), min_size=1, max_size=2).map(tuple)),
     invitation_lag=st.sampled_from([0.0, 0.0, 5.0, 90.0]),
     stop_after=weighted(*[st.none()] * 4, st.floats(min_value=0.1, max_value=60.0)),
     knows_journal=st.booleans(),
 )
 
 
-def _everybody(kind: Kind, deed: Deed, *, after: bool) -> tuple[Interjection, ...]:
+def _everybody(kind: Kind, change: OutsideChange, *, after: bool) -> tuple[ScheduledChange, ...]:
     """Let the same happen to each guest, at their first call of a kind."""
     return tuple(
-        Interjection(
+        ScheduledChange(
             at=Occasion(kind=kind, guest=guest_id(number), nth=1),
             guest=guest_id(number),
-            deed=deed,
+            change=change,
             after=after,
         )
         for number in MANAGED
     )
 
 
-def _fault(kind: Kind, name: str) -> Planned:
-    return Planned(at=Occasion(kind=kind, guest=None, nth=1), name=name)
+def _fault(kind: Kind, name: str) -> ScheduledFault:
+    return ScheduledFault(at=Occasion(kind=kind, guest=None, nth=1), name=name)
 
 
 _known_to_hurt = st.sampled_from(
@@ -230,38 +237,38 @@ _known_to_hurt = st.sampled_from(
         Trouble(
             rest=0.0,
             faults=(_fault(Kind.RESET, "lost after"),),
-            interjections=_everybody(Kind.RESET, Deed.RIGHT_REDEEMS, after=True),
+            changes=_everybody(Kind.RESET, OutsideChange.RIGHT_REDEEMS, after=True),
         ),
         # Reset in the portal after our read, and killed before our own reset.
         Trouble(
             rest=0.0,
             faults=(_fault(Kind.MAIL, "killed after"),),
-            interjections=_everybody(Kind.MAIL, Deed.RESETS, after=False),
+            changes=_everybody(Kind.MAIL, OutsideChange.RESETS, after=False),
         ),
         # Reset in the portal, and our own reset not carried out, its answer lost.
         Trouble(
             rest=0.0,
             faults=(_fault(Kind.RESET, "lost before"),),
-            interjections=_everybody(Kind.MAIL, Deed.RESETS, after=False),
+            changes=_everybody(Kind.MAIL, OutsideChange.RESETS, after=False),
         ),
         # Reset in the portal after ours, while the last write waits.
         Trouble(
             rest=0.0,
             faults=(_fault(Kind.CLEAR, "throttled"),),
-            interjections=_everybody(Kind.CLEAR, Deed.RESETS, after=False),
+            changes=_everybody(Kind.CLEAR, OutsideChange.RESETS, after=False),
         ),
         # The marker removed by hand just before our own reset, or just after it.
-        Trouble(rest=0.0, interjections=_everybody(Kind.RESET, Deed.TAKES_MARKER, after=False)),
-        Trouble(rest=0.0, interjections=_everybody(Kind.RESET, Deed.TAKES_MARKER, after=True)),
+        Trouble(rest=0.0, changes=_everybody(Kind.RESET, OutsideChange.TAKES_MARKER, after=False)),
+        Trouble(rest=0.0, changes=_everybody(Kind.RESET, OutsideChange.TAKES_MARKER, after=True)),
     ]
 )
 troubles = weighted(*[_troubles] * 6, *[_known_to_hurt] * 2)
 NO_TROUBLE = Trouble(rest=300.0)
 
-wishes = st.dictionaries(
+declarations = st.dictionaries(
     st.sampled_from(MANAGED),
     st.builds(
-        Wish,
+        Declaration,
         company=st.sampled_from(["new", "new", "typo", "old", "next"]),
         alternates=st.sampled_from([None, None, False, True]),
         anew=st.sampled_from([False, False, True]),

@@ -102,10 +102,15 @@ text = st.one_of(
 )
 
 
+def refused(note: Note) -> Refusal:
+    """Make a refusal with the text of a note."""
+    return Refusal(rule=note.rule, message=note.message)
+
+
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     """Make a plan in which every text that can come from outside does."""
-    odd = Refusal(rule=OtherRule(draw(text)), message=draw(text))
+    odd = Note(rule=OtherRule(draw(text)), message=draw(text))
     changes = [
         change_of(
             1,
@@ -127,7 +132,7 @@ def plans(draw: st.DrawFn) -> Plan:
         message=draw(text),
         source=Source(file=draw(text), line=1),
     )
-    return plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[odd])
+    return plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[refused(odd)])
 
 
 @st.composite

@@ -23,7 +23,6 @@ from reconciler.model import (
     Live,
     NotSent,
     ObjectId,
-    OwnerKind,
     Permit,
     ProxyAddress,
     RedeemUrl,
@@ -34,6 +33,7 @@ from reconciler.model import (
     WriteAnswer,
 )
 from reconciler.rules import OtherRule
+from tests.support.directory import held_by
 from tests.support.imagined_time import ImaginedClock
 from tests.support.tenant_calls import Call, Fault, Kind, Script, done, failed
 
@@ -66,7 +66,7 @@ class Truth:
 
 
 class Tenant:
-    """The tenant: `DirectoryReader` and `DirectoryWriter` in one."""
+    """The tenant: `GuestReader` and `DirectoryWriter` in one."""
 
     def __init__(self, clock: ImaginedClock, *guests: Guest) -> None:
         self.clock = clock
@@ -154,10 +154,6 @@ class Tenant:
         self.script = script
 
     # The reader
-
-    async def observe(self, desired: Desired) -> Live:
-        """Read all that planning needs, as the replicas know it."""
-        return self.look(desired, lag=self.observe_lag)
 
     def look(self, desired: Desired, *, lag: float = 0.0) -> Live:
         """Give all that planning needs, as it was `lag` seconds ago."""
@@ -279,27 +275,7 @@ class Tenant:
         )
 
     def _owners(self, address: EmailAddress, lag: float = 0.0) -> tuple[AddressOwner, ...]:
-        uses: list[AddressOwner] = []
-        for guest in self._all_as_of(lag):
-            kind = OwnerKind.GUEST if guest.is_b2b else OwnerKind.MEMBER
-            proxies = {proxy.address: proxy.primary for proxy in guest.proxy_addresses}
-            held = {
-                AddressUse.MAIL: guest.mail == address,
-                AddressUse.OTHER_MAILS: address in guest.other_mails,
-                AddressUse.PROXY_ADDRESSES: address in proxies,
-            }
-            uses.extend(
-                AddressOwner(
-                    id=guest.id,
-                    kind=kind,
-                    display_name=guest.display_name,
-                    use=use,
-                    primary=use is AddressUse.PROXY_ADDRESSES and proxies[address],
-                )
-                for use, holds in held.items()
-                if holds
-            )
-        return tuple(uses)
+        return tuple(owner for guest in self._all_as_of(lag) for owner in held_by(guest, address))
 
     # How calls go
 

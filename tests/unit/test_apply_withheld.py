@@ -29,24 +29,24 @@ ADDED = EmailAddress("added@old.example")
 class _Busy(Tenant):
     """A tenant in which the first last writes wait for their turn, while people do things."""
 
-    def __init__(self, *guests: Guest, waits: Sequence[float], deed: Callable[[Tenant], object]) -> None:
+    def __init__(self, *guests: Guest, waits: Sequence[float], does: Callable[[Tenant], object]) -> None:
         super().__init__(ImaginedClock(), *guests)
         self.waits = list(waits)
-        self.deed = deed
+        self.does = does
 
     async def perform(
         self, guest: ObjectId, write: Write, *, client_request_id: str, permit: Permit
     ) -> WriteAnswer | NotSent:
         """Wait, if this is a last write."""
         if kind_of(write) is Kind.CLEAR and self.waits:
-            self.deed(self)
+            self.does(self)
             await self.clock.sleep(self.waits.pop(0))
         return await super().perform(guest, write, client_request_id=client_request_id, permit=permit)
 
 
-def busy(*waits: float, deed: Callable[[Tenant], object] = lambda _: None) -> _Busy:
-    """Make a tenant of one guest; the deed is done whenever a last write begins to wait."""
-    return _Busy(guest(), waits=waits, deed=deed)
+def busy(*waits: float, does: Callable[[Tenant], object] = lambda _: None) -> _Busy:
+    """Make a tenant of one guest; `does` is called whenever a last write begins to wait."""
+    return _Busy(guest(), waits=waits, does=does)
 
 
 def add(tenant: Tenant) -> None:
@@ -62,7 +62,7 @@ def reads(tenant: Tenant, *, after: Kind) -> int:
 
 def test_an_address_added_while_the_last_write_waits_is_kept() -> None:
     """A turn that comes long after its read is let go, the guest is read anew, and nothing is dropped."""
-    tenant = busy(LATE, deed=add)
+    tenant = busy(LATE, does=add)
     outcome = outcome_of(apply(tenant, work_for(tenant, CHANGED)))
     assert outcome.outcome is Outcome.APPLIED
     assert ADDED in tenant.live[ONE].other_mails
@@ -84,7 +84,7 @@ def test_a_reset_in_the_portal_while_the_last_write_waits_keeps_the_marker() -> 
         tenant.clock.pass_by(9.0)
         tenant.reset_in_portal(ONE)
 
-    tenant = busy(LATE, deed=reset_later)
+    tenant = busy(LATE, does=reset_later)
     outcome = outcome_of(apply(tenant, work_for(tenant, CHANGED)))
     assert (outcome.outcome, outcome.rule) == (Outcome.FAILED, "reset-meanwhile")
     assert tenant.live[ONE].markers

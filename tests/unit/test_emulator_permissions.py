@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator.applications import Application
-from reconciler.emulator.auth import Principal
-from reconciler.emulator.graph_errors import GraphError
-from reconciler.emulator.permissions import (
+from reconciler.emulator.identity.applications import Application
+from reconciler.emulator.identity.auth import Principal
+from reconciler.emulator.identity.permissions import (
     TokenAuthorizer,
     may_invite_when_restricted,
     may_reset,
     may_update,
 )
-from reconciler.emulator.tokens import TokenService
+from reconciler.emulator.identity.tokens import TokenService
+from reconciler.emulator.protocol.error_responses import ErrorResponse
 
 TENANT = "7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10"
 CLIENT = "0c3e5a7b-1111-4222-8333-444455556666"
@@ -72,7 +72,7 @@ def test_a_sufficient_permission_opens_the_route(method: str, path: str, permiss
 def test_no_permission_opens_nothing(method: str, path: str) -> None:
     """A valid token without a permission is refused with 403 everywhere."""
     refused = _asked(method, path)
-    assert isinstance(refused, GraphError)
+    assert isinstance(refused, ErrorResponse)
     assert (refused.status, refused.code) == (403, "Authorization_RequestDenied")
 
 
@@ -80,7 +80,7 @@ def test_no_permission_opens_nothing(method: str, path: str) -> None:
 def test_no_reading_permission_opens_a_write(method: str, path: str) -> None:
     """All permissions to read together do not allow one write."""
     refused = _asked(method, path, *EVERY_READ)
-    assert isinstance(refused, GraphError)
+    assert isinstance(refused, ErrorResponse)
     assert refused.status == 403
 
 
@@ -102,7 +102,7 @@ def test_no_token_is_unauthenticated() -> None:
     refused = TokenAuthorizer(TokenService(tenant_id=TENANT, applications=())).authorize(
         None, "GET", "/users"
     )
-    assert isinstance(refused, GraphError)
+    assert isinstance(refused, ErrorResponse)
     assert (refused.status, refused.code) == (401, "InvalidAuthenticationToken")
     assert refused.headers["WWW-Authenticate"].startswith("Bearer ")
 
@@ -115,7 +115,7 @@ def test_an_expired_token_is_told_so() -> None:
     token = tokens.issue(application)
     now = 1060.0
     refused = TokenAuthorizer(tokens).authorize(token, "GET", "/users")
-    assert isinstance(refused, GraphError)
+    assert isinstance(refused, ErrorResponse)
     assert refused.message == "Lifetime validation failed, the token is expired."
     assert "claims=" not in refused.headers["WWW-Authenticate"]
 
@@ -127,7 +127,7 @@ def test_a_revoked_token_is_challenged() -> None:
     token = tokens.issue(application)
     tokens.revoke()
     refused = TokenAuthorizer(tokens).authorize(token, "GET", "/users")
-    assert isinstance(refused, GraphError)
+    assert isinstance(refused, ErrorResponse)
     encoded = refused.headers["WWW-Authenticate"].partition('claims="')[2].rstrip('"')
     assert json.loads(base64.b64decode(encoded))["access_token"]["nbf"]["essential"] is True
 

@@ -7,11 +7,9 @@ from pathlib import Path
 import jwt
 import pytest
 
-from reconciler.emulator.applications import Application, FederatedCredential, applications_from
-from reconciler.emulator.seed import Seed, plant
-from reconciler.emulator.store import Store
-from reconciler.emulator.stored_tokens import tokens_of
-from reconciler.emulator.tokens import (
+from reconciler.emulator.identity.applications import Application, FederatedCredential, applications_from
+from reconciler.emulator.identity.stored_tokens import tokens_of
+from reconciler.emulator.identity.tokens import (
     ASSERTION_TYPE,
     GRAPH_ROOTS,
     Bearer,
@@ -20,6 +18,8 @@ from reconciler.emulator.tokens import (
     TokenRefused,
     TokenService,
 )
+from reconciler.emulator.tenant.seed import Seed, plant
+from reconciler.emulator.tenant.store import Store
 
 TENANT = "7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10"
 CLIENT = "0c3e5a7b-1111-4222-8333-444455556666"

@@ -6,6 +6,7 @@ import pytest
 
 from reconciler.errors import UnexpectedAnswer, Unreachable
 from reconciler.model import AddressUse, EmailAddress, Live, ObjectId, OwnerKind
+from reconciler.observation import observe
 from tests.support.directory import declared, desired
 from tests.support.plans import guest_id
 from tests.support.scripted_graph import Reply, Request, refusal
@@ -20,7 +21,7 @@ from tests.support.scripted_graph.tenant import (
     POLICY,
     Graph,
     addressed,
-    observe,
+    observe_guests,
     owners_in,
     quiet,
     reading,
@@ -53,7 +54,7 @@ def in_parts(answer: Reply) -> Reply:
 async def moving(graph: Graph, *, clock: Clock | None = None) -> Live:
     """Observe a tree in which the first guest gets a new address."""
     async with reading(graph, clock=clock) as reader:
-        return await reader.observe(desired(declared(1, NEW)))
+        return await observe(reader, desired(declared(1, NEW)))
 
 
 def not_checked(live: Live) -> list[tuple[str, str | None, bool]]:
@@ -130,8 +131,8 @@ async def many_moving(groups: Place, contacts: Place) -> Live:
     """Observe a tree in which many guests get new addresses."""
     graph = quiet(_users=rows(*map(user, MANY)), _groups=groups, _contacts=contacts)
     async with reading(graph) as reader:
-        return await reader.observe(
-            desired(*(declared(number, f"new{number}@new.example") for number in MANY))
+        return await observe(
+            reader, desired(*(declared(number, f"new{number}@new.example") for number in MANY))
         )
 
 
@@ -221,7 +222,7 @@ async def test_deleted_users_that_cannot_be_looked_at_are_just_not_found(status:
     graph = quiet(_users=rows(user(1)))
     graph.answers[f"/directory/deletedItems/{guest_id(2)}"] = refusal(status)
     graph.answers[f"/directory/deletedItems/{guest_id(3)}"] = Reply(body={"id": guest_id(3)})
-    live = await observe(graph, 1, 2, 3)
+    live = await observe_guests(graph, 1, 2, 3)
     assert set(live.guests) == {guest_id(1)}
     assert live.deleted == {guest_id(3)}
     permission = "User.Read.All" if status == 403 else None
@@ -233,7 +234,7 @@ async def test_answer_that_is_not_graphs_tells_nothing_of_deleted_users(status: 
     """What something on the way refuses is neither a missing permission nor a user who is not there."""
     graph = quiet(_users=rows(user(1)))
     graph.answers[f"/directory/deletedItems/{guest_id(2)}"] = Reply(status=status, body={"message": "no"})
-    live = await observe(graph, 1, 2)
+    live = await observe_guests(graph, 1, 2)
     assert not_checked(live) == [("deleted users", None, False)]
     assert "something on the way" in live.not_checked[0].reason
 
@@ -245,7 +246,7 @@ async def test_answer_that_is_not_graphs_tells_nothing_of_roles_and_users(status
         graph = quiet(_users=rows(user(1)))
         graph.answers[path] = Reply(status=status, body={"message": "no"})
         with pytest.raises(Unreachable):
-            await observe(graph, 1, 2)
+            await observe_guests(graph, 1, 2)
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 501])
@@ -253,7 +254,7 @@ async def test_roles_that_are_not_served_make_a_plan_incomplete(status: int) -> 
     """A plan without knowledge of roles is of use: it says that it is incomplete."""
     graph = quiet(_users=rows(user(1)))
     graph.answers[ASSIGNMENTS] = refusal(status)
-    assert not_checked(await observe(graph, 1)) == [("role assignments", None, True)]
+    assert not_checked(await observe_guests(graph, 1)) == [("role assignments", None, True)]
 
 
 async def test_roles_that_fail_are_no_plan() -> None:
@@ -261,14 +262,14 @@ async def test_roles_that_fail_are_no_plan() -> None:
     graph = quiet(_users=rows(user(1)))
     graph.answers[ASSIGNMENTS] = Reply(status=503)
     with pytest.raises(Unreachable):
-        await observe(graph, 1)
+        await observe_guests(graph, 1)
 
 
 async def test_licence_is_named_where_it_is_missing() -> None:
     """Eligibility that needs a licence says so rather than a status."""
     graph = quiet(_users=rows(user(1)))
     graph.answers[ELIGIBILITIES] = LICENCE
-    (unavailable,) = (await observe(graph, 1)).not_checked
+    (unavailable,) = (await observe_guests(graph, 1)).not_checked
     assert "licence" in unavailable.reason
     assert "400" not in unavailable.reason
 
@@ -283,7 +284,7 @@ async def test_principal_without_a_type_is_asked_for_as_a_group() -> None:
     graph = quiet(_users=rows(user(1)))
     graph.answers[ASSIGNMENTS] = rows(holding(GROUP, None), holding(PERSON, None))
     graph.answers[f"/groups/{GROUP}/transitiveMembers"] = rows({"id": guest_id(1)})
-    live = await observe(graph, 1)
+    live = await observe_guests(graph, 1)
     assert set(live.role_holders) == {guest_id(1)}
     assert live.not_checked == ()
 
@@ -294,9 +295,9 @@ async def test_group_whose_members_are_not_served_makes_a_plan_incomplete(status
     graph = quiet(_users=rows(user(1)))
     graph.answers[ASSIGNMENTS] = rows(holding(GROUP, "group"))
     graph.answers[f"/groups/{GROUP}/transitiveMembers"] = refusal(status)
-    assert not_checked(await observe(graph, 1)) == [("members of groups that hold a role", None, True)]
+    assert not_checked(await observe_guests(graph, 1)) == [("members of groups that hold a role", None, True)]
     graph.answers[ELIGIBILITIES], graph.answers[ASSIGNMENTS] = graph.answers[ASSIGNMENTS], rows()
-    assert not_checked(await observe(graph, 1)) == [
+    assert not_checked(await observe_guests(graph, 1)) == [
         ("members of groups that are eligible for a role", None, False)
     ]
 
@@ -306,7 +307,7 @@ async def test_group_described_once_is_known_wherever_it_stands() -> None:
     graph = quiet(_users=rows(user(1)))
     graph.answers[ASSIGNMENTS] = rows(holding(GROUP, "group"))
     graph.answers[ELIGIBILITIES] = rows(holding(GROUP, None))
-    (unavailable,) = (await observe(graph, 1)).not_checked
+    (unavailable,) = (await observe_guests(graph, 1)).not_checked
     assert unavailable.essential
 
 
@@ -316,7 +317,7 @@ async def test_members_of_eligible_groups_that_fail_are_a_remark() -> None:
     graph.answers[ELIGIBILITIES] = rows(holding(GROUP, "group"))
     graph.answers[f"/groups/{GROUP}/transitiveMembers"] = lambda _: graph.page("/next", {"id": guest_id(1)})
     graph.answers["/next"] = Reply(status=500)
-    live = await observe(graph, 1)
+    live = await observe_guests(graph, 1)
     assert live.role_holders == {}
     assert not_checked(live) == [("members of groups that are eligible for a role", None, False)]
 
@@ -343,7 +344,7 @@ async def test_link_that_leads_away_is_an_error_about_members() -> None:
     graph.answers[ELIGIBILITIES] = rows(holding(GROUP, "group"))
     graph.answers[f"/groups/{GROUP}/transitiveMembers"] = FOREIGN
     with pytest.raises(UnexpectedAnswer, match="another place"):
-        await observe(graph, 1)
+        await observe_guests(graph, 1)
 
 
 @pytest.mark.parametrize("path", [POLICY, ASSIGNMENTS, ELIGIBILITIES, "/organization", "/users"])
@@ -352,4 +353,4 @@ async def test_success_that_is_no_json_is_an_error(path: str) -> None:
     graph = quiet(_users=rows(user(1)))
     graph.answers[path] = Reply(body=b'{"value": [')
     with pytest.raises(UnexpectedAnswer):
-        await observe(graph, 1)
+        await observe_guests(graph, 1)

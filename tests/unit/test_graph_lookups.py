@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.emulator.filters import parse_filter
-from reconciler.emulator.projection import CONTACT, GROUP, USER
+from reconciler.emulator.odata.filters import parse_filter
+from reconciler.emulator.odata.projection import CONTACT, GROUP, USER
 from reconciler.graph.lookups import LONGEST_URL, MOST_OPERANDS, Lookup, pack, requests_for
 from reconciler.graph.places import CONTACTS, GROUPS, USERS, Place
 from reconciler.model import EmailAddress

@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.documents import dump, plan_from_json, plan_to_json
 from reconciler.model import ClearMarker, Desired, EmailAddress, Guest, Live, Marker, ObjectId
+from reconciler.observation import observe
 from reconciler.plan import make_plan
 from tests.support.directory import NOW, declared, desired
 from tests.support.plans import TENANT, guest_id
@@ -48,14 +49,14 @@ def tree(*numbers: int, **changes: Any) -> Desired:
 
 async def observed(graph: Graph, entries: Desired) -> Live:
     async with reading(graph) as reader:
-        return await reader.observe(entries)
+        return await observe(reader, entries)
 
 
 async def read(graph: Graph, key: ObjectId, entries: Desired | None = None) -> Guest:
     """Read one guest, after observing if there are entries."""
     async with reading(graph) as reader:
         if entries is not None:
-            await reader.observe(entries)
+            await observe(reader, entries)
         found = await reader.read_guest(key)
     assert found is not None
     return found
@@ -171,7 +172,7 @@ async def test_undeclared_guest_who_is_asked_for_is_named_too() -> None:
     """Asking for a guest does not declare them; declaring one who is not asked for does."""
     graph = tenant(*(user(number, otherMails=[str(marker())]) for number in (1, 2, 3)))
     async with reading(graph) as reader:
-        live = await reader.observe(tree(1, 2), only=[guest_id(1)], also=[guest_id(3)])
+        live = await observe(reader, tree(1, 2), only=[guest_id(1)], also=[guest_id(3)])
     assert live.markers_left == (guest_id(3),)
     assert live.guests[guest_id(3)].markers == (marker(),)
 
@@ -197,6 +198,6 @@ async def test_initial_domain_that_may_not_be_read_is_unknown() -> None:
     graph = tenant(user(1, otherMails=[str(marker(INITIAL))]))
     graph.answers["/organization"] = FORBIDDEN
     async with reading(graph, jwt.encode({"tid": TENANT}, "a secret that is long enough for it")) as reader:
-        live = await reader.observe(tree(1))
+        live = await observe(reader, tree(1))
     assert live.initial_domain is None
     assert live.guests[guest_id(1)].markers == (marker(INITIAL),)

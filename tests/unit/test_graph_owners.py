@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.errors import UnexpectedAnswer
 from reconciler.model import AddressUse, EmailAddress, Live, ObjectId, OwnerKind
+from reconciler.observation import observe
 from tests.support.directory import declared, desired
 from tests.support.plans import guest_id
 from tests.support.scripted_graph import Reply, Request
@@ -37,7 +38,7 @@ def listed(*users: object) -> Listed:
 async def holders(graph: Graph, address: str) -> set[tuple[ObjectId, OwnerKind, AddressUse]]:
     """Tell who holds the address that the first guest is to get."""
     async with reading(graph) as reader:
-        live = await reader.observe(desired(declared(1, address)))
+        live = await observe(reader, desired(declared(1, address)))
     return {(owner.id, owner.kind, owner.use) for owner in live.owners[EmailAddress(address)]}
 
 
@@ -101,7 +102,7 @@ async def test_declared_alternates_are_recognised_in_the_listing() -> None:
     other = EmailAddress("Spare@new.example")
     graph = quiet(_users=listed(user(1), user(2, otherMails=["spare@NEW.example"])))
     async with reading(graph) as reader:
-        live = await reader.observe(desired(declared(1, "guest1@old.example", alternates=[other.text])))
+        live = await observe(reader, desired(declared(1, "guest1@old.example", alternates=[other.text])))
     assert [owner.id for owner in live.owners[other]] == [guest_id(2)]
 
 
@@ -111,7 +112,7 @@ async def test_declared_holder_who_was_not_asked_about_is_read_too() -> None:
     graph = quiet(_users=listed(user(1), user(2), user(3)))
     graph.answers[f"/users/{guest_id(2)}"] = Reply(body=user(2))
     async with reading(graph) as reader:
-        live = await reader.observe(tree, only=[guest_id(1)])
+        live = await observe(reader, tree, only=[guest_id(1)])
     assert set(live.guests) == {guest_id(1), guest_id(2)}
     assert set(live.owners) == {EmailAddress("guest2@old.example"), EmailAddress("free@new.example")}
     (asked,) = (each for each in graph_questions(graph) if "free@new.example" in each)
@@ -166,8 +167,8 @@ class Directory:
         """Observe a tree in which every guest gets a new address."""
         numbers = range(1, self.guests + 1)
         async with reading(self.graph) as reader:
-            return await reader.observe(
-                desired(*(declared(number, f"new{number}@new.example") for number in numbers))
+            return await observe(
+                reader, desired(*(declared(number, f"new{number}@new.example") for number in numbers))
             )
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.faults import fault_plan
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.control.client import ControlClient
+from reconciler.emulator.faults.plan import fault_plan
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed
 from tests.contract.emulator.tenant import SEED
 
 

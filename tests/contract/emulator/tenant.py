@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.emulator.auth import Authorizer, FixedTokenAuthorizer
-from reconciler.emulator.clock import Clock
-from reconciler.emulator.faults import fault_plan
+from reconciler.emulator.clock import EmulatedClock
+from reconciler.emulator.control.record import history_of, messages_of, requests_of, truth_of
+from reconciler.emulator.faults.plan import fault_plan
+from reconciler.emulator.identity.auth import Authorizer, FixedTokenAuthorizer
 from reconciler.emulator.pipeline import Pipeline
-from reconciler.emulator.record import history_of, messages_of, requests_of, truth_of
-from reconciler.emulator.redemption import SignIn, redeem, sign_in
-from reconciler.emulator.seed import Seed, plant
-from reconciler.emulator.store import Store
-from reconciler.emulator.switches import switches_of
-from reconciler.emulator.wire import GraphRequest, GraphResponse
+from reconciler.emulator.protocol.wire import GraphRequest, GraphResponse
+from reconciler.emulator.tenant.redemption import SignIn, redeem, sign_in
+from reconciler.emulator.tenant.seed import Seed, plant
+from reconciler.emulator.tenant.store import Store
+from reconciler.emulator.tenant.switches import switches_of
 
 ANA = "1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01"
 BO = "2c7b5a1d-9b1d-4e7f-8b62-6a4b4a2d8f12"
@@ -74,7 +74,7 @@ class Tenant:
         with self.store.transaction():
             plant(self.store, Seed(document=document), switches=switches)
         self.gateway = Pipeline(
-            self.store, authorizer or FixedTokenAuthorizer(), Clock(), fault_plan(faults or {})
+            self.store, authorizer or FixedTokenAuthorizer(), EmulatedClock(), fault_plan(faults or {})
         )
         self._loop = asyncio.Runner()
 

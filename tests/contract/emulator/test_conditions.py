@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.emulator.filters import parse_filter
-from reconciler.emulator.graph_errors import GraphError
-from reconciler.emulator.projection import CONTACT, USER
-from reconciler.emulator.store import StoredObject
+from reconciler.emulator.odata.filters import parse_filter
+from reconciler.emulator.odata.projection import CONTACT, USER
+from reconciler.emulator.protocol.error_responses import ErrorResponse
+from reconciler.emulator.tenant.store import StoredObject
 from tests.contract.emulator.conftest import Plant
 from tests.contract.emulator.tenant import ANA, BO, MARA, Tenant
 
@@ -98,7 +98,7 @@ def test_the_kind_of_proxy_address_can_count(plant: Plant) -> None:
 )
 def test_advanced_operators_say_what_they_need(text: str) -> None:
     """Operators of the advanced engine are refused with a hint at the missing header."""
-    with pytest.raises(GraphError, match="ConsistencyLevel:eventual") as refused:
+    with pytest.raises(ErrorResponse, match="ConsistencyLevel:eventual") as refused:
         parse_filter(text, of=USER)
     assert refused.value.code == "Request_UnsupportedQuery"
 
@@ -118,7 +118,7 @@ def test_advanced_operators_say_what_they_need(text: str) -> None:
 )
 def test_unsupported_clauses_are_refused(text: str) -> None:
     """A clause the directory does not support is `Request_UnsupportedQuery`."""
-    with pytest.raises(GraphError) as refused:
+    with pytest.raises(ErrorResponse) as refused:
         parse_filter(text, of=USER)
     assert (refused.value.status, refused.value.code) == (400, "Request_UnsupportedQuery")
 
@@ -139,7 +139,7 @@ def test_unsupported_clauses_are_refused(text: str) -> None:
 def test_fifteen_alternatives_are_most(alternatives: Callable[[int], str]) -> None:
     """A sixteenth operand of `or`, however it is written, is refused with the number."""
     parse_filter(alternatives(15), of=USER)
-    with pytest.raises(GraphError, match=r"'OR' operators: 16\. Max allowed: 15") as refused:
+    with pytest.raises(ErrorResponse, match=r"'OR' operators: 16\. Max allowed: 15") as refused:
         parse_filter(alternatives(16), of=USER)
     assert (refused.value.status, refused.value.code) == (400, "Request_UnsupportedQuery")
 
@@ -153,7 +153,7 @@ def test_deep_filters_are_refused() -> None:
     """Conditions stand three deep at most; parentheses that join nothing new do not count."""
     three = "mail eq 'a' or (mail eq 'b' and accountEnabled eq true)"
     parse_filter(f"(({three}) or mail eq 'c')", of=USER)
-    with pytest.raises(GraphError, match=r"excessive height: 4\. Max allowed: 3") as refused:
+    with pytest.raises(ErrorResponse, match=r"excessive height: 4\. Max allowed: 3") as refused:
         parse_filter(f"({three}) and userType eq 'Guest'", of=USER)
     assert (refused.value.status, refused.value.code) == (400, "Request_UnsupportedQuery")
 
@@ -182,16 +182,16 @@ def test_deep_filters_are_refused() -> None:
 )
 def test_unreadable_filters_are_refused(text: str) -> None:
     """What is no filter is a 400 and nothing worse."""
-    with pytest.raises(GraphError) as refused:
+    with pytest.raises(ErrorResponse) as refused:
         parse_filter(text, of=USER)
     assert (refused.value.status, refused.value.code) == (400, "BadRequest")
 
 
 def test_contacts_have_no_other_mails() -> None:
     """A filter on a property another type has is refused."""
-    with pytest.raises(GraphError):
+    with pytest.raises(ErrorResponse):
         parse_filter("otherMails/any(o:o eq 'x')", of=CONTACT)
-    with pytest.raises(GraphError):
+    with pytest.raises(ErrorResponse):
         parse_filter("identities/any(i:i/issuer eq 'mail')", of=CONTACT)
 
 

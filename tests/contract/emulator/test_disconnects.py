@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
 
 _HALF = b"POST /v1.0/invitations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from reconciler.emulator.app import make_app
-from reconciler.emulator.faults import FaultKind
-from reconciler.emulator.switches import Switches
+from reconciler.emulator.faults.fault import FaultKind
+from reconciler.emulator.tenant.switches import Switches
 from reconciler.schemas import load_schema
 from tests.contract.emulator.tenant import Tenant
 

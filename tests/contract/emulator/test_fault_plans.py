@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.faults import fault_plan, load_faults
-from reconciler.emulator.seed import Seed, load_seed
+from reconciler.emulator.control.client import ControlClient
+from reconciler.emulator.faults.plan import fault_plan, load_faults
 from reconciler.emulator.server import serve
+from reconciler.emulator.tenant.seed import Seed, load_seed
 from reconciler.errors import InvalidDesired
 from reconciler.schemas import load_schema
 from tests.contract.emulator.conftest import Plant

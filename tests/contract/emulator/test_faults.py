@@ -9,13 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.emulator.clock import Clock
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.faults import Faults, RequestOrigin, fault_plan, matches
+from reconciler.emulator.clock import EmulatedClock
+from reconciler.emulator.control.client import ControlClient
+from reconciler.emulator.faults.matching import Faults, RequestOrigin, matches
+from reconciler.emulator.faults.plan import fault_plan
 from reconciler.emulator.pipeline import ConnectionBroken
-from reconciler.emulator.seed import Seed
+from reconciler.emulator.protocol.wire import GraphRequest
 from reconciler.emulator.server import serve
-from reconciler.emulator.wire import GraphRequest
+from reconciler.emulator.tenant.seed import Seed
 from tests.contract.emulator.conftest import Plant
 from tests.contract.emulator.tenant import ANA, BO, ROOT, SEED, Tenant
 
@@ -331,7 +332,7 @@ def test_latency_is_emulated_time() -> None:
 
 def test_the_clock_can_be_sped_up() -> None:
     """On a faster clock an emulated second takes less real time."""
-    clock = Clock(speed=100)
+    clock = EmulatedClock(speed=100)
     assert clock.real(5) == 0.05
     before = clock.seconds()
     asyncio.run(clock.sleep(1))

@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from reconciler.emulator.auth import Principal
-from reconciler.emulator.graph_errors import GraphError
+from reconciler.emulator.identity.auth import Principal
+from reconciler.emulator.protocol.error_responses import ErrorResponse
 from tests.contract.emulator.conftest import Plant
 from tests.contract.emulator.tenant import ANA, BO, MARA, ROOT, SEED, SINCE, Tenant
 
@@ -23,7 +23,7 @@ class Application:
     def __init__(self, *permissions: str, application: bool = True) -> None:
         self._caller = Principal(app_id="app", permissions=frozenset(permissions), application=application)
 
-    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | GraphError:
+    def authorize(self, bearer: str | None, method: str, path: str) -> Principal | ErrorResponse:
         """Let it through to the rules."""
         return self._caller
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from reconciler.emulator.faults import fault_plan
+from reconciler.emulator.faults.plan import fault_plan
 from tests.contract.emulator.conftest import Plant
 from tests.contract.emulator.tenant import ROOT, SEED, Tenant
 

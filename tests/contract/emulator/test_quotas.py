@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator.clock import Clock
-from reconciler.emulator.graph_errors import GraphError
-from reconciler.emulator.quotas import Quotas, resource_units
-from reconciler.emulator.wire import GraphRequest
+from reconciler.emulator.clock import EmulatedClock
+from reconciler.emulator.faults.quotas import Quotas, resource_units
+from reconciler.emulator.protocol.error_responses import ErrorResponse
+from reconciler.emulator.protocol.wire import GraphRequest
 from tests.contract.emulator.conftest import Plant
 from tests.contract.emulator.tenant import ANA, ROOT
 
 
-class Hands(Clock):
+class Hands(EmulatedClock):
     """A clock that is moved by hand."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ def _request(method: str = "PATCH", path: str = "/users/1", query: str = "") -> 
 def _admitted(quotas: Quotas, request: GraphRequest) -> bool:
     try:
         quotas.charge(request, app_id="app", tenant_id="tenant")
-    except GraphError:
+    except ErrorResponse:
         return False
     return True
 
@@ -95,7 +95,7 @@ def test_headers_warn_and_throttle() -> None:
     ]
     assert {headers["x-ms-resource-unit"] for headers in seen} == {"1"}
     for _ in range(2):
-        with pytest.raises(GraphError) as refused:
+        with pytest.raises(ErrorResponse) as refused:
             quotas.charge(_request(), app_id="app", tenant_id="tenant")
     assert refused.value.status == 429
     assert refused.value.headers == {
@@ -117,7 +117,7 @@ def test_the_percentage_tells_how_much_is_refused() -> None:
         for _ in range(asked):
             try:
                 headers: Mapping[str, str] = quotas.charge(_request(), app_id="app", tenant_id="tenant")
-            except GraphError as refused:
+            except ErrorResponse as refused:
                 headers = refused.headers
         told.append(headers["x-ms-throttle-limit-percentage"])
     assert told == ["1.50", "1.75", "1.80"]

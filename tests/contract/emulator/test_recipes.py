@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.emulator.faults import fault_plan, load_faults
+from reconciler.emulator.faults.plan import fault_plan, load_faults
 from tests.contract.emulator.conftest import Plant
 from tests.contract.emulator.served import Served, serving
 from tests.contract.emulator.tenant import ANA, BO

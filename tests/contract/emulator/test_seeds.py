@@ -5,10 +5,10 @@ from textwrap import dedent
 
 import pytest
 
-from reconciler.emulator.faults import fault_plan, load_faults
-from reconciler.emulator.seed import load_seed
-from reconciler.emulator.seeding import generated_id
-from reconciler.emulator.switches import Switches
+from reconciler.emulator.faults.plan import fault_plan, load_faults
+from reconciler.emulator.tenant.seed import load_seed
+from reconciler.emulator.tenant.seeding import generated_id
+from reconciler.emulator.tenant.switches import Switches
 from reconciler.errors import InvalidDesired, UsageError
 from reconciler.schemas import load_schema, violations
 from tests.contract.emulator.conftest import Plant

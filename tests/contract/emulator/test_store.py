@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator.control import ControlClient
-from reconciler.emulator.seed import Seed, plant
+from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
-from reconciler.emulator.store import Store, StoredObject
+from reconciler.emulator.tenant.seed import Seed, plant
+from reconciler.emulator.tenant.store import Store, StoredObject
 from reconciler.errors import UsageError
 from tests.contract.emulator.tenant import ANA, SEED
 

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.graph.owners import FoundOwners, find_owners
-from reconciler.graph.reader import GraphReader, open_reader
+from reconciler.graph.owners import find_owners
+from reconciler.graph.reader import GraphReader
 from reconciler.graph.sessions import connect
-from reconciler.model import EmailAddress, Live
+from reconciler.model import EmailAddress, FoundOwners, Live
+from reconciler.observation import observe
 from tests.support.directory import declared, desired
 from tests.support.plans import TENANT, guest_id
 from tests.support.scripted_graph import TOKEN, Reply, Request, ScriptedGraph, Tokens, refusal, scripted_graph
@@ -118,8 +119,8 @@ async def reading(
     """Serve the tenant and read it, on a clock that never really waits."""
     async with scripted_graph(graph) as directory:
         graph.directory = directory
-        async with open_reader(directory.root, Tokens(token), options=(clock or Clock()).options) as reader:
-            yield reader
+        async with connect(directory.root, Tokens(token), options=(clock or Clock()).options) as session:
+            yield GraphReader(session)
 
 
 async def owners_in(graph: Graph, *addresses: str) -> FoundOwners:
@@ -130,8 +131,8 @@ async def owners_in(graph: Graph, *addresses: str) -> FoundOwners:
             return await find_owners(session, [EmailAddress(address) for address in addresses])
 
 
-async def observe(graph: Graph, *numbers: int, token: str = TOKEN, clock: Clock | None = None) -> Live:
+async def observe_guests(graph: Graph, *numbers: int, token: str = TOKEN, clock: Clock | None = None) -> Live:
     """Observe a tree that declares these guests as they are."""
     tree = desired(*(declared(number, f"guest{number}@old.example") for number in numbers))
     async with reading(graph, token, clock=clock) as reader:
-        return await reader.observe(tree)
+        return await observe(reader, tree)

@@ -1,0 +1,1 @@
+"""The deviations between client and Graph: scripted faults, held requests, and quotas."""

@@ -1,0 +1,1 @@
+"""The callers: applications, their sign-in and tokens, and what a token allows."""

@@ -1,0 +1,1 @@
+"""Changes to a guest that no run makes: by administrators, other tools, persons, and in the tree."""
