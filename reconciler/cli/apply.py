@@ -15,14 +15,13 @@ from reconciler.cli import console
 from reconciler.cli.approved_plans import plan_files
 from reconciler.cli.earlier_runs import EarlierRuns, read_earlier_runs
 from reconciler.cli.endpoint import endpoint
-from reconciler.cli.files import check_writable, clear
-from reconciler.cli.loading import saved_plan
+from reconciler.cli.loading import load_plan, load_tree
+from reconciler.cli.output_files import check_writable, clear
 from reconciler.cli.path_conflicts import check_distinct
 from reconciler.cli.progress import progress_on
 from reconciler.cli.report_builder import ReportBuilder
 from reconciler.cli.report_output import exit_code_without_report, leave_report
 from reconciler.cli.signals import Signals, handled_signals
-from reconciler.cli.tree import load_tree
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import (
     EXIT_BUG,
@@ -236,7 +235,7 @@ def _carry_out(
         desired = load_tree(options.tree)
         record.declared(desired, commit=commit_of(options.tree))
         approved = [
-            saved_plan(file, tenant=desired.tenant_id) for path in options.plans for file in plan_files(path)
+            load_plan(file, tenant=desired.tenant_id) for path in options.plans for file in plan_files(path)
         ]
         runner.get_loop().set_default_executor(DaemonThreads())
         return runner.run(

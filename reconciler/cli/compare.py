@@ -6,7 +6,7 @@ import click
 
 from reconciler.cli import console
 from reconciler.cli.approved_plans import plan_files
-from reconciler.cli.loading import saved_plan
+from reconciler.cli.loading import load_plan
 from reconciler.documents import approval_to_json, dump
 from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE
 from reconciler.guard.approval import Approval, approve
@@ -48,10 +48,10 @@ def command(*, fresh: Path, approved: tuple[Path, ...], format_: str, detailed_e
     another tenant.
     """
     # Read twice: the first time for the tenant, then as a plan that must not be partial.
-    tenant = saved_plan(fresh).tenant_id
-    plan = saved_plan(fresh, tenant=tenant)
+    tenant = load_plan(fresh).tenant_id
+    plan = load_plan(fresh, tenant=tenant)
     files = [file for path in approved for file in plan_files(path)]
-    found = approve(plan, [saved_plan(file, tenant=tenant) for file in files])
+    found = approve(plan, [load_plan(file, tenant=tenant) for file in files])
     console.result(_shown(plan, found, format_))
     waits = any(one.outcome is not Outcome.BLOCKED for one in found.outcomes)
     return EXIT_DIFFERENT if detailed_exitcode and waits else EXIT_DONE

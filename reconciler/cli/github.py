@@ -14,8 +14,8 @@ import click
 
 from reconciler.cli import actions_output, console
 from reconciler.cli.approved_plans import ApprovedPlans
-from reconciler.cli.files import new_folder, write_bytes
-from reconciler.cli.loading import saved_plan, saved_report
+from reconciler.cli.loading import load_plan, load_report
+from reconciler.cli.output_files import new_folder, write_bytes
 from reconciler.errors import UsageError
 from reconciler.github import bodies, merged, threads
 from reconciler.github.client import GitHub
@@ -78,7 +78,7 @@ def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
         raise UsageError(
             "this run is about no pull request", rule=Rule.NO_PULL_REQUEST, hint="name one with --pull N"
         )
-    plan = saved_plan(plan_file) if plan_file.exists() else None
+    plan = load_plan(plan_file) if plan_file.exists() else None
     mark = threads.marker("plan", desired.as_posix())
     body = bodies.plan_comment(plan, mark=mark, run=run, commit=pull.head if pull else run.commit)
     with _session() as (github, repository):
@@ -113,7 +113,7 @@ def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
     6 GitHub cannot be used.
     """
     run = read_run(os.environ)
-    plan = saved_plan(plan_file)
+    plan = load_plan(plan_file)
     folder = ApprovedPlans.create(out)
     if run.event == "workflow_dispatch":
         folder.keep_own(plan_file)
@@ -201,7 +201,7 @@ def report(desired: Path, *, approved: Path, report_file: Path) -> int:
     run = read_run(os.environ)
     folder = ApprovedPlans(approved)
     mark = threads.marker("report", desired.as_posix())
-    applied = saved_report(report_file) if report_file.exists() else None
+    applied = load_report(report_file) if report_file.exists() else None
     plan = folder.fresh()
     what = applied or bodies.unapplied(plan, approve(plan, folder.plans()), run=run, at=datetime.now(UTC))
     waits = any(one.outcome in {Outcome.STALE, Outcome.NOT_ATTEMPTED} for one in what.outcomes)
@@ -227,7 +227,7 @@ def drift(desired: Path, *, plan_file: Path) -> int:
     Exit codes: 0 done; 2 the environment is incomplete; 5 the file is no plan; 6 GitHub cannot be used.
     """
     run = read_run(os.environ)
-    plan = saved_plan(plan_file)
+    plan = load_plan(plan_file)
     mark = threads.marker("drift", desired.as_posix())
     body = bodies.drift_issue(plan, mark=mark, run=run)
     with _session() as (github, repository):

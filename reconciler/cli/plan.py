@@ -6,11 +6,10 @@ from pathlib import Path
 import click
 
 from reconciler.cli import actions_output, console
-from reconciler.cli.baseline import load_baseline
 from reconciler.cli.endpoint import endpoint
-from reconciler.cli.files import write_whole
+from reconciler.cli.loading import load_baseline, load_tree
+from reconciler.cli.output_files import write_whole
 from reconciler.cli.signals import run_until_signal
-from reconciler.cli.tree import load_tree
 from reconciler.documents import dump, plan_to_json
 from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE, UsageError
 from reconciler.graph.reader import open_reader

@@ -7,7 +7,7 @@ import click
 
 from reconciler.cli import console
 from reconciler.cli.actions_output import folder_of
-from reconciler.cli.loading import read_saved
+from reconciler.cli.loading import read_document
 from reconciler.documents import plan_from_json, report_from_json
 from reconciler.errors import UsageError
 from reconciler.model import Plan, Report
@@ -38,7 +38,7 @@ def command(desired: Path, *, file: Path, format_: str) -> int:
     Exit codes: 0 shown; 2 a form that this document does not have; 5 the file is neither a plan nor a
     report.
     """
-    data = read_saved(file)
+    data = read_document(file)
     if _is_report(data):
         console.result(_report(report_from_json(data), format_))
     else:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli import actions_output, console
-from reconciler.cli.files import write_whole
+from reconciler.cli.output_files import write_whole
 from reconciler.documents import dump, report_to_json
 from reconciler.errors import EXIT_DONE, EXIT_INCOMPLETE, UsageError
 from reconciler.model import Report

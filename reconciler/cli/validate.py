@@ -6,7 +6,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli import actions_output, console
-from reconciler.cli.tree import load_tree
+from reconciler.cli.loading import load_tree
 from reconciler.documents import dump, problems_to_json
 from reconciler.errors import EXIT_DONE, InvalidDesired
 from reconciler.model import Problem
