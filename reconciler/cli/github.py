@@ -23,6 +23,7 @@ from reconciler.github.context import pull_of, read_access, read_run
 from reconciler.github.journals import earlier_journals
 from reconciler.graph.loopback import is_loopback
 from reconciler.guard.approval import approve
+from reconciler.guard.unattempted import unattempted_report
 from reconciler.model import Outcome
 from reconciler.render import escape
 from reconciler.render.approval import running
@@ -203,7 +204,9 @@ def report(desired: Path, *, approved: Path, report_file: Path) -> int:
     mark = threads.marker("report", desired.as_posix())
     applied = load_report(report_file) if report_file.exists() else None
     plan = folder.fresh()
-    what = applied or bodies.unapplied(plan, approve(plan, folder.plans()), run=run, at=datetime.now(UTC))
+    what = applied or unattempted_report(
+        plan, approve(plan, folder.plans()), run=str(run.id), commit=run.commit, at=datetime.now(UTC)
+    )
     waits = any(one.outcome in {Outcome.STALE, Outcome.NOT_ATTEMPTED} for one in what.outcomes)
     with _session() as (github, repository):
         for one in folder.reviews():

@@ -4,23 +4,17 @@ Adds the origin to the pages of `render.markdown`; escapes every value from outs
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from reconciler.github.context import WorkflowRun
 from reconciler.github.merged import ReviewedPlan
 from reconciler.github.threads import opening
-from reconciler.guard.approval import Approval
-from reconciler.model import GuestOutcome, Outcome, Plan, Report
+from reconciler.model import Plan, Report
 from reconciler.render import markdown, wording
 from reconciler.render.escape import markdown_cell, markdown_sentence
 from reconciler.render.markdown_page import LIMIT, Table, page
 
 _ROOM = 2_000
 """Characters reserved on a page for the additions of this module."""
-
-_NOT_RUN = (
-    "the run ended before this guest's first write; if it left no report, look into its log and journal"
-)
 
 
 def plan_comment(plan: Plan | None, *, mark: str, run: WorkflowRun, commit: str) -> str:
@@ -43,35 +37,6 @@ def report_comment(report: Report, *, mark: str, run: WorkflowRun, reviewed: Rev
     first, _, rest = body.partition("\n")
     told = "\n".join([first, "", _standing(reviewed), rest]).rstrip()
     return f"{told}\n\nApplied by {_link(run)}.\n"
-
-
-def unapplied(plan: Plan, approval: Approval, *, run: WorkflowRun, at: datetime) -> Report:
-    """Build a report of a run that applied nothing, from the work it would have done."""
-    waiting = (
-        GuestOutcome(
-            id=change.id,
-            display_name=change.display_name,
-            outcome=Outcome.NOT_ATTEMPTED,
-            rule=None,
-            message=_NOT_RUN,
-            actions=(),
-        )
-        for change in (work.planned or work.recorded for work in approval.work)
-    )
-    return Report(
-        run=str(run.id),
-        tenant_id=plan.tenant_id,
-        cloud=plan.cloud,
-        started_at=at,
-        ended_at=at,
-        digest=plan.digest,
-        exit_code=0,
-        refusals=(),
-        outcomes=tuple(sorted((*approval.outcomes, *waiting), key=lambda one: one.id)),
-        complete=plan.complete,
-        warnings=plan.warnings,
-        commit=run.commit,
-    )
 
 
 def approvals(reviews: Sequence[ReviewedPlan]) -> str:

@@ -1,18 +1,14 @@
 """What is written on GitHub fits there, says where it comes from, and ends with the digest."""
 
-from dataclasses import replace
-
 import pytest
 
-from reconciler.github.bodies import approvals, drift_issue, plan_comment, report_comment, unapplied
+from reconciler.github.bodies import approvals, drift_issue, plan_comment, report_comment
 from reconciler.github.context import WorkflowRun
 from reconciler.github.merged import MergedPull, ReviewedPlan
 from reconciler.github.threads import marker, opening
-from reconciler.guard.approval import approve_all
-from reconciler.model import Note, Outcome
+from reconciler.model import Outcome
 from reconciler.render.markdown_page import LIMIT
-from reconciler.rules import Rule
-from tests.support.plans import NOW, large_plan, outcome_of, report_of, small_plan
+from tests.support.plans import large_plan, outcome_of, report_of, small_plan
 
 MARK = marker("plan", "desired")
 RUN = WorkflowRun(
@@ -63,11 +59,3 @@ def test_a_reason_cannot_write_markdown() -> None:
         assert "`'@team`" in body
         assert "`#12`" in body
         assert "`<b>\\|[x](y)'`" in body
-
-
-def test_a_run_that_did_nothing_tells_what_its_plan_could_not_see() -> None:
-    """Nobody was written to, and what was missing from the plan is missing from what is said of it."""
-    plan = replace(large_plan(2), complete=False, warnings=(Note(rule=Rule.NOT_CHECKED, message="roles"),))
-    report = unapplied(plan, approve_all(plan), run=RUN, at=NOW)
-    assert [one.outcome for one in report.outcomes] == [Outcome.NOT_ATTEMPTED] * 2
-    assert (report.complete, report.warnings, report.commit) == (False, plan.warnings, RUN.commit)
