@@ -1,6 +1,7 @@
 """`reconciler compare`: the part of a fresh plan that approved plans allow, without the directory."""
 
 from pathlib import Path
+from typing import Literal, assert_never, get_args
 
 import click
 
@@ -11,7 +12,10 @@ from reconciler.documents import approval_to_json, dump
 from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE
 from reconciler.guard.approval import Approval, approve
 from reconciler.model import Outcome, Plan
-from reconciler.render import approval as rendering
+from reconciler.render import markdown, text
+from reconciler.render.approval_view import approval_view
+
+_Format = Literal["text", "markdown", "json"]
 
 
 @click.command(
@@ -32,13 +36,13 @@ from reconciler.render import approval as rendering
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["text", "markdown", "json"]),
+    type=click.Choice(get_args(_Format)),
     default="text",
     show_default=True,
     help="What is printed.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="End with 4 when a planned change would not run.")
-def command(*, fresh: Path, approved: tuple[Path, ...], format_: str, detailed_exitcode: bool) -> int:
+def command(*, fresh: Path, approved: tuple[Path, ...], format_: _Format, detailed_exitcode: bool) -> int:
     """Name what apply --plan would run of a fresh plan, what it would not, and why.
 
     PLAN is the fresh plan of the whole tree. The directory is not asked, so a guest who changes
@@ -57,12 +61,14 @@ def command(*, fresh: Path, approved: tuple[Path, ...], format_: str, detailed_e
     return EXIT_DIFFERENT if detailed_exitcode and waits else EXIT_DONE
 
 
-def _shown(plan: Plan, found: Approval, format_: str) -> str:
+def _shown(plan: Plan, found: Approval, format_: _Format) -> str:
     match format_:
         case "json":
             console.emulator_notice(plan.cloud)
             return dump(approval_to_json(plan, found))
         case "markdown":
-            return rendering.markdown(plan, found, elsewhere="the plan document")
-        case _:
-            return rendering.text(plan, found, width=console.width(), colour=console.colour())
+            return markdown.approval(approval_view(plan, found), elsewhere="the plan document")
+        case "text":
+            return text.approval(approval_view(plan, found), width=console.width(), colour=console.colour())
+        case _ as unknown:
+            assert_never(unknown)

@@ -26,7 +26,8 @@ from reconciler.guard.approval import approve
 from reconciler.guard.unattempted import unattempted_report
 from reconciler.model import Outcome
 from reconciler.render import escape
-from reconciler.render.approval import running
+from reconciler.render.plan_view import plan_view
+from reconciler.render.report_view import report_view
 from reconciler.rules import Rule
 
 _PLAN = click.option(
@@ -79,9 +80,9 @@ def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
         raise UsageError(
             "this run is about no pull request", rule=Rule.NO_PULL_REQUEST, hint="name one with --pull N"
         )
-    plan = load_plan(plan_file) if plan_file.exists() else None
+    view = plan_view(load_plan(plan_file)) if plan_file.exists() else None
     mark = threads.marker("plan", desired.as_posix())
-    body = bodies.plan_comment(plan, mark=mark, run=run, commit=pull.head if pull else run.commit)
+    body = bodies.plan_comment(view, mark=mark, run=run, commit=pull.head if pull else run.commit)
     with _session() as (github, repository):
         console.result(threads.put_comment(github, repository, about, mark=mark, body=body))
     return 0
@@ -125,7 +126,7 @@ def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
                     merged.reviewed(github, repository, pull, workflow=workflow), tenant=plan.tenant_id
                 )
     folder.close(plan_file)
-    reviews, would_run = folder.reviews(), running(approve(plan, folder.plans()))
+    reviews, would_run = folder.reviews(), approve(plan, folder.plans()).to_run
     for one in reviews:
         console.result(f"#{one.pull.number}: {escape.terminal(one.missing or 'approved by its plan')}")
     console.notice(f"Approved to run: {len(would_run)} of {len(plan.changes)} changes.")
@@ -204,15 +205,16 @@ def report(desired: Path, *, approved: Path, report_file: Path) -> int:
     mark = threads.marker("report", desired.as_posix())
     applied = load_report(report_file) if report_file.exists() else None
     plan = folder.fresh()
-    what = applied or unattempted_report(
+    shown = applied or unattempted_report(
         plan, approve(plan, folder.plans()), run=str(run.id), commit=run.commit, at=datetime.now(UTC)
     )
-    waits = any(one.outcome in {Outcome.STALE, Outcome.NOT_ATTEMPTED} for one in what.outcomes)
+    waits = any(one.outcome in {Outcome.STALE, Outcome.NOT_ATTEMPTED} for one in shown.outcomes)
+    view = report_view(shown)
     with _session() as (github, repository):
         for one in folder.reviews():
-            if applied is None and not waits and not (one.missing and what.outcomes):
+            if applied is None and not waits and not (one.missing and shown.outcomes):
                 continue
-            body = bodies.report_comment(what, mark=mark, run=run, reviewed=one)
+            body = bodies.report_comment(view, mark=mark, run=run, reviewed=one)
             console.result(threads.add_comment(github, repository, one.pull.number, body=body))
     return 0
 
@@ -232,7 +234,7 @@ def drift(desired: Path, *, plan_file: Path) -> int:
     run = read_run(os.environ)
     plan = load_plan(plan_file)
     mark = threads.marker("drift", desired.as_posix())
-    body = bodies.drift_issue(plan, mark=mark, run=run)
+    body = bodies.drift_issue(plan_view(plan), mark=mark, run=run)
     with _session() as (github, repository):
         address = threads.put_drift(github, repository, mark=mark, body=body, converged=not plan.changes)
     console.result(address or "")

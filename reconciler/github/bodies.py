@@ -8,32 +8,34 @@ from collections.abc import Sequence
 from reconciler.github.context import WorkflowRun
 from reconciler.github.merged import ReviewedPlan
 from reconciler.github.threads import opening
-from reconciler.model import Plan, Report
-from reconciler.render import markdown, wording
+from reconciler.render import markdown
 from reconciler.render.escape import markdown_cell, markdown_sentence
 from reconciler.render.markdown_page import LIMIT, Table, page
+from reconciler.render.plan_view import PlanView
+from reconciler.render.report_view import ReportView
+from reconciler.render.wording import count_of
 
 _ROOM = 2_000
 """Characters reserved on a page for the additions of this module."""
 
 
-def plan_comment(plan: Plan | None, *, mark: str, run: WorkflowRun, commit: str) -> str:
+def plan_comment(view: PlanView | None, *, mark: str, run: WorkflowRun, commit: str) -> str:
     """Write the comment about the plan of a pull request; `None`: no plan could be made."""
     made = f"Made of commit {markdown_cell(commit)} by {_link(run)}."
-    if plan is None:
+    if view is None:
         return "\n\n".join([opening(mark), "**No plan could be made: see the checks below.**", made])
-    return _before_digest(markdown.plan(plan, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
+    return _before_digest(markdown.plan(view, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
 
 
-def drift_issue(plan: Plan, *, mark: str, run: WorkflowRun) -> str:
+def drift_issue(view: PlanView, *, mark: str, run: WorkflowRun) -> str:
     """Write the issue about drift from a plan of the merged tree."""
     made = f"Last looked at by {_link(run)}."
-    return _before_digest(markdown.drift(plan, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
+    return _before_digest(markdown.drift(view, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
 
 
-def report_comment(report: Report, *, mark: str, run: WorkflowRun, reviewed: ReviewedPlan) -> str:
+def report_comment(view: ReportView, *, mark: str, run: WorkflowRun, reviewed: ReviewedPlan) -> str:
     """Write the comment with the report on the merge of one pull request."""
-    body = markdown.report(report, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM)
+    body = markdown.report(view, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM)
     first, _, rest = body.partition("\n")
     told = "\n".join([first, "", _standing(reviewed), rest]).rstrip()
     return f"{told}\n\nApplied by {_link(run)}.\n"
@@ -42,7 +44,7 @@ def report_comment(report: Report, *, mark: str, run: WorkflowRun, reviewed: Rev
 def approvals(reviews: Sequence[ReviewedPlan]) -> str:
     """Write for the step summary the pull requests the run answers for, and what each approves."""
     return page(
-        head=[f"**Merged since the last successful run: {wording.count_of(len(reviews), 'pull request')}.**"],
+        head=[f"**Merged since the last successful run: {count_of(len(reviews), 'pull request')}.**"],
         tables=[
             Table(
                 title="What each of them approves",
