@@ -7,6 +7,7 @@ import click
 
 from reconciler.cli import console
 from reconciler.cli.approved_plans import plan_files
+from reconciler.cli.format_option import format_option
 from reconciler.cli.loading import load_plan
 from reconciler.documents import approval_to_json, dump
 from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE
@@ -33,14 +34,7 @@ _Format = Literal["text", "markdown", "json"]
     metavar="FILE",
     help="An approved plan document, or a folder of them. May be given several times: together they approve.",
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(get_args(_Format)),
-    default="text",
-    show_default=True,
-    help="What is printed.",
-)
+@format_option(get_args(_Format))
 @click.option("--detailed-exitcode", is_flag=True, help="End with 4 when a planned change would not run.")
 def command(*, fresh: Path, approved: tuple[Path, ...], format_: _Format, detailed_exitcode: bool) -> int:
     """Name what apply --plan would run of a fresh plan, what it would not, and why.

@@ -8,6 +8,7 @@ import click
 
 from reconciler.cli import actions_output, console
 from reconciler.cli.endpoint import endpoint
+from reconciler.cli.format_option import format_option
 from reconciler.cli.loading import load_baseline, load_tree
 from reconciler.cli.output_files import write_whole
 from reconciler.cli.signals import run_until_signal
@@ -38,14 +39,7 @@ _Format = Literal["text", "markdown", "json", "html"]
     metavar="FILE",
     help="Also write the plan document, for a reviewer to approve and for apply --plan.",
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(get_args(_Format)),
-    default="text",
-    show_default=True,
-    help="What is printed.",
-)
+@format_option(get_args(_Format))
 @click.option("--detailed-exitcode", is_flag=True, help="End with 4 when the plan has changes.")
 @click.option(
     "--fail-on-blocked",

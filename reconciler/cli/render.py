@@ -8,6 +8,7 @@ import click
 
 from reconciler.cli import console
 from reconciler.cli.actions_output import folder_of
+from reconciler.cli.format_option import format_option
 from reconciler.cli.loading import read_document
 from reconciler.documents import plan_from_json, report_from_json
 from reconciler.errors import UsageError
@@ -27,13 +28,9 @@ _ELSEWHERE = "the document this was made from"
     epilog="Example: reconciler render plan.json --format html > plan.html",
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(get_args(_Format)),
-    default="text",
-    show_default=True,
-    help="What is printed; github: annotations on the lines of the desired tree, for plans only.",
+@format_option(
+    get_args(_Format),
+    meaning="What is printed; github: annotations on the lines of the desired tree, for plans only.",
 )
 @click.pass_obj
 def command(desired: Path, *, file: Path, format_: _Format) -> int:

@@ -7,6 +7,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli import actions_output, console
+from reconciler.cli.format_option import format_option
 from reconciler.cli.loading import load_tree
 from reconciler.documents import dump, problems_to_json
 from reconciler.errors import EXIT_DONE, InvalidDesired
@@ -28,13 +29,9 @@ on a branch here, and the plan will follow.
     short_help="Check the desired tree offline.",
     epilog="Example: reconciler --desired desired validate --format json",
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(get_args(_Format)),
-    default="text",
-    show_default=True,
-    help="How problems are shown: lines, a JSON document, annotations of a GitHub workflow, or SARIF.",
+@format_option(
+    get_args(_Format),
+    meaning="How problems are shown: lines, a JSON document, annotations of a GitHub workflow, or SARIF.",
 )
 @click.pass_obj
 def command(desired: Path, *, format_: _Format) -> int:
