@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import httpx
 
 from benchmarks.served import emulator
-from reconciler.cli.tree import load_tree
+from reconciler.cli.loading import load_tree
 from reconciler.emulator.control.client import ControlClient, RecordedRequest
 from reconciler.graph.reader import open_reader
 from reconciler.model import Desired

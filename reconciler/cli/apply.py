@@ -6,6 +6,7 @@ import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -14,15 +15,14 @@ from reconciler.apply import DEFAULT_WATCH, Services, Settings, Terms, apply_pla
 from reconciler.cli import console
 from reconciler.cli.approved_plans import plan_files
 from reconciler.cli.earlier_runs import EarlierRuns, read_earlier_runs
-from reconciler.cli.endpoint import endpoint
-from reconciler.cli.files import check_writable, clear
-from reconciler.cli.loading import saved_plan
+from reconciler.cli.endpoint import Endpoint, endpoint
+from reconciler.cli.loading import load_plan, load_tree
+from reconciler.cli.output_files import check_writable, clear
 from reconciler.cli.path_conflicts import check_distinct
 from reconciler.cli.progress import progress_on
 from reconciler.cli.report_builder import ReportBuilder
 from reconciler.cli.report_output import exit_code_without_report, leave_report
 from reconciler.cli.signals import Signals, handled_signals
-from reconciler.cli.tree import load_tree
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import (
     EXIT_BUG,
@@ -37,7 +37,7 @@ from reconciler.graph.daemon_threads import DaemonThreads
 from reconciler.graph.rate_limits import RateLimiter
 from reconciler.graph.sessions import SessionOptions
 from reconciler.graph.writer import open_directory
-from reconciler.guard.approval import Work, approve, approve_all
+from reconciler.guard.approval import Approval, Work, approve, approve_all
 from reconciler.guard.limits import check
 from reconciler.journal import Journal, open_journal
 from reconciler.model import Desired, Live, Plan
@@ -45,6 +45,8 @@ from reconciler.observation import observe
 from reconciler.plan import make_plan
 from reconciler.redeem_links import RedeemLinks, open_redeem_links
 from reconciler.render import text
+from reconciler.render.plan_view import plan_view
+from reconciler.render.wording import count_of
 from reconciler.rules import Rule
 from reconciler.settling import LastWrite
 
@@ -237,7 +239,7 @@ def _carry_out(
         desired = load_tree(options.tree)
         record.declared(desired, commit=commit_of(options.tree))
         approved = [
-            saved_plan(file, tenant=desired.tenant_id) for path in options.plans for file in plan_files(path)
+            load_plan(file, tenant=desired.tenant_id) for path in options.plans for file in plan_files(path)
         ]
         runner.get_loop().set_default_executor(DaemonThreads())
         return runner.run(
@@ -285,13 +287,14 @@ async def _apply(
         ):
             live = await observe(reader, desired)
             plan = make_plan(desired, live, clock.now(), redeem_links=links is not None)
-            console.block(text.plan(plan, width=console.width(), colour=False))
+            console.block(text.plan(plan_view(plan), width=console.width(), colour=False))
             approval = approve(plan, approved) if options.plans else approve_all(plan)
             record.planned(plan, approval)
-            _guard(approval.work, plan=plan, desired=desired, clock=clock)
+            _guard(approval, plan=plan, desired=desired, clock=clock)
             if options.asks and approval.work:
                 _ask(approval.work, signals)
             from_now_on_only_set(stop)
+            terms = _terms(options, desired, live, earlier=earlier, found=found, started=record.started_at)
             async with progress_on(approval.work, clock=clock, quotas=limiter.waiting) as progress:
                 services = Services(
                     reader=reader,
@@ -302,19 +305,28 @@ async def _apply(
                     links=links,
                     last_write=LastWrite(desired.tenant_id, found.root),
                 )
-                terms = Terms(
-                    settings=options.settings,
-                    resets=earlier.evidence.resets,
-                    settled_at=earlier.settled_at(
-                        desired.tenant_id, found, started=record.started_at, watch=options.watch
-                    ),
-                    marker_domains=_marker_domains(desired, live),
-                )
                 result = await apply_plan(approval.work, services, terms, shutdown=stop)
             ended = record.finished(result)
     if result.crash is not None:
         raise result.crash
     return ended
+
+
+def _terms(
+    options: _Options,
+    desired: Desired,
+    live: Live,
+    *,
+    earlier: EarlierRuns,
+    found: Endpoint,
+    started: datetime,
+) -> Terms:
+    return Terms(
+        settings=options.settings,
+        resets=earlier.evidence.resets,
+        settled_at=earlier.settled_at(desired.tenant_id, found, started=started, watch=options.watch),
+        marker_domains=_marker_domains(desired, live),
+    )
 
 
 def _marker_domains(desired: Desired, live: Live) -> tuple[str, ...]:
@@ -323,21 +335,20 @@ def _marker_domains(desired: Desired, live: Live) -> tuple[str, ...]:
     return tuple(dict.fromkeys(domain for domain in domains if domain is not None))
 
 
-def _guard(work: Sequence[Work], *, plan: Plan, desired: Desired, clock: Clock) -> None:
+def _guard(approval: Approval, *, plan: Plan, desired: Desired, clock: Clock) -> None:
     """Refuse the run when its work exceeds a limit, or its markers could be redeemed by somebody."""
     for refusal in plan.refusals:
         if refusal.rule == Rule.MARKER_DOMAIN:
             raise Refused(refusal.message, rule=refusal.rule)
-    counted = sum(1 for one in work if one.planned is not None and one.planned.counts_against_limits)
+    counted = sum(1 for change in approval.to_run if change.counts_against_limits)
     refusals = check(changes=counted, declared=plan.summary.declared, policy=desired.policy, now=clock.now())
     if refusals:
         raise LimitExceeded(refusals)
 
 
 def _ask(work: Sequence[Work], signals: Signals) -> None:
-    guests = "1 guest" if len(work) == 1 else f"{len(work)} guests"
     # The event loop is blocked during the prompt, so a signal has to end the prompt itself.
     with signals.interrupting():
-        agreed = click.confirm(f"Apply this to {guests}?", default=False, err=True)
+        agreed = click.confirm(f"Apply this to {count_of(len(work), 'guest')}?", default=False, err=True)
     if not agreed:
         raise Refused("not confirmed, nothing was written", rule=Rule.NOT_CONFIRMED)

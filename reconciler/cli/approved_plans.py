@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
-from reconciler.cli.files import new_folder, write_whole
-from reconciler.cli.loading import read_saved, read_saved_plan, saved_plan
+from reconciler.cli.loading import load_plan, read_document, read_plan_file
+from reconciler.cli.output_files import new_folder, write_whole
 from reconciler.documents import plan_from_json
 from reconciler.errors import UnusablePlan
 from reconciler.github.merged import MergedPull, ReviewedPlan
@@ -47,11 +47,11 @@ class ApprovedPlans:
 
     def keep_own(self, plan: Path) -> None:
         """Store the run's own plan, which a user approves by letting the run continue."""
-        write_whole(self._root / PLANS / "own.json", read_saved_plan(plan).decode())
+        write_whole(self._root / PLANS / "own.json", read_plan_file(plan).decode())
 
     def close(self, plan: Path) -> None:
         """Write the list of stored plans, and the fresh plan."""
-        write_whole(self._root / "plan.json", read_saved_plan(plan).decode())
+        write_whole(self._root / "plan.json", read_plan_file(plan).decode())
         pulls = [
             {"number": one.pull.number, "head": one.pull.head, "missing": one.missing} for one in self._kept
         ]
@@ -59,17 +59,17 @@ class ApprovedPlans:
 
     def fresh(self) -> Plan:
         """Read the fresh plan. Raises `UnusablePlan`."""
-        return saved_plan(self._root / "plan.json")
+        return load_plan(self._root / "plan.json")
 
     def plans(self) -> tuple[Plan, ...]:
         """Read the approved plans, sorted by name. Raises `UnusablePlan`."""
         tenant = self.fresh().tenant_id
-        return tuple(saved_plan(path, tenant=tenant) for path in plan_files(self._root / PLANS))
+        return tuple(load_plan(path, tenant=tenant) for path in plan_files(self._root / PLANS))
 
     def reviews(self) -> tuple[ReviewedPlan, ...]:
         """Read the pull requests that the run answers for. Raises `UnusablePlan`."""
         try:
-            document = json.loads(read_saved(self._root / "pulls.json"))
+            document = json.loads(read_document(self._root / "pulls.json"))
             pulls = [
                 (MergedPull(number=int(one["number"]), head=str(one["head"])), str(one["missing"]))
                 for one in document["pulls"]
@@ -82,7 +82,7 @@ class ApprovedPlans:
             ) from error
         return tuple(
             ReviewedPlan(
-                pull=pull, plan=None if missing else read_saved_plan(self._plan_of(pull)), missing=missing
+                pull=pull, plan=None if missing else read_plan_file(self._plan_of(pull)), missing=missing
             )
             for pull, missing in pulls
         )

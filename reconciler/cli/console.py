@@ -72,8 +72,9 @@ def _silence(stream: TextIO) -> None:
 
 def emulator_notice(cloud: Cloud) -> None:
     """Print that a result, which is data without a place for it, is not about a real tenant."""
-    if cloud is Cloud.EMULATOR:
-        notice(wording.EMULATOR)
+    found = wording.emulator_notice(cloud)
+    if found is not None:
+        notice(found)
 
 
 def show_error(error: ReconcilerError) -> None:

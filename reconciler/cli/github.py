@@ -14,8 +14,8 @@ import click
 
 from reconciler.cli import actions_output, console
 from reconciler.cli.approved_plans import ApprovedPlans
-from reconciler.cli.files import new_folder, write_bytes
-from reconciler.cli.loading import saved_plan, saved_report
+from reconciler.cli.loading import load_plan, load_report
+from reconciler.cli.output_files import new_folder, write_bytes
 from reconciler.errors import UsageError
 from reconciler.github import bodies, merged, threads
 from reconciler.github.client import GitHub
@@ -23,9 +23,11 @@ from reconciler.github.context import pull_of, read_access, read_run
 from reconciler.github.journals import earlier_journals
 from reconciler.graph.loopback import is_loopback
 from reconciler.guard.approval import approve
+from reconciler.guard.unattempted import unattempted_report
 from reconciler.model import Outcome
 from reconciler.render import escape
-from reconciler.render.approval import running
+from reconciler.render.plan_view import plan_view
+from reconciler.render.report_view import report_view
 from reconciler.rules import Rule
 
 _PLAN = click.option(
@@ -78,9 +80,9 @@ def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
         raise UsageError(
             "this run is about no pull request", rule=Rule.NO_PULL_REQUEST, hint="name one with --pull N"
         )
-    plan = saved_plan(plan_file) if plan_file.exists() else None
+    view = plan_view(load_plan(plan_file)) if plan_file.exists() else None
     mark = threads.marker("plan", desired.as_posix())
-    body = bodies.plan_comment(plan, mark=mark, run=run, commit=pull.head if pull else run.commit)
+    body = bodies.plan_comment(view, mark=mark, run=run, commit=pull.head if pull else run.commit)
     with _session() as (github, repository):
         console.result(threads.put_comment(github, repository, about, mark=mark, body=body))
     return 0
@@ -113,7 +115,7 @@ def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
     6 GitHub cannot be used.
     """
     run = read_run(os.environ)
-    plan = saved_plan(plan_file)
+    plan = load_plan(plan_file)
     folder = ApprovedPlans.create(out)
     if run.event == "workflow_dispatch":
         folder.keep_own(plan_file)
@@ -124,7 +126,7 @@ def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
                     merged.reviewed(github, repository, pull, workflow=workflow), tenant=plan.tenant_id
                 )
     folder.close(plan_file)
-    reviews, would_run = folder.reviews(), running(approve(plan, folder.plans()))
+    reviews, would_run = folder.reviews(), approve(plan, folder.plans()).to_run
     for one in reviews:
         console.result(f"#{one.pull.number}: {escape.terminal(one.missing or 'approved by its plan')}")
     console.notice(f"Approved to run: {len(would_run)} of {len(plan.changes)} changes.")
@@ -201,15 +203,18 @@ def report(desired: Path, *, approved: Path, report_file: Path) -> int:
     run = read_run(os.environ)
     folder = ApprovedPlans(approved)
     mark = threads.marker("report", desired.as_posix())
-    applied = saved_report(report_file) if report_file.exists() else None
+    applied = load_report(report_file) if report_file.exists() else None
     plan = folder.fresh()
-    what = applied or bodies.unapplied(plan, approve(plan, folder.plans()), run=run, at=datetime.now(UTC))
-    waits = any(one.outcome in {Outcome.STALE, Outcome.NOT_ATTEMPTED} for one in what.outcomes)
+    shown = applied or unattempted_report(
+        plan, approve(plan, folder.plans()), run=str(run.id), commit=run.commit, at=datetime.now(UTC)
+    )
+    waits = any(one.outcome in {Outcome.STALE, Outcome.NOT_ATTEMPTED} for one in shown.outcomes)
+    view = report_view(shown)
     with _session() as (github, repository):
         for one in folder.reviews():
-            if applied is None and not waits and not (one.missing and what.outcomes):
+            if applied is None and not waits and not (one.missing and shown.outcomes):
                 continue
-            body = bodies.report_comment(what, mark=mark, run=run, reviewed=one)
+            body = bodies.report_comment(view, mark=mark, run=run, reviewed=one)
             console.result(threads.add_comment(github, repository, one.pull.number, body=body))
     return 0
 
@@ -227,9 +232,9 @@ def drift(desired: Path, *, plan_file: Path) -> int:
     Exit codes: 0 done; 2 the environment is incomplete; 5 the file is no plan; 6 GitHub cannot be used.
     """
     run = read_run(os.environ)
-    plan = saved_plan(plan_file)
+    plan = load_plan(plan_file)
     mark = threads.marker("drift", desired.as_posix())
-    body = bodies.drift_issue(plan, mark=mark, run=run)
+    body = bodies.drift_issue(plan_view(plan), mark=mark, run=run)
     with _session() as (github, repository):
         address = threads.put_drift(github, repository, mark=mark, body=body, converged=not plan.changes)
     console.result(address or "")

@@ -1,24 +1,44 @@
-"""Reads the plan and report documents that an earlier command has written."""
+"""Loads the input of a command: the desired tree, now or at a git revision, and saved plans and reports."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+from reconciler.desired import load, read_tree
 from reconciler.documents import plan_from_json, report_from_json
-from reconciler.errors import UnusablePlan
-from reconciler.model import Plan, Report, TenantId
+from reconciler.errors import InvalidDesired, UnusablePlan
+from reconciler.git import tree_at
+from reconciler.model import Desired, Plan, Report, TenantId
+from reconciler.plan import Baseline
 from reconciler.rules import Rule
 
 
-def read_saved(path: Path) -> bytes:
-    """Read a file that need not be a plan. Raises `UnusablePlan` when it cannot be read."""
-    return _read(
-        path,
-        what="the file",
-        rule=Rule.FILE_UNREADABLE,
-        hint="name a file that plan --out or apply --report has written",
-    )
+def load_tree(root: Path) -> Desired:
+    """Read and validate the tree at the present time. Raises `InvalidDesired` with every problem."""
+    return load(read_tree(root), now=datetime.now(UTC))
 
 
-def read_saved_plan(path: Path) -> bytes:
+def load_baseline(revision: str, root: Path, *, desired: Desired) -> Baseline:
+    """Read the tree `root` as of a revision, to compare `desired` with it. Raises `UsageError`."""
+    tree = tree_at(revision, root)
+    if not tree.files and not tree.problems:
+        return Baseline.empty()
+    try:
+        return Baseline.of(load(tree, now=datetime.now(UTC)), desired=desired)
+    except InvalidDesired:
+        return Baseline.unknown()
+
+
+def load_plan(path: Path, *, tenant: TenantId | None = None) -> Plan:
+    """Read a plan document; `tenant` as for `plan_from_json`. Raises `UnusablePlan`."""
+    return plan_from_json(read_plan_file(path), tenant=tenant)
+
+
+def load_report(path: Path) -> Report:
+    """Read a report document. Raises `UnusablePlan`."""
+    return report_from_json(read_document(path))
+
+
+def read_plan_file(path: Path) -> bytes:
     """Read the file of a plan. Raises `UnusablePlan` when it cannot be read."""
     return _read(
         path,
@@ -28,14 +48,14 @@ def read_saved_plan(path: Path) -> bytes:
     )
 
 
-def saved_plan(path: Path, *, tenant: TenantId | None = None) -> Plan:
-    """Read a plan document; `tenant` as for `plan_from_json`. Raises `UnusablePlan`."""
-    return plan_from_json(read_saved_plan(path), tenant=tenant)
-
-
-def saved_report(path: Path) -> Report:
-    """Read a report document. Raises `UnusablePlan`."""
-    return report_from_json(read_saved(path))
+def read_document(path: Path) -> bytes:
+    """Read a file that need not be a plan. Raises `UnusablePlan` when it cannot be read."""
+    return _read(
+        path,
+        what="the file",
+        rule=Rule.FILE_UNREADABLE,
+        hint="name a file that plan --out or apply --report has written",
+    )
 
 
 def _read(path: Path, *, what: str, rule: Rule, hint: str) -> bytes:

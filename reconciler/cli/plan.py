@@ -2,15 +2,16 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal, assert_never, get_args
 
 import click
 
 from reconciler.cli import actions_output, console
-from reconciler.cli.baseline import load_baseline
 from reconciler.cli.endpoint import endpoint
-from reconciler.cli.files import write_whole
+from reconciler.cli.format_option import format_option
+from reconciler.cli.loading import load_baseline, load_tree
+from reconciler.cli.output_files import write_whole
 from reconciler.cli.signals import run_until_signal
-from reconciler.cli.tree import load_tree
 from reconciler.documents import dump, plan_to_json
 from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE, UsageError
 from reconciler.graph.reader import open_reader
@@ -18,11 +19,14 @@ from reconciler.guard.approval import ON_PURPOSE
 from reconciler.model import Desired, ObjectId, Origin, Plan
 from reconciler.observation import observe
 from reconciler.plan import Baseline, make_plan
-from reconciler.render import github, markdown, text
+from reconciler.render import markdown, text, workflow_commands
+from reconciler.render.plan_view import PlanView, plan_view
 from reconciler.rules import Rule
 
 PLAN_MARKER = "reconciler-plan"
 """Hidden in the first line of the Markdown: by it a comment is found and updated in place."""
+
+_Format = Literal["text", "markdown", "json", "html"]
 
 
 @click.command(
@@ -36,14 +40,7 @@ PLAN_MARKER = "reconciler-plan"
     metavar="FILE",
     help="Also write the plan document, for a reviewer to approve and for apply --plan.",
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "markdown", "json", "html"]),
-    default="text",
-    show_default=True,
-    help="What is printed.",
-)
+@format_option(get_args(_Format))
 @click.option("--detailed-exitcode", is_flag=True, help="End with 4 when the plan has changes.")
 @click.option(
     "--fail-on-blocked",
@@ -66,7 +63,7 @@ def command(
     desired: Path,
     *,
     out: Path | None,
-    format_: str,
+    format_: _Format,
     detailed_exitcode: bool,
     fail_on_blocked: bool,
     base: str | None,
@@ -89,11 +86,12 @@ def command(
     plan = run_until_signal(lambda: _plan(declared, desired, base=base, since=since))
     if out is not None:
         write_whole(out, dump(plan_to_json(plan)))
-    console.result(show(plan, format_))
+    view = plan_view(plan)
+    console.result(_shown(plan, view, format_))
     if actions_output.in_workflow():  # rendering a large plan takes time
-        actions_output.annotate(github.plan(plan, folder=actions_output.folder_of(desired)))
+        actions_output.annotate(workflow_commands.plan(view, folder=actions_output.folder_of(desired)))
         actions_output.summarise(
-            markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the artifacts of this run")
+            markdown.plan(view, marker=PLAN_MARKER, elsewhere="the artifacts of this run")
         )
     blocked = any(one.rule not in ON_PURPOSE and one.origin is not Origin.ELSEWHERE for one in plan.blocked)
     differs = (detailed_exitcode and plan.changes) or (fail_on_blocked and blocked)
@@ -124,17 +122,18 @@ def _changed(baseline: Baseline, desired: Desired, since: str) -> frozenset[Obje
     return baseline.changed(desired)
 
 
-def show(plan: Plan, format_: str) -> str:
-    """Render a plan as one of the formats of `--format`."""
+def _shown(plan: Plan, view: PlanView, format_: _Format) -> str:
     match format_:
         case "json":
             console.emulator_notice(plan.cloud)
             return dump(plan_to_json(plan))
         case "markdown":
-            return markdown.plan(plan, marker=PLAN_MARKER, elsewhere="the plan document")
+            return markdown.plan(view, marker=PLAN_MARKER, elsewhere="the plan document")
         case "html":
             from reconciler.render import html  # noqa: PLC0415 - only pages need the template engine
 
-            return html.plan(plan)
-        case _:
-            return text.plan(plan, width=console.width(), colour=console.colour())
+            return html.plan(view)
+        case "text":
+            return text.plan(view, width=console.width(), colour=console.colour())
+        case _ as unknown:
+            assert_never(unknown)

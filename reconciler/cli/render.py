@@ -2,17 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import Literal, assert_never, get_args
 
 import click
 
 from reconciler.cli import console
 from reconciler.cli.actions_output import folder_of
-from reconciler.cli.loading import read_saved
+from reconciler.cli.format_option import format_option
+from reconciler.cli.loading import read_document
 from reconciler.documents import plan_from_json, report_from_json
 from reconciler.errors import UsageError
-from reconciler.model import Plan, Report
-from reconciler.render import github, html, markdown, text
+from reconciler.render import html, markdown, text, workflow_commands
+from reconciler.render.plan_view import PlanView, plan_view
+from reconciler.render.report_view import ReportView, report_view
 from reconciler.rules import Rule
+
+_Format = Literal["text", "markdown", "html", "github"]
 
 _ELSEWHERE = "the document this was made from"
 
@@ -23,26 +28,22 @@ _ELSEWHERE = "the document this was made from"
     epilog="Example: reconciler render plan.json --format html > plan.html",
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "markdown", "html", "github"]),
-    default="text",
-    show_default=True,
-    help="What is printed; github: annotations on the lines of the desired tree, for plans only.",
+@format_option(
+    get_args(_Format),
+    meaning="What is printed; github: annotations on the lines of the desired tree, for plans only.",
 )
 @click.pass_obj
-def command(desired: Path, *, file: Path, format_: str) -> int:
+def command(desired: Path, *, file: Path, format_: _Format) -> int:
     """Show what plan --out or apply --report has written, without asking the directory.
 
     Exit codes: 0 shown; 2 a form that this document does not have; 5 the file is neither a plan nor a
     report.
     """
-    data = read_saved(file)
+    data = read_document(file)
     if _is_report(data):
-        console.result(_report(report_from_json(data), format_))
+        console.result(_report(report_view(report_from_json(data)), format_))
     else:
-        console.result(_plan(plan_from_json(data, tenant=None), format_, tree=desired))
+        console.result(_plan(plan_view(plan_from_json(data, tenant=None)), format_, tree=desired))
     return 0
 
 
@@ -55,29 +56,33 @@ def _is_report(data: bytes) -> bool:
     return isinstance(document, dict) and "outcomes" in document
 
 
-def _plan(plan: Plan, format_: str, *, tree: Path) -> str:
+def _plan(view: PlanView, format_: _Format, *, tree: Path) -> str:
     match format_:
         case "markdown":
-            return markdown.plan(plan, marker="reconciler", elsewhere=_ELSEWHERE)
+            return markdown.plan(view, marker="reconciler", elsewhere=_ELSEWHERE)
         case "html":
-            return html.plan(plan)
+            return html.plan(view)
         case "github":
-            return github.plan(plan, folder=folder_of(tree))
-        case _:
-            return text.plan(plan, width=console.width(), colour=console.colour())
+            return workflow_commands.plan(view, folder=folder_of(tree))
+        case "text":
+            return text.plan(view, width=console.width(), colour=console.colour())
+        case _ as unknown:
+            assert_never(unknown)
 
 
-def _report(report: Report, format_: str) -> str:
+def _report(view: ReportView, format_: _Format) -> str:
     match format_:
         case "markdown":
-            return markdown.report(report, marker="reconciler", elsewhere=_ELSEWHERE)
+            return markdown.report(view, marker="reconciler", elsewhere=_ELSEWHERE)
         case "html":
-            return html.report(report)
+            return html.report(view)
         case "github":
             raise UsageError(
                 "a report has no lines to annotate",
                 rule=Rule.NO_SUCH_FORM,
                 hint="give --format markdown, or render the plan",
             )
-        case _:
-            return text.report(report, width=console.width(), colour=console.colour())
+        case "text":
+            return text.report(view, width=console.width(), colour=console.colour())
+        case _ as unknown:
+            assert_never(unknown)

@@ -4,6 +4,7 @@ from reconciler.apply import RunResult
 from reconciler.clock import Clock
 from reconciler.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, LimitExceeded, ReconcilerError
 from reconciler.guard.approval import Approval, Work
+from reconciler.guard.unattempted import not_attempted
 from reconciler.model import Desired, GuestOutcome, Note, ObjectId, Outcome, Plan, Report
 from reconciler.rules import Rule
 
@@ -64,7 +65,7 @@ class ReportBuilder:
         """Build the report of the facts known now."""
         outcomes = self._outcomes
         if outcomes is None:
-            outcomes = tuple(self._not_attempted(work) for work in self._work)
+            outcomes = not_attempted(self._work, rule=self._notes[0].rule if self._notes else None)
         return Report(
             run=self.run,
             tenant_id=self._desired.tenant_id if self._desired else None,
@@ -78,15 +79,4 @@ class ReportBuilder:
             complete=self._plan.complete if self._plan else True,
             warnings=self._plan.warnings if self._plan else (),
             commit=self._commit,
-        )
-
-    def _not_attempted(self, work: Work) -> GuestOutcome:
-        change = work.planned or work.recorded
-        return GuestOutcome(
-            id=change.id,
-            display_name=change.display_name,
-            outcome=Outcome.NOT_ATTEMPTED,
-            rule=self._notes[0].rule if self._notes else None,
-            message="the run ended before this guest's first write",
-            actions=(),
         )

@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli import actions_output, console
-from reconciler.cli.files import write_whole
+from reconciler.cli.output_files import write_whole
 from reconciler.documents import dump, report_to_json
 from reconciler.errors import EXIT_DONE, EXIT_INCOMPLETE, UsageError
 from reconciler.model import Report
 from reconciler.render import markdown, text
+from reconciler.render.report_view import ReportView, report_view
 
 
 def leave_report(report: Report, file: Path | None) -> bool:
@@ -21,8 +22,10 @@ def leave_report(report: Report, file: Path | None) -> bool:
     written = file is None or _left(lambda: write_whole(file, dump(report_to_json(report))))
     if not written:
         report = replace(report, exit_code=exit_code_without_report(report.exit_code))
-    _left(lambda: _show(report))
-    _left(lambda: _summarise(report))
+    view = report_view(report)
+    if report.digest:
+        _left(lambda: _show(view))
+    _left(lambda: _summarise(view))
     return written
 
 
@@ -40,12 +43,11 @@ def _left(leave: Callable[[], None]) -> bool:
     return True
 
 
-def _show(report: Report) -> None:
-    if report.digest:
-        console.result(text.report(report, width=console.width(), colour=console.colour()))
+def _show(view: ReportView) -> None:
+    console.result(text.report(view, width=console.width(), colour=console.colour()))
 
 
-def _summarise(report: Report) -> None:
+def _summarise(view: ReportView) -> None:
     actions_output.summarise(
-        markdown.report(report, marker="reconciler-report", elsewhere="the artifacts of this run")
+        markdown.report(view, marker="reconciler-report", elsewhere="the artifacts of this run")
     )

@@ -1,16 +1,21 @@
 """`reconciler validate`: check the desired tree offline."""
 
 from pathlib import Path
+from typing import Literal, assert_never, get_args
 
 import click
 
 from reconciler import __version__
 from reconciler.cli import actions_output, console
-from reconciler.cli.tree import load_tree
+from reconciler.cli.format_option import format_option
+from reconciler.cli.loading import load_tree
 from reconciler.documents import dump, problems_to_json
 from reconciler.errors import EXIT_DONE, InvalidDesired
 from reconciler.model import Problem
-from reconciler.render import github, sarif, text
+from reconciler.render import sarif, text, workflow_commands
+from reconciler.render.wording import count_of
+
+_Format = Literal["text", "json", "github", "sarif"]
 
 _FORK = """
 Thank you for this pull request. It comes from a fork, so its files were checked and nothing more: a fork
@@ -24,16 +29,12 @@ on a branch here, and the plan will follow.
     short_help="Check the desired tree offline.",
     epilog="Example: reconciler --desired desired validate --format json",
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json", "github", "sarif"]),
-    default="text",
-    show_default=True,
-    help="How problems are shown: lines, a JSON document, annotations of a GitHub workflow, or SARIF.",
+@format_option(
+    get_args(_Format),
+    meaning="How problems are shown: lines, a JSON document, annotations of a GitHub workflow, or SARIF.",
 )
 @click.pass_obj
-def command(desired: Path, *, format_: str) -> int:
+def command(desired: Path, *, format_: _Format) -> int:
     """Check the desired tree offline: every problem with its file, line, column and remedy.
 
     Exit codes: 0 valid, 3 invalid.
@@ -46,7 +47,7 @@ def command(desired: Path, *, format_: str) -> int:
         problems, exit_code = error.problems, error.exit_code
         verdict = f"{error.message[0].upper()}{error.message[1:]}."
     else:
-        verdict = f"The desired state is valid: {guests} declared {'guest' if guests == 1 else 'guests'}."
+        verdict = f"The desired state is valid: {count_of(guests, 'declared guest')}."
     console.notice(verdict)
     console.result(_show(problems, format_, tree=desired))
     if format_ == "github":
@@ -57,13 +58,15 @@ def command(desired: Path, *, format_: str) -> int:
     return exit_code
 
 
-def _show(problems: tuple[Problem, ...], format_: str, *, tree: Path) -> str:
+def _show(problems: tuple[Problem, ...], format_: _Format, *, tree: Path) -> str:
     match format_:
         case "json":
             return dump(problems_to_json(problems))
         case "github":
-            return github.problems(problems, folder=actions_output.folder_of(tree))
+            return workflow_commands.problems(problems, folder=actions_output.folder_of(tree))
         case "sarif":
             return sarif.problems(problems, folder=actions_output.folder_of(tree), version=__version__)
-        case _:
+        case "text":
             return text.problems(problems)
+        case _ as unknown:
+            assert_never(unknown)

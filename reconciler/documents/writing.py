@@ -100,8 +100,6 @@ def approval_to_json(plan: Plan, approval: Approval) -> dict[str, Any]:
 
     `toCheck` are guests who were approved and for whom nothing is planned now.
     """
-    would_run = [work.planned for work in approval.work if work.planned is not None]
-    to_check = [work.recorded for work in approval.work if work.planned is None]
     return {
         "formatVersion": FORMAT_VERSION,
         "tool": f"reconciler {__version__}",
@@ -110,12 +108,12 @@ def approval_to_json(plan: Plan, approval: Approval) -> dict[str, Any]:
         "digest": plan.digest,
         "summary": {
             "planned": len(plan.changes),
-            "wouldRun": len(would_run),
-            "toCheck": len(to_check),
+            "wouldRun": len(approval.to_run),
+            "toCheck": len(approval.to_check),
             "wouldNotRun": len(approval.outcomes),
         },
-        "wouldRun": [_row(change) for change in would_run],
-        "toCheck": [_row(change) for change in to_check],
+        "wouldRun": [_row(change) for change in approval.to_run],
+        "toCheck": [_row(change) for change in approval.to_check],
         "wouldNotRun": [
             {
                 "id": one.id,

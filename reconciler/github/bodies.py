@@ -4,80 +4,47 @@ Adds the origin to the pages of `render.markdown`; escapes every value from outs
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from reconciler.github.context import WorkflowRun
 from reconciler.github.merged import ReviewedPlan
 from reconciler.github.threads import opening
-from reconciler.guard.approval import Approval
-from reconciler.model import GuestOutcome, Outcome, Plan, Report
-from reconciler.render import markdown, wording
+from reconciler.render import markdown
 from reconciler.render.escape import markdown_cell, markdown_sentence
 from reconciler.render.markdown_page import LIMIT, Table, page
+from reconciler.render.plan_view import PlanView
+from reconciler.render.report_view import ReportView
+from reconciler.render.wording import count_of
 
 _ROOM = 2_000
 """Characters reserved on a page for the additions of this module."""
 
-_NOT_RUN = (
-    "the run ended before this guest's first write; if it left no report, look into its log and journal"
-)
 
-
-def plan_comment(plan: Plan | None, *, mark: str, run: WorkflowRun, commit: str) -> str:
+def plan_comment(view: PlanView | None, *, mark: str, run: WorkflowRun, commit: str) -> str:
     """Write the comment about the plan of a pull request; `None`: no plan could be made."""
     made = f"Made of commit {markdown_cell(commit)} by {_link(run)}."
-    if plan is None:
+    if view is None:
         return "\n\n".join([opening(mark), "**No plan could be made: see the checks below.**", made])
-    return _before_digest(markdown.plan(plan, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
+    return _before_digest(markdown.plan(view, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
 
 
-def drift_issue(plan: Plan, *, mark: str, run: WorkflowRun) -> str:
+def drift_issue(view: PlanView, *, mark: str, run: WorkflowRun) -> str:
     """Write the issue about drift from a plan of the merged tree."""
     made = f"Last looked at by {_link(run)}."
-    return _before_digest(markdown.drift(plan, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
+    return _before_digest(markdown.drift(view, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
 
 
-def report_comment(report: Report, *, mark: str, run: WorkflowRun, reviewed: ReviewedPlan) -> str:
+def report_comment(view: ReportView, *, mark: str, run: WorkflowRun, reviewed: ReviewedPlan) -> str:
     """Write the comment with the report on the merge of one pull request."""
-    body = markdown.report(report, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM)
+    body = markdown.report(view, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM)
     first, _, rest = body.partition("\n")
     told = "\n".join([first, "", _standing(reviewed), rest]).rstrip()
     return f"{told}\n\nApplied by {_link(run)}.\n"
 
 
-def unapplied(plan: Plan, approval: Approval, *, run: WorkflowRun, at: datetime) -> Report:
-    """Build a report of a run that applied nothing, from the work it would have done."""
-    waiting = (
-        GuestOutcome(
-            id=change.id,
-            display_name=change.display_name,
-            outcome=Outcome.NOT_ATTEMPTED,
-            rule=None,
-            message=_NOT_RUN,
-            actions=(),
-        )
-        for change in (work.planned or work.recorded for work in approval.work)
-    )
-    return Report(
-        run=str(run.id),
-        tenant_id=plan.tenant_id,
-        cloud=plan.cloud,
-        started_at=at,
-        ended_at=at,
-        digest=plan.digest,
-        exit_code=0,
-        refusals=(),
-        outcomes=tuple(sorted((*approval.outcomes, *waiting), key=lambda one: one.id)),
-        complete=plan.complete,
-        warnings=plan.warnings,
-        commit=run.commit,
-    )
-
-
 def approvals(reviews: Sequence[ReviewedPlan]) -> str:
     """Write for the step summary the pull requests the run answers for, and what each approves."""
     return page(
-        head=[f"**Merged since the last successful run: {wording.count_of(len(reviews), 'pull request')}.**"],
+        head=[f"**Merged since the last successful run: {count_of(len(reviews), 'pull request')}.**"],
         tables=[
             Table(
                 title="What each of them approves",

@@ -53,6 +53,16 @@ class Approval:
     withheld: frozenset[ObjectId] = frozenset()
     """The guests of `outcomes` whose approved change is blocked now, but not by a rule of `ON_PURPOSE`."""
 
+    @property
+    def to_run(self) -> tuple[Change, ...]:
+        """The changes that would run, in their order."""
+        return tuple(work.planned for work in self.work if work.planned is not None)
+
+    @property
+    def to_check(self) -> tuple[Change, ...]:
+        """The approved changes for which nothing is planned any more: apply only checks them."""
+        return tuple(work.recorded for work in self.work if work.planned is None)
+
 
 ON_PURPOSE: Final = frozenset({Rule.ON_HOLD, Rule.PROTECTED})
 """Rules of the tree that keep a guest unchanged on purpose: to be blocked by one is no failure."""

@@ -11,75 +11,40 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reconciler.model import Plan, Report
-from reconciler.render import groups, wording
+from reconciler.render.change_view import KINDS
 from reconciler.render.escape import visible
-from reconciler.render.groups import Rows
+from reconciler.render.plan_view import DEPARTED, PlanView
+from reconciler.render.report_view import OUTCOMES, ReportView
+from reconciler.render.wording import NO_NAME
 
 WARNED: Final = ("warned", "with a warning")
 BLOCKED: Final = ("blocked", "blocked")
 
 
-def plan(shown: Plan) -> str:
+def plan(view: PlanView) -> str:
     """Render a plan as a page: the riskiest changes first, then blocked guests; sortable and filterable."""
-    ours, drift, many = groups.here(shown), groups.elsewhere(shown), groups.many(shown)
-    kinds = [(kind.value, words) for kind, words in wording.KINDS.items()]
+    kinds = [(kind.value, words) for kind, words in KINDS.items()]
     return _page(
         "plan.html",
-        title=f"Plan for tenant {shown.tenant_id}",
-        headline=groups.headline(shown),
-        partial=groups.partial(shown),
-        emulated=wording.emulated(shown.cloud),
+        title=f"Plan for tenant {view.tenant_id}",
+        view=view,
         kinds=[*kinds, BLOCKED, WARNED],
-        plan=shown,
-        counts=wording.counts(shown),
-        usual=wording.USUAL if many else None,
-        incomplete=wording.incomplete(shown),
-        made=wording.moment(shown.created_at),
-        names=wording.KINDS,
         groups=[
-            ("here", groups.HERE if drift else None, _rows(ours, unusual_only=many), ours.blocked),
-            ("elsewhere", groups.drift_title(drift), _rows(drift, unusual_only=many), drift.blocked),
+            ("here", view.own.title if view.drift else None, view.own),
+            ("elsewhere", view.drift.title, view.drift),
         ],
-        gone_title=groups.GONE,
-        gone=[(one, groups.left(one)) for one in shown.no_longer_declared],
-        warnings=groups.warnings(shown),
+        departed_title=DEPARTED,
     )
 
 
-def report(shown: Report) -> str:
+def report(view: ReportView) -> str:
     """Render a report as a page, guests who need attention first; sortable and filterable."""
-    urgency = {outcome: place for place, outcome in enumerate(wording.OUTCOMES)}
     return _page(
         "report.html",
-        title=f"Run {shown.run} on tenant {shown.tenant_id}",
-        headline=wording.tally(shown),
-        emulated=wording.emulated(shown.cloud),
-        kinds=[(outcome.value, outcome.value) for outcome in wording.OUTCOMES],
-        report=shown,
-        incomplete=wording.incomplete(shown),
-        made_of=wording.made_of(shown),
-        started=wording.moment(shown.started_at),
-        ended=wording.moment(shown.ended_at),
-        outcomes=[
-            (one, wording.OUTCOMES[one.outcome], [wording.record(record) for record in one.actions])
-            for one in sorted(shown.outcomes, key=lambda one: urgency[one.outcome])
-        ],
+        title=f"Run {view.run} on tenant {view.tenant_id}",
+        view=view,
+        kinds=[(outcome.value, outcome.value) for outcome in OUTCOMES],
     )
-
-
-def _rows(rows: Rows, *, unusual_only: bool) -> list[tuple[object, ...]]:
-    """Prepare the rows of changes for a template, the riskiest first."""
-    return [
-        (
-            change,
-            *wording.from_to(change),
-            wording.effects(change),
-            wording.special_warnings(change, unusual_only=unusual_only),
-            [wording.action(one) for one in change.actions],
-        )
-        for change in sorted(rows.changes, key=wording.risk)
-    ]
 
 
 def _page(template: str, **values: object) -> str:
@@ -104,8 +69,7 @@ def _environment() -> Environment:
     environment.globals.update(
         style_hash=_csp_hash(style),
         script_hash=_csp_hash(script),
-        emulator=wording.EMULATOR,
-        no_name=wording.NO_NAME,
+        no_name=NO_NAME,
     )
     return environment
 

@@ -1,27 +1,23 @@
-"""Renders plans and reports as GitHub Flavored Markdown: bodies of comments, issues and step summaries.
+"""Renders plans, reports and approvals as GitHub Flavored Markdown, for comments, issues and step summaries.
 
 Every value stands in a cell of a table, escaped; outside of tables there are only words of our own.
+
+The renderers share their arguments: `marker` is a word of the caller, hidden in the first line to find the
+comment again. `elsewhere` is Markdown that names the place of the whole document, used if rows are omitted.
+`limit` is in characters.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
-from reconciler.model import (
-    Blocked,
-    Change,
-    Cloud,
-    GuestOutcome,
-    NoLongerDeclared,
-    Note,
-    ObjectId,
-    Outcome,
-    Plan,
-    Report,
-    Source,
-)
-from reconciler.render import groups, wording
+from reconciler.model import Blocked, Note, ObjectId, Source
+from reconciler.render.approval_view import WITHHELD, ApprovalView, ApprovedGroup
+from reconciler.render.change_view import ChangeView
 from reconciler.render.escape import markdown_cell, markdown_sentence
 from reconciler.render.markdown_page import LIMIT, Table, page
+from reconciler.render.plan_view import DEPARTED, DepartedView, PlanView
+from reconciler.render.report_view import GuestOutcomeView, OutcomeGroup, ReportView
+from reconciler.render.wording import NO_NAME
 
 LONGEST_SENTENCE: Final = 1_000
 """Most characters of one message that are shown, so that the others fit on the page too."""
@@ -32,101 +28,124 @@ _DRIFTED: Final = (
 )
 
 
-def plan(shown: Plan, *, marker: str, elsewhere: str, limit: int = LIMIT) -> str:
-    """Render the plan for a pull request: counts first, then the riskiest rows, the digest last.
-
-    `marker` is a word of the caller, hidden in the first line to find the comment again. `elsewhere` is
-    Markdown that names the place of the whole plan, used if rows are omitted. `limit` is in characters.
-    """
-    return _plan(shown, [], marker=marker, elsewhere=elsewhere, limit=limit)
+def plan(view: PlanView, *, marker: str, elsewhere: str, limit: int = LIMIT) -> str:
+    """Render the plan for a pull request: counts first, then the riskiest rows, the digest last."""
+    return _plan(view, None, marker=marker, elsewhere=elsewhere, limit=limit)
 
 
-def drift(shown: Plan, *, marker: str, elsewhere: str, limit: int = LIMIT) -> str:
-    """Render the plan of a scheduled run as the body of an issue; arguments as for `plan`."""
-    return _plan(shown, [_DRIFTED] if shown.changes else [], marker=marker, elsewhere=elsewhere, limit=limit)
+def drift(view: PlanView, *, marker: str, elsewhere: str, limit: int = LIMIT) -> str:
+    """Render the plan of a scheduled run as the body of an issue."""
+    intro = _DRIFTED if view.own.changes or view.drift.changes else None
+    return _plan(view, intro, marker=marker, elsewhere=elsewhere, limit=limit)
 
 
-def report(shown: Report, *, marker: str, elsewhere: str, limit: int = LIMIT) -> str:
-    """Render a report, guests who need attention first; arguments as for `plan`."""
-    incomplete = wording.incomplete(shown)
+def report(view: ReportView, *, marker: str, elsewhere: str, limit: int = LIMIT) -> str:
+    """Render a report, guests who need attention first."""
     return page(
-        head=[
-            *_opening(marker, shown.cloud),
-            f"**{wording.tally(shown)}**",
-            *([] if incomplete is None else [incomplete]),
-        ],
+        head=_given(_hidden(marker), _bold(view.emulator), _bold(view.headline), view.incomplete),
         tables=[
-            _notes("The run was refused or broke off", shown.refusals),
-            *(
-                _outcomes(wanted, [one for one in shown.outcomes if one.outcome is wanted])
-                for wanted in wording.OUTCOMES
+            _notes("The run was refused or broke off", view.refusals),
+            *(_outcomes(group) for group in view.groups),
+            _notes("Warnings", view.warnings),
+        ],
+        tail=[f"{label} {markdown_cell(value)}" for label, value in view.made_of],
+        elsewhere=elsewhere,
+        limit=limit,
+    )
+
+
+def approval(view: ApprovalView, *, elsewhere: str, limit: int = LIMIT) -> str:
+    """Render the changes that approved plans allow, those that would not run first."""
+    return page(
+        head=_given(_bold(view.emulator), _bold(view.headline)),
+        tables=[
+            Table(
+                title=WITHHELD,
+                columns=("Who", "Why, and what to do"),
+                rows=(
+                    (
+                        _who(one.id, one.display_name),
+                        f"{markdown_cell(one.outcome.value)}: {markdown_sentence(one.message)}",
+                    )
+                    for one in view.withheld
+                ),
+                count=len(view.withheld),
+                share=0.6,
             ),
-            _notes("Warnings", shown.warnings),
+            *(_approved(group) for group in view.approved),
         ],
-        tail=[f"{what} {markdown_cell(value)}" for what, value in wording.made_of(shown)],
+        tail=[f"Plan {markdown_cell(view.digest)}"],
         elsewhere=elsewhere,
         limit=limit,
     )
 
 
-def _plan(shown: Plan, intro: Sequence[str], *, marker: str, elsewhere: str, limit: int) -> str:
-    quiet = not shown.changes and not shown.blocked
-    many = groups.many(shown)
-    head = _opening(marker, shown.cloud)
-    if (partial := groups.partial(shown)) is not None:
-        head.append(f"**{_sentence(partial)}**")
-    head += [f"**{groups.headline(shown)}**", *intro]
-    if not quiet:
-        head.append(wording.counts(shown))
-    if (incomplete := wording.incomplete(shown)) is not None:
-        head.append(incomplete)
-    if many:
-        head.append(wording.USUAL)
-    ours, drift = groups.here(shown), groups.elsewhere(shown)
-    riskiest, drifted = (sorted(rows.changes, key=wording.risk) for rows in (ours, drift))
+def _plan(view: PlanView, intro: str | None, *, marker: str, elsewhere: str, limit: int) -> str:
+    own, drift = view.own, view.drift
+    quiet = not own and not drift
     return page(
-        head=head,
+        head=_given(
+            _hidden(marker),
+            _bold(view.emulator),
+            _bold(view.partial and _sentence(view.partial)),
+            _bold(view.headline),
+            intro,
+            None if quiet else view.counts,
+            view.incomplete,
+            view.usual,
+        ),
         tables=[
-            _notes("Apply would refuse this plan", shown.refusals),
-            _changes("Changes", riskiest, unusual_only=many),
-            _blocked("Blocked", ours.blocked),
-            _changes(groups.drift_title(drift), drifted, unusual_only=many, folded=True),
+            _notes("Apply would refuse this plan", view.refusals),
+            _changes("Changes", own.riskiest_first),
+            _blocked("Blocked", own.blocked),
+            _changes(drift.title, drift.riskiest_first, folded=True),
             _blocked("Blocked elsewhere", drift.blocked, folded=True),
-            _gone(shown.no_longer_declared),
-            _notes("Warnings", groups.warnings(shown), folded=quiet),
-            _details([*riskiest, *drifted]),
+            _departed(view.departed),
+            _notes("Warnings", view.further_warnings, folded=quiet),
+            _details([*own.riskiest_first, *drift.riskiest_first]),
         ],
-        tail=[f"Plan {markdown_cell(shown.digest)}"],
+        tail=[f"Plan {markdown_cell(view.digest)}"],
         elsewhere=elsewhere,
         limit=limit,
     )
 
 
-def _opening(marker: str, cloud: Cloud | None) -> list[str]:
-    """Return the first lines, the marker first: no value can forge it, because none stands in that line."""
-    first = f"<!-- {marker} -->"
-    return [first, f"**{wording.EMULATOR}**"] if wording.emulated(cloud) else [first]
+def _given(*paragraphs: str | None) -> list[str]:
+    return [text for text in paragraphs if text is not None]
 
 
-def _changes(title: str, changes: Sequence[Change], *, unusual_only: bool, folded: bool = False) -> Table:
+def _hidden(marker: str) -> str:
+    """Return the first line, the marker: no value can forge it, because none stands in that line."""
+    return f"<!-- {marker} -->"
+
+
+def _bold(text: str | None) -> str | None:
+    return None if text is None else f"**{text}**"
+
+
+def _changes(title: str, changes: Sequence[ChangeView], *, folded: bool = False) -> Table:
     return Table(
         title=title,
         columns=("Who", "From", "To", "What will happen"),
-        rows=(_change(change, unusual_only=unusual_only) for change in changes),
+        rows=(
+            (
+                _who(change.id, change.display_name),
+                _sentence(change.before),
+                _sentence(change.after),
+                _what_will_happen(change),
+            )
+            for change in changes
+        ),
         count=len(changes),
         share=0.6,
         folded=folded,
     )
 
 
-def _change(change: Change, *, unusual_only: bool) -> tuple[str, ...]:
-    before, after = wording.from_to(change)
-    said = [_sentence(one.text) for one in wording.effects(change) if not (unusual_only and one.usual)]
-    said += [
-        f"**Warning** {markdown_cell(note.rule)}: {_sentence(note.message)}"
-        for note in wording.special_warnings(change, unusual_only=unusual_only)
-    ]
-    return _who(change.id, change.display_name), _sentence(before), _sentence(after), "<br>".join(said)
+def _what_will_happen(change: ChangeView) -> str:
+    said = [_sentence(effect) for effect in change.effects]
+    said += [f"**Warning** {markdown_cell(note.rule)}: {_sentence(note.message)}" for note in change.warnings]
+    return "<br>".join(said)
 
 
 def _blocked(title: str, blocked: Sequence[Blocked], *, folded: bool = False) -> Table:
@@ -147,20 +166,17 @@ def _blocked(title: str, blocked: Sequence[Blocked], *, folded: bool = False) ->
     )
 
 
-def _gone(departed: Sequence[NoLongerDeclared]) -> Table:
+def _departed(departed: Sequence[DepartedView]) -> Table:
     return Table(
-        title=groups.GONE,
+        title=DEPARTED,
         columns=("Who", "Declared as", "Now"),
-        rows=(
-            (_who(one.id, one.name), _sentence(one.email.text), _sentence(groups.left(one)))
-            for one in departed
-        ),
+        rows=((_who(one.id, one.display_name), _sentence(one.email), _sentence(one.now)) for one in departed),
         count=len(departed),
         share=0.5,
     )
 
 
-def _details(changes: Sequence[Change]) -> Table:
+def _details(changes: Sequence[ChangeView]) -> Table:
     return Table(
         title="Details of each change",
         columns=("Id", "Where", "Why", "Actions, in this order", "Digest"),
@@ -169,7 +185,7 @@ def _details(changes: Sequence[Change]) -> Table:
                 markdown_cell(change.id),
                 _where(change.source),
                 _sentence(change.reason),
-                "<br>".join(_sentence(wording.action(one)) for one in change.actions),
+                "<br>".join(map(_sentence, change.actions)),
                 markdown_cell(change.digest),
             )
             for change in changes
@@ -179,21 +195,40 @@ def _details(changes: Sequence[Change]) -> Table:
     )
 
 
-def _outcomes(outcome: Outcome, ended: Sequence[GuestOutcome]) -> Table:
+def _outcomes(group: OutcomeGroup) -> Table:
     return Table(
-        title=f"{outcome.value}: {wording.count_of(len(ended), 'guest')}. {wording.OUTCOMES[outcome]}",
+        title=f"{group.title}. {group.advice}",
         columns=("Who", "What happened"),
-        rows=((_who(one.id, one.display_name), _happened(one)) for one in ended),
-        count=len(ended),
+        rows=((_who(one.id, one.display_name), _what_happened(one)) for one in group.guests),
+        count=len(group.guests),
         share=0.6,
-        folded=outcome in wording.NEEDS_NO_ACTION,
+        folded=not group.needs_action,
     )
 
 
-def _happened(one: GuestOutcome) -> str:
+def _what_happened(one: GuestOutcomeView) -> str:
     parts = [f"{markdown_cell(one.rule)}: {_sentence(one.message)}" if one.rule else _sentence(one.message)]
-    parts += [_sentence(record) for record in wording.records(one)]
+    parts += map(_sentence, one.notable_records)
     return "<br>".join(part for part in parts if part)
+
+
+def _approved(group: ApprovedGroup) -> Table:
+    return Table(
+        title=group.title,
+        columns=("Who", "What", "From", "To"),
+        rows=(
+            (
+                _who(change.id, change.display_name),
+                change.label,
+                markdown_sentence(change.before),
+                markdown_sentence(change.after),
+            )
+            for change in group.changes
+        ),
+        count=len(group.changes),
+        share=0.6,
+        folded=True,
+    )
 
 
 def _notes(title: str, notes: Sequence[Note], *, folded: bool = False) -> Table:
@@ -208,7 +243,7 @@ def _notes(title: str, notes: Sequence[Note], *, folded: bool = False) -> Table:
 
 
 def _who(guest: ObjectId, name: str | None) -> str:
-    return f"{markdown_cell(name) if name else wording.NO_NAME}<br>{markdown_cell(guest)}"
+    return f"{markdown_cell(name) if name else NO_NAME}<br>{markdown_cell(guest)}"
 
 
 def _where(source: Source) -> str:

@@ -1,4 +1,7 @@
-"""Renders plans, reports and problems for a terminal or a log; fixed words are ASCII, counts come last."""
+"""Renders plans, reports, approvals and problems for a terminal or a log.
+
+Fixed words are ASCII, and counts come last. `width` is in terminal cells.
+"""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,20 +10,14 @@ from rich.style import Style
 
 from reconciler.desired.problems import format_problem
 from reconciler.errors import EXIT_DONE
-from reconciler.model import (
-    Blocked,
-    Change,
-    GuestOutcome,
-    Note,
-    Outcome,
-    Plan,
-    Problem,
-    Report,
-)
-from reconciler.render import groups, wording
+from reconciler.model import Blocked, Note, Outcome, Problem
+from reconciler.render.approval_view import WITHHELD, ApprovalView
+from reconciler.render.change_view import SAME, ChangeView
 from reconciler.render.escape import terminal
-from reconciler.render.groups import Rows
+from reconciler.render.plan_view import DEPARTED, PlanView, RowGroup
+from reconciler.render.report_view import GuestOutcomeView, ReportView
 from reconciler.render.terminal_page import BAD, CAUTION, GOOD, HEADING, QUIET, TerminalPage
+from reconciler.render.wording import NO_NAME
 
 _OUTCOME_STYLES: Final = {
     Outcome.FAILED: BAD,
@@ -34,77 +31,84 @@ _OUTCOME_STYLES: Final = {
 }
 
 
-def plan(shown: Plan, *, width: int, colour: bool) -> str:
+def plan(view: PlanView, *, width: int, colour: bool) -> str:
     """Render a plan: each change in the order of apply, then blocked guests, warnings and refusals.
 
-    With a base, the rows of the change under review come first, then drift and removed entries.
-
-    Counts come last, where a long output ends on the screen. `width` is in terminal cells.
+    With a base, the rows of the change under review come first, then drift and removed entries. Counts come
+    last, where a long output ends on the screen.
     """
     page = TerminalPage(width=width, colour=colour)
-    if wording.emulated(shown.cloud):
-        page.write(wording.EMULATOR, style=CAUTION)
-    if (partial := groups.partial(shown)) is not None:
-        page.write(partial, style=CAUTION)
-    page.write(f"Plan for tenant {shown.tenant_id}, made {wording.moment(shown.created_at)}", style=HEADING)
-    many = groups.many(shown)
-    if many:
-        page.write(wording.USUAL)
-    ours, drift = groups.here(shown), groups.elsewhere(shown)
-    if ours and drift:
+    _caution(page, view.emulator)
+    _caution(page, view.partial)
+    page.write(f"Plan for tenant {view.tenant_id}, made {view.made}", style=HEADING)
+    if view.usual is not None:
+        page.write(view.usual)
+    if view.own and view.drift:
         page.blank()
-        page.write(f"{groups.HERE}: {ours.counted}", style=HEADING)
-    _rows(page, ours, unusual_only=many)
-    if drift:
+        page.write(f"{view.own.title}: {view.own.counted}", style=HEADING)
+    _rows(page, view.own, reasons=view.usual is None)
+    if view.drift:
         page.blank()
-        page.write(groups.drift_title(drift), style=HEADING)
-        _rows(page, drift, unusual_only=many)
-    if shown.no_longer_declared:
+        page.write(view.drift.title, style=HEADING)
+        _rows(page, view.drift, reasons=view.usual is None)
+    if view.departed:
         page.blank()
-        page.write(f"{groups.GONE}:", style=CAUTION)
-        for gone in shown.no_longer_declared:
-            page.write(f"{gone.id} {gone.name or wording.NO_NAME}", indent=2)
-            page.write(f"declared as {gone.email}; now {groups.left(gone)}", indent=4)
-    _notes(page, "Warnings", groups.warnings(shown), style=CAUTION)
-    _notes(page, "Apply would refuse this plan", shown.refusals, style=BAD)
+        page.write(f"{DEPARTED}:", style=CAUTION)
+        for gone in view.departed:
+            page.write(f"{gone.id} {gone.display_name or NO_NAME}", indent=2)
+            page.write(f"declared as {gone.email}; now {gone.now}", indent=4)
+    _notes(page, "Warnings", view.further_warnings, style=CAUTION)
+    _notes(page, "Apply would refuse this plan", view.refusals, style=BAD)
     page.blank()
-    if (incomplete := wording.incomplete(shown)) is not None:
-        page.write(incomplete, style=CAUTION)
-    page.write(groups.headline(shown), style=HEADING)
-    page.write(wording.counts(shown))
-    page.write(f"Plan {shown.digest}", style=QUIET)
+    _caution(page, view.incomplete)
+    page.write(view.headline, style=HEADING)
+    page.write(view.counts)
+    page.write(f"Plan {view.digest}", style=QUIET)
     return page.text()
 
 
-def report(shown: Report, *, width: int, colour: bool) -> str:
-    """Render a report: guests who need attention first, with the next steps; counts last.
-
-    `width` is in terminal cells.
-    """
+def report(view: ReportView, *, width: int, colour: bool) -> str:
+    """Render a report: guests who need attention first, with the next steps; counts last."""
     page = TerminalPage(width=width, colour=colour)
-    if wording.emulated(shown.cloud):
-        page.write(wording.EMULATOR, style=CAUTION)
-    page.write(f"Run {shown.run} on tenant {shown.tenant_id}", style=HEADING)
-    _notes(page, "The run was refused or broke off", shown.refusals, style=BAD)
-    for outcome, advice in wording.OUTCOMES.items():
-        ended = [one for one in shown.outcomes if one.outcome is outcome]
-        if not ended:
-            continue
+    _caution(page, view.emulator)
+    page.write(f"Run {view.run} on tenant {view.tenant_id}", style=HEADING)
+    _notes(page, "The run was refused or broke off", view.refusals, style=BAD)
+    for group in view.groups:
         page.blank()
-        page.write(
-            f"{outcome.value}: {wording.count_of(len(ended), 'guest')}", style=_OUTCOME_STYLES[outcome]
-        )
-        page.write(advice, indent=2)
-        for one in ended:
+        page.write(group.title, style=_OUTCOME_STYLES[group.outcome])
+        page.write(group.advice, indent=2)
+        for one in group.guests:
             _outcome(page, one)
-    _notes(page, "Warnings", shown.warnings, style=CAUTION)
+    _notes(page, "Warnings", view.warnings, style=CAUTION)
     page.blank()
-    if (incomplete := wording.incomplete(shown)) is not None:
-        page.write(incomplete, style=CAUTION)
-    page.write(wording.tally(shown), style=GOOD if shown.exit_code == EXIT_DONE else CAUTION)
-    page.write(f"{wording.moment(shown.started_at)} to {wording.moment(shown.ended_at)}", style=QUIET)
-    for what, value in wording.made_of(shown):
-        page.write(f"{what} {value}", style=QUIET)
+    _caution(page, view.incomplete)
+    page.write(view.headline, style=GOOD if view.exit_code == EXIT_DONE else CAUTION)
+    page.write(f"{view.started} to {view.ended}", style=QUIET)
+    for label, value in view.made_of:
+        page.write(f"{label} {value}", style=QUIET)
+    return page.text()
+
+
+def approval(view: ApprovalView, *, width: int, colour: bool) -> str:
+    """Render the changes that approved plans allow, and why all others would not run; counts last."""
+    page = TerminalPage(width=width, colour=colour)
+    _caution(page, view.emulator)
+    page.write(f"Plan for tenant {view.tenant_id}, made {view.made}", style=HEADING)
+    for group in view.approved:
+        if group.changes:
+            page.blank()
+            page.write(f"{group.title}:", style=GOOD)
+            for change in group.changes:
+                page.write(_line(change), indent=2)
+    if view.withheld:
+        page.blank()
+        page.write(f"{WITHHELD}:", style=CAUTION)
+        for one in view.withheld:
+            page.write(f"{one.id} {one.display_name or NO_NAME}", indent=2)
+            page.write(f"{one.outcome.value}: {one.message}", indent=4)
+    page.blank()
+    page.write(view.headline, style=HEADING)
+    page.write(f"Plan {view.digest}", style=QUIET)
     return page.text()
 
 
@@ -113,45 +117,50 @@ def problems(shown: Iterable[Problem]) -> str:
     return "".join(f"{terminal(format_problem(one))}\n" for one in shown)
 
 
-def _rows(page: TerminalPage, rows: Rows, *, unusual_only: bool) -> None:
-    for change in rows.changes:
+def _rows(page: TerminalPage, group: RowGroup, *, reasons: bool) -> None:
+    for change in group.changes:
         page.blank()
-        _change(page, change, unusual_only=unusual_only)
-    for blocked in rows.blocked:
+        _change(page, change, reason=reasons)
+    for blocked in group.blocked:
         page.blank()
         _blocked(page, blocked)
 
 
-def _change(page: TerminalPage, change: Change, *, unusual_only: bool) -> None:
-    before, after = wording.from_to(change)
-    page.write(
-        f"{wording.KINDS[change.kind]}: {change.display_name or wording.NO_NAME}",
-        style=HEADING,
-    )
+def _change(page: TerminalPage, change: ChangeView, *, reason: bool) -> None:
+    page.write(f"{change.label}: {change.display_name or NO_NAME}", style=HEADING)
     page.field("id", f"{change.id} ({change.source.file}:{change.source.line})")
-    page.field("from", before)
-    page.field("to", after)
-    if not unusual_only:
+    page.field("from", change.before)
+    page.field("to", change.after)
+    if reason:
         page.field("why", change.reason)
-    for effect in wording.effects(change):
-        if not (unusual_only and effect.usual):
-            page.write(effect.text, indent=4)
-    for note in wording.special_warnings(change, unusual_only=unusual_only):
+    for effect in change.effects:
+        page.write(effect, indent=4)
+    for note in change.warnings:
         page.write(f"warning: {note.rule}: {note.message}", indent=4, style=CAUTION)
 
 
 def _blocked(page: TerminalPage, blocked: Blocked) -> None:
-    page.write(f"blocked: {blocked.display_name or wording.NO_NAME}", style=BAD)
+    page.write(f"blocked: {blocked.display_name or NO_NAME}", style=BAD)
     page.field("id", f"{blocked.id} ({blocked.source.file}:{blocked.source.line})")
     page.write(f"{blocked.rule}: {blocked.message}", indent=4)
 
 
-def _outcome(page: TerminalPage, one: GuestOutcome) -> None:
-    page.write(f"{one.id} {one.display_name or wording.NO_NAME}", indent=4)
+def _outcome(page: TerminalPage, one: GuestOutcomeView) -> None:
+    page.write(f"{one.id} {one.display_name or NO_NAME}", indent=4)
     if one.message:
         page.write(f"{one.rule}: {one.message}" if one.rule else one.message, indent=6)
-    for record in wording.records(one):
+    for record in one.notable_records:
         page.write(record, indent=6, style=QUIET)
+
+
+def _line(change: ChangeView) -> str:
+    moved = f"with {change.before}" if change.after == SAME else f"from {change.before} to {change.after}"
+    return f"{change.id} {change.display_name or NO_NAME}: {change.label}, {moved}"
+
+
+def _caution(page: TerminalPage, sentence: str | None) -> None:
+    if sentence is not None:
+        page.write(sentence, style=CAUTION)
 
 
 def _notes(page: TerminalPage, title: str, notes: tuple[Note, ...], *, style: Style) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.render import html
+from reconciler.render.plan_view import plan_view
+from reconciler.render.report_view import report_view
 from tests.browser.chromium import BINARY, Page, browser
 from tests.support.plans import blocked_of, change_of, large_plan, mixed_report, plan_of, small_plan
 
@@ -30,7 +32,7 @@ def load(page: Page, tmp_path: Path) -> Iterator[Page]:
     page.call("Emulation.setScriptExecutionDisabled", value=False)
     page.show()
     page.complaints.clear()
-    open_page(page, html.plan(small_plan()), tmp_path)
+    open_page(page, html.plan(plan_view(small_plan())), tmp_path)
     yield page
     assert page.complaints == []
 
@@ -74,7 +76,7 @@ def test_choosing_a_kind_filters(load: Page) -> None:
 def test_a_page_without_javascript_shows_all_rows_and_no_dead_controls(load: Page, tmp_path: Path) -> None:
     """With scripts switched off the page is complete, and offers nothing that would not work."""
     load.call("Emulation.setScriptExecutionDisabled", value=True)
-    open_page(load, html.plan(small_plan()), tmp_path)
+    open_page(load, html.plan(plan_view(small_plan())), tmp_path)
     assert len(load.evaluate(NAMES)) == 4
     assert load.evaluate("document.querySelector('.controls').getClientRects().length") == 0
     assert load.evaluate("document.querySelectorAll('th button').length") == 0
@@ -82,7 +84,7 @@ def test_a_page_without_javascript_shows_all_rows_and_no_dead_controls(load: Pag
 
 def test_two_thousand_changes_can_be_sorted_and_filtered(load: Page, tmp_path: Path) -> None:
     """A long plan answers to the same clicks and keys, and sorts numbers by value."""
-    open_page(load, html.plan(large_plan(2_000)), tmp_path)
+    open_page(load, html.plan(plan_view(large_plan(2_000))), tmp_path)
     load.click("#changes-here + table th:nth-child(2) button")
     assert load.evaluate(NAMES)[:3] == ["Guest 0 Ångström", "Guest 1 Ångström", "Guest 2 Ångström"]
     load.click("input[name=words]")
@@ -107,7 +109,7 @@ def test_nothing_runs_off_the_side(load: Page, tmp_path: Path, width: int) -> No
     """No window is too narrow: long names and addresses are broken, and nobody has to scroll sideways."""
     load.show(width=width)
     long = change_of(name="N" * 200, before="o" * 200 + "@old.example", after="n" * 200 + "@new.example")
-    open_page(load, html.plan(plan_of(long, blocked=[blocked_of()])), tmp_path)
+    open_page(load, html.plan(plan_view(plan_of(long, blocked=[blocked_of()]))), tmp_path)
     assert load.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -120,7 +122,7 @@ def test_paper_shows_all_rows_and_no_controls(load: Page) -> None:
 
 def test_a_report_page_works_alike(load: Page, tmp_path: Path) -> None:
     """Outcomes are sorted and filtered by the same controls."""
-    open_page(load, html.report(mixed_report()), tmp_path)
+    open_page(load, html.report(report_view(mixed_report())), tmp_path)
     load.click("input[name=words]")
     load.type("holds-role")
     assert load.evaluate(SAID) == "1 of 8 rows"

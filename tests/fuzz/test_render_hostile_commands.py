@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model import Plan, Problem
-from reconciler.render import escape, github, sarif
+from reconciler.render import escape, sarif, workflow_commands
+from reconciler.render.plan_view import plan_view
 from tests.support import hostile
 
 problems = st.builds(
@@ -39,7 +40,7 @@ def unescaped(text: str) -> str:
 @given(st.lists(problems, max_size=3))
 def test_each_problem_is_exactly_one_command(found: list[Problem]) -> None:
     """The runner reads one error a problem, with the file, rule and sentences as they are."""
-    lines = github.problems(found, folder="desired").split("\n")
+    lines = workflow_commands.problems(found, folder="desired").split("\n")
     assert lines.pop() == ""
     assert len(lines) == len(found)
     for line, one in zip(lines, found, strict=True):
@@ -59,7 +60,7 @@ def test_each_problem_is_exactly_one_command(found: list[Problem]) -> None:
 @given(hostile.plans())
 def test_a_plan_gives_only_its_own_commands(plan: Plan) -> None:
     """Whatever strangers wrote, the runner reads two errors, and the warnings of three rows and the plan."""
-    lines = github.plan(plan, folder="desired").split("\n")
+    lines = workflow_commands.plan(plan_view(plan), folder="desired").split("\n")
     assert lines.pop() == ""
     assert [obeyed(line)[0] for line in lines] == ["error"] * 2 + ["warning"] * 4
 
@@ -76,6 +77,6 @@ def test_a_log_is_ascii_and_keeps_its_shape(found: list[Problem]) -> None:
 @given(hostile.compared_plans())
 def test_drift_is_no_error_and_none_of_its_lines_is_under_review(plan: Plan) -> None:
     """Whatever strangers wrote: partial, why it is refused, who is blocked elsewhere, and our warnings."""
-    lines = github.plan(plan, folder="desired").split("\n")
+    lines = workflow_commands.plan(plan_view(plan), folder="desired").split("\n")
     assert lines.pop() == ""
     assert [obeyed(line)[0] for line in lines] == ["notice", "error", "notice", "warning", "warning"]

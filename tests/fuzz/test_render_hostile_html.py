@@ -4,6 +4,8 @@ from hypothesis import given
 
 from reconciler.model import Note, Origin, Plan, Report
 from reconciler.render import escape, html
+from reconciler.render.plan_view import plan_view
+from reconciler.render.report_view import report_view
 from reconciler.rules import OtherRule
 from tests.support import hostile
 from tests.support.elements import Element, elements_of
@@ -41,8 +43,8 @@ def test_a_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None:
         rest_of(4),
     ]
     tame = plan_of(*changes, blocked=[blocked_of()], warnings=[odd], refusals=[hostile.refused(odd)])
-    wild = elements_of(html.plan(plan))
-    assert outline(wild) == outline(elements_of(html.plan(tame)))
+    wild = elements_of(html.plan(plan_view(plan)))
+    assert outline(wild) == outline(elements_of(html.plan(plan_view(tame))))
     first, second, *others = plan.changes
     expected = [row.display_name for row in (first, *others, second)]
     expected += [row.display_name for row in plan.blocked]
@@ -52,13 +54,13 @@ def test_a_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None:
 @given(hostile.reports())
 def test_a_report_page_has_the_elements_of_a_tame_one(report: Report) -> None:
     """Whatever strangers wrote adds no element and no attribute, and names read as they are."""
-    wild = elements_of(html.report(report))
+    wild = elements_of(html.report(report_view(report)))
     outcomes = [
         outcome_of(n, one.outcome, rule=OtherRule("r"), message="m") for n, one in enumerate(report.outcomes)
     ]
     odd = Note(rule=OtherRule("r"), message="m")
     tame = replace(report_of(*outcomes, refusals=[odd], exit_code=7), warnings=(odd,), commit="c0ffee")
-    assert outline(wild) == outline(elements_of(html.report(tame)))
+    assert outline(wild) == outline(elements_of(html.report(report_view(tame))))
     assert names(wild) == [escape.visible(one.display_name or "") for one in report.outcomes]
 
 
@@ -77,6 +79,6 @@ def test_a_compared_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None
         since="main",
         no_longer_declared=(gone_of(),),
     )
-    wild = elements_of(html.plan(plan))
-    assert outline(wild) == outline(elements_of(html.plan(tame)))
+    wild = elements_of(html.plan(plan_view(plan)))
+    assert outline(wild) == outline(elements_of(html.plan(plan_view(tame))))
     assert names(wild)[-1] == escape.visible(plan.no_longer_declared[0].name or "")

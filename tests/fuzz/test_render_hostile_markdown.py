@@ -8,7 +8,10 @@ from markdown_it.token import Token
 
 from reconciler.guard.approval import approve
 from reconciler.model import Plan, Report
-from reconciler.render import approval, escape, markdown
+from reconciler.render import escape, markdown
+from reconciler.render.approval_view import approval_view
+from reconciler.render.plan_view import plan_view
+from reconciler.render.report_view import report_view
 from tests.support import hostile
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -88,8 +91,8 @@ def test_every_sentence_stays_in_its_cell_and_links_nothing(left: str, right: st
 def test_a_plan_keeps_its_shape_whatever_strangers_wrote(plan: Plan) -> None:
     """The comment of a plan has the rows and cells it would have for tame names, and nothing live in them."""
     for page in (
-        markdown.plan(plan, marker="m", elsewhere="there"),
-        markdown.drift(plan, marker="m", elsewhere="there"),
+        markdown.plan(plan_view(plan), marker="m", elsewhere="there"),
+        markdown.drift(plan_view(plan), marker="m", elsewhere="there"),
     ):
         rows = cells_of(page)
         assert [len(row) for row in rows] == [2, *[4] * 4, 3, 2, *[5] * 4]
@@ -99,14 +102,16 @@ def test_a_plan_keeps_its_shape_whatever_strangers_wrote(plan: Plan) -> None:
 @given(hostile.reports())
 def test_a_report_keeps_its_shape_whatever_strangers_wrote(report: Report) -> None:
     """The comment of a report has the rows and cells it would have for tame names."""
-    assert {len(row) for row in cells_of(markdown.report(report, marker="m", elsewhere="there"))} == {2}
-    assert len(cells_of(markdown.report(report, marker="m", elsewhere="there"))) == 4
+    assert {
+        len(row) for row in cells_of(markdown.report(report_view(report), marker="m", elsewhere="there"))
+    } == {2}
+    assert len(cells_of(markdown.report(report_view(report), marker="m", elsewhere="there"))) == 4
 
 
 @given(hostile.compared_plans())
 def test_a_compared_plan_keeps_its_shape_whatever_strangers_wrote(plan: Plan) -> None:
     """Revisions, drift and guests who were let go add no row, no cell and nothing live."""
-    rows = cells_of(markdown.plan(plan, marker="m", elsewhere="there"))
+    rows = cells_of(markdown.plan(plan_view(plan), marker="m", elsewhere="there"))
     assert [len(row) for row in rows] == [2, 4, 4, 3, 3, 2, 5, 5]
     assert codes(rows[4][0])[0] == shown(plan.no_longer_declared[0].name or "")
 
@@ -115,5 +120,5 @@ def test_a_compared_plan_keeps_its_shape_whatever_strangers_wrote(plan: Plan) ->
 def test_what_is_approved_keeps_its_shape_whatever_strangers_wrote(plan: Plan) -> None:
     """What would run and what would not is a row each."""
     found = approve(plan, [replace(plan, changes=plan.changes[:1])])
-    rows = cells_of(approval.markdown(plan, found, elsewhere="there"))
+    rows = cells_of(markdown.approval(approval_view(plan, found), elsewhere="there"))
     assert [len(row) for row in rows] == [2, 2, 2, 2, 4]

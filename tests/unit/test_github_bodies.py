@@ -1,18 +1,16 @@
 """What is written on GitHub fits there, says where it comes from, and ends with the digest."""
 
-from dataclasses import replace
-
 import pytest
 
-from reconciler.github.bodies import approvals, drift_issue, plan_comment, report_comment, unapplied
+from reconciler.github.bodies import approvals, drift_issue, plan_comment, report_comment
 from reconciler.github.context import WorkflowRun
 from reconciler.github.merged import MergedPull, ReviewedPlan
 from reconciler.github.threads import marker, opening
-from reconciler.guard.approval import approve_all
-from reconciler.model import Note, Outcome
+from reconciler.model import Outcome
 from reconciler.render.markdown_page import LIMIT
-from reconciler.rules import Rule
-from tests.support.plans import NOW, large_plan, outcome_of, report_of, small_plan
+from reconciler.render.plan_view import plan_view
+from reconciler.render.report_view import report_view
+from tests.support.plans import large_plan, outcome_of, report_of, small_plan
 
 MARK = marker("plan", "desired")
 RUN = WorkflowRun(
@@ -30,8 +28,8 @@ def test_a_plan_ends_with_its_digest() -> None:
     """The commit and the run stand before the last paragraph, which is the digest."""
     plan = small_plan()
     for body in (
-        plan_comment(plan, mark=MARK, run=RUN, commit="d" * 40),
-        drift_issue(plan, mark=MARK, run=RUN),
+        plan_comment(plan_view(plan), mark=MARK, run=RUN, commit="d" * 40),
+        drift_issue(plan_view(plan), mark=MARK, run=RUN),
     ):
         *_, line, last = body.rstrip().split("\n\n")
         assert RUN.url in line
@@ -45,9 +43,9 @@ def test_any_number_of_guests_fits(count: int) -> None:
     plan = large_plan(count)
     report = report_of(*(outcome_of(number, Outcome.FAILED, message="x" * 300) for number in range(count)))
     for body in (
-        plan_comment(plan, mark=MARK, run=RUN, commit="d" * 40),
-        drift_issue(plan, mark=MARK, run=RUN),
-        report_comment(report, mark=MARK, run=RUN, reviewed=REVIEWED),
+        plan_comment(plan_view(plan), mark=MARK, run=RUN, commit="d" * 40),
+        drift_issue(plan_view(plan), mark=MARK, run=RUN),
+        report_comment(report_view(report), mark=MARK, run=RUN, reviewed=REVIEWED),
     ):
         assert len(body) <= LIMIT
         assert f"the artifacts of [this run]({RUN.url})" in body
@@ -58,16 +56,8 @@ def test_a_reason_cannot_write_markdown() -> None:
     reviewed = ReviewedPlan(
         pull=MergedPull(number=3, head="d" * 40), plan=None, missing="at /a: '@team #12 <b>|[x](y)' | is none"
     )
-    report = report_comment(report_of(), mark=MARK, run=RUN, reviewed=reviewed)
+    report = report_comment(report_view(report_of()), mark=MARK, run=RUN, reviewed=reviewed)
     for body in (approvals([reviewed]), report):
         assert "`'@team`" in body
         assert "`#12`" in body
         assert "`<b>\\|[x](y)'`" in body
-
-
-def test_a_run_that_did_nothing_tells_what_its_plan_could_not_see() -> None:
-    """Nobody was written to, and what was missing from the plan is missing from what is said of it."""
-    plan = replace(large_plan(2), complete=False, warnings=(Note(rule=Rule.NOT_CHECKED, message="roles"),))
-    report = unapplied(plan, approve_all(plan), run=RUN, at=NOW)
-    assert [one.outcome for one in report.outcomes] == [Outcome.NOT_ATTEMPTED] * 2
-    assert (report.complete, report.warnings, report.commit) == (False, plan.warnings, RUN.commit)

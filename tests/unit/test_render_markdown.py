@@ -6,6 +6,8 @@ import pytest
 from reconciler.model import Cloud, Note, Outcome, Refusal
 from reconciler.render import markdown
 from reconciler.render.markdown_page import LIMIT
+from reconciler.render.plan_view import plan_view
+from reconciler.render.report_view import report_view
 from reconciler.rules import Rule
 from tests.support.plans import (
     again_of,
@@ -29,7 +31,9 @@ def paragraphs(text: str) -> list[str]:
 
 def test_a_plan_begins_with_its_marker_and_one_summary_line() -> None:
     """The comment can be found by its first line, and what a reader sees first is one sentence."""
-    parts = paragraphs(markdown.plan(small_plan(), marker="reconciler plan", elsewhere="the artifact"))
+    parts = paragraphs(
+        markdown.plan(plan_view(small_plan()), marker="reconciler plan", elsewhere="the artifact")
+    )
     assert parts[0] == "<!-- reconciler plan -->"
     assert parts[1] == "**3 guests to change, 2 of them cannot sign in until they redeem, 1 blocked.**"
     assert parts[-1].startswith("Plan `sha256:")
@@ -37,7 +41,7 @@ def test_a_plan_begins_with_its_marker_and_one_summary_line() -> None:
 
 def test_a_row_says_who_from_to_and_what_will_happen() -> None:
     """A change is one row that a reviewer can judge without opening anything."""
-    shown = markdown.plan(small_plan(), marker="m", elsewhere="the artifact")
+    shown = markdown.plan(plan_view(small_plan()), marker="m", elsewhere="the artifact")
     assert (
         "| `Ana Souza`<br>`1b6a4f0c-8a0c-4d6e-9a51-000000000001` | `ana@old.example` | `ana@newco.example` | "
         "Cannot sign in until they redeem.<br>Microsoft sends the invitation in en-US.<br>"
@@ -50,14 +54,16 @@ def test_a_row_says_who_from_to_and_what_will_happen() -> None:
 def test_rows_are_ordered_by_risk() -> None:
     """Odd changes come first, then those nobody tells, then other resets, then those that reset nobody."""
     odd = change_of(4, name="Odd", warnings=[Note(rule=Rule.GUEST_DISABLED, message="disabled")])
-    shown = markdown.plan(plan_of(others_of(1), change_of(2), again_of(3), odd), marker="m", elsewhere="x")
+    shown = markdown.plan(
+        plan_view(plan_of(others_of(1), change_of(2), again_of(3), odd)), marker="m", elsewhere="x"
+    )
     rows = [shown.index(f"| `{name}`") for name in ("Odd", "Bo Hansen", "Ana Souza", "Eve Moneypenny")]
     assert rows == sorted(rows)
 
 
 def test_blocked_guests_come_with_the_rule_and_the_fix() -> None:
     """A blocked guest is named with the rule, its line in the tree and what to do."""
-    shown = markdown.plan(plan_of(blocked=[blocked_of(name=None)]), marker="m", elsewhere="x")
+    shown = markdown.plan(plan_view(plan_of(blocked=[blocked_of(name=None)])), marker="m", elsewhere="x")
     who = "(no name)<br>`1b6a4f0c-8a0c-4d6e-9a51-000000000009`"
     assert f"| {who} | `guests/fabrikam.yaml:9` | `holds-role`: holds the role User" in shown
 
@@ -65,18 +71,18 @@ def test_blocked_guests_come_with_the_rule_and_the_fix() -> None:
 def test_a_plan_that_changes_nothing_is_quiet() -> None:
     """A converged tenant is one sentence and the digest; its warnings are folded."""
     note = Note(rule=Rule.IDENTITY_DIFFERS, message="who redeemed is not known")
-    shown = markdown.plan(plan_of(warnings=[note]), marker="m", elsewhere="x")
+    shown = markdown.plan(plan_view(plan_of(warnings=[note])), marker="m", elsewhere="x")
     assert paragraphs(shown)[1] == "**Nothing to change: 97 declared guests and the tenant agree.**"
     assert "<details><summary>Warnings</summary>" in shown
-    assert len(paragraphs(markdown.plan(plan_of(), marker="m", elsewhere="x"))) == 3
+    assert len(paragraphs(markdown.plan(plan_view(plan_of()), marker="m", elsewhere="x"))) == 3
 
 
 def test_output_about_the_emulator_says_so_first() -> None:
     """What a reader sees first is EMULATOR when no real tenant is meant."""
     shown = (
-        markdown.plan(small_plan(cloud=Cloud.EMULATOR), marker="m", elsewhere="x"),
-        markdown.drift(small_plan(cloud=Cloud.EMULATOR), marker="m", elsewhere="x"),
-        markdown.report(mixed_report(cloud=Cloud.EMULATOR), marker="m", elsewhere="x"),
+        markdown.plan(plan_view(small_plan(cloud=Cloud.EMULATOR)), marker="m", elsewhere="x"),
+        markdown.drift(plan_view(small_plan(cloud=Cloud.EMULATOR)), marker="m", elsewhere="x"),
+        markdown.report(report_view(mixed_report(cloud=Cloud.EMULATOR)), marker="m", elsewhere="x"),
     )
     assert all(paragraphs(one)[1].startswith("**EMULATOR") for one in shown)
 
@@ -84,7 +90,7 @@ def test_output_about_the_emulator_says_so_first() -> None:
 @pytest.mark.parametrize("count", [19, 20, 200, 2_000])
 def test_a_plan_of_any_size_fits_and_accounts_for_every_change(count: int) -> None:
     """A body stays within GitHub's limit, and rows shown and rows said to be elsewhere add up."""
-    shown = markdown.plan(large_plan(count), marker="m", elsewhere="the artifact `plan`")
+    shown = markdown.plan(plan_view(large_plan(count)), marker="m", elsewhere="the artifact `plan`")
     assert len(shown) <= LIMIT
     table = shown.split("**Changes**")[1].split("**Blocked**")[0]
     left = re.search(r"^(\d+) more: see the artifact `plan`\.$", table, re.MULTILINE)
@@ -93,7 +99,7 @@ def test_a_plan_of_any_size_fits_and_accounts_for_every_change(count: int) -> No
 
 def test_the_usual_is_said_once_where_there_are_many() -> None:
     """Rows of a long plan say only what is odd about them, so that more of them fit."""
-    shown = markdown.plan(large_plan(300), marker="m", elsewhere="x")
+    shown = markdown.plan(plan_view(large_plan(300)), marker="m", elsewhere="x")
     assert shown.count("Unless a guest below says otherwise") == 1
     assert "Cannot sign in until they redeem." not in shown
 
@@ -103,7 +109,9 @@ def test_many_blocked_guests_leave_room_for_changes() -> None:
     note = Note(rule=Rule.NOT_CHECKED, message="x " * 3_000)
     big = large_plan(3_000)
     shown = markdown.plan(
-        plan_of(*big.changes, blocked=big.blocked * 10, warnings=[note] * 50), marker="m", elsewhere="x"
+        plan_view(plan_of(*big.changes, blocked=big.blocked * 10, warnings=[note] * 50)),
+        marker="m",
+        elsewhere="x",
     )
     assert len(shown) <= LIMIT
     assert shown.count("| `Max Admin`") > 5
@@ -113,7 +121,11 @@ def test_many_blocked_guests_leave_room_for_changes() -> None:
 def test_refusals_and_incompleteness_are_said() -> None:
     """A reviewer learns on the pull request that apply would refuse, or that a check is missing."""
     shown = markdown.plan(
-        plan_of(change_of(), refusals=[Refusal(rule=Rule.MAX_CHANGES, message="too many")], complete=False),
+        plan_view(
+            plan_of(
+                change_of(), refusals=[Refusal(rule=Rule.MAX_CHANGES, message="too many")], complete=False
+            )
+        ),
         marker="m",
         elsewhere="x",
     )
@@ -123,13 +135,13 @@ def test_refusals_and_incompleteness_are_said() -> None:
 
 def test_a_drift_issue_says_what_to_do() -> None:
     """An issue about drift says why it exists and how to end it; without drift it says that all agree."""
-    assert "Apply by hand" in markdown.drift(small_plan(), marker="m", elsewhere="x")
-    assert "Apply by hand" not in markdown.drift(plan_of(), marker="m", elsewhere="x")
+    assert "Apply by hand" in markdown.drift(plan_view(small_plan()), marker="m", elsewhere="x")
+    assert "Apply by hand" not in markdown.drift(plan_view(plan_of()), marker="m", elsewhere="x")
 
 
 def test_a_report_leads_with_those_who_need_somebody_and_folds_the_rest() -> None:
     """Failures come first with what to do; guests who need nothing are folded."""
-    shown = markdown.report(mixed_report(), marker="m", elsewhere="x")
+    shown = markdown.report(report_view(mixed_report()), marker="m", elsewhere="x")
     heads = [shown.index(f"{outcome}: 1 guest.") for outcome in ("failed", "stale", "blocked", "applied")]
     assert heads == sorted(heads)
     assert (
@@ -142,7 +154,9 @@ def test_a_report_leads_with_those_who_need_somebody_and_folds_the_rest() -> Non
 def test_a_refused_run_without_a_plan_still_reports() -> None:
     """A run that ended before there was a plan shows the refusal and no digest."""
     refusals = [Note(rule=Rule.WRONG_TENANT, message="the tenant is another")]
-    shown = markdown.report(report_of(refusals=refusals, exit_code=5, digest=None), marker="m", elsewhere="x")
+    shown = markdown.report(
+        report_view(report_of(refusals=refusals, exit_code=5, digest=None)), marker="m", elsewhere="x"
+    )
     assert "| `wrong-tenant` | the tenant is another |" in shown
     assert "sha256" not in shown
 
@@ -150,7 +164,7 @@ def test_a_refused_run_without_a_plan_still_reports() -> None:
 def test_a_report_of_any_size_fits() -> None:
     """A report about thousands of guests stays within GitHub's limit and shows some of every outcome."""
     many = [outcome_of(number, outcome, message="x") for outcome in Outcome for number in range(2_000)]
-    shown = markdown.report(report_of(*many, exit_code=7), marker="m", elsewhere="the artifact")
+    shown = markdown.report(report_view(report_of(*many, exit_code=7)), marker="m", elsewhere="the artifact")
     assert len(shown) <= LIMIT
     assert shown.count("more: see the artifact.") == len(Outcome)
 
@@ -163,7 +177,7 @@ def test_a_report_says_what_its_run_could_not_see() -> None:
         warnings=(Note(rule=Rule.NOT_CHECKED, message="roles not checked"),),
         commit="c0ffee",
     )
-    parts = paragraphs(markdown.report(found, marker="m", elsewhere="the artifact"))
+    parts = paragraphs(markdown.report(report_view(found), marker="m", elsewhere="the artifact"))
     assert parts[2].startswith("INCOMPLETE")
     assert any("| `not-checked` | roles not checked |" in part for part in parts)
     assert parts[-2:] == ["Commit `c0ffee`", "Plan `sha256:aa`"]
@@ -171,7 +185,7 @@ def test_a_report_says_what_its_run_could_not_see() -> None:
 
 def test_mail_put_back_and_the_rest_of_a_change_are_said() -> None:
     """A reviewer sees that nobody is reset, or which change is finished."""
-    shown = markdown.plan(plan_of(restored_of(), rest_of()), marker="m", elsewhere="the artifact")
+    shown = markdown.plan(plan_view(plan_of(restored_of(), rest_of())), marker="m", elsewhere="the artifact")
     assert "They keep their way to sign in; reset only if" in shown
     assert "Finishes change `0123456789abcdef`, which an earlier run began." in shown
     assert "ClearMarker" in shown

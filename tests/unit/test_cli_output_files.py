@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.files import check_writable, clear, write_whole
+from reconciler.cli.output_files import check_writable, clear, write_whole
 from reconciler.errors import UsageError
 
 UNUSABLE: list[Callable[[Path], None]] = [check_writable, clear, lambda path: write_whole(path, "new")]
@@ -148,7 +148,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
 
 PROGRAM = (
     "import sys; from pathlib import Path\n"
-    "from reconciler.cli.files import check_writable, clear, write_whole\n"
+    "from reconciler.cli.output_files import check_writable, clear, write_whole\n"
     "path = Path(sys.argv[1])\n"
     "check_writable(path); clear(path)\n"
     "print('before'); write_whole(path, 'result\\n'); print('after')"

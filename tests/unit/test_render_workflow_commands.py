@@ -1,5 +1,6 @@
 from reconciler.model import Note, Problem, Refusal
-from reconciler.render import github
+from reconciler.render import workflow_commands
+from reconciler.render.plan_view import plan_view
 from reconciler.rules import OtherRule, Rule
 from tests.support.plans import LINGERS, blocked_of, change_of, plan_of
 
@@ -11,7 +12,7 @@ def test_a_problem_is_an_error_on_its_line() -> None:
     problem = Problem(
         file="guests/a.yaml", line=3, column=9, rule=Rule.ADDRESS, message="it is none", hint="correct it"
     )
-    assert github.problems([problem], folder="desired/") == (
+    assert workflow_commands.problems([problem], folder="desired/") == (
         "::error file=desired/guests/a.yaml,line=3,col=9,title=address::it is none%0Acorrect it\n"
     )
 
@@ -19,7 +20,7 @@ def test_a_problem_is_an_error_on_its_line() -> None:
 def test_a_tree_at_the_root_of_the_repository_adds_no_folder() -> None:
     """Paths are left as they are when the tree is the repository itself."""
     problem = Problem(file="a.yaml", line=1, column=1, rule=OtherRule("r"), message="m", hint="h")
-    assert github.problems([problem], folder=".").startswith("::error file=a.yaml,line=1")
+    assert workflow_commands.problems([problem], folder=".").startswith("::error file=a.yaml,line=1")
 
 
 def test_a_plan_annotates_the_gravest_first() -> None:
@@ -31,7 +32,7 @@ def test_a_plan_annotates_the_gravest_first() -> None:
         warnings=[Note(rule=Rule.NOT_CHECKED, message="roles")],
         refusals=[Refusal(rule=Rule.MAX_CHANGES, message="21 resets")],
     )
-    lines = github.plan(plan, folder="desired").splitlines()
+    lines = workflow_commands.plan(plan_view(plan), folder="desired").splitlines()
     assert lines[0] == "::error title=max-changes::21 resets"
     assert lines[1].startswith(
         "::error file=desired/guests/fabrikam.yaml,line=9,title=holds-role::(no name) (1b6a4f0c-"
@@ -51,4 +52,4 @@ def test_a_plan_annotates_the_gravest_first() -> None:
 
 def test_a_plan_without_anything_odd_annotates_nothing() -> None:
     """What holds for every change of address is no annotation."""
-    assert github.plan(plan_of(change_of()), folder="desired") == ""
+    assert workflow_commands.plan(plan_view(plan_of(change_of())), folder="desired") == ""

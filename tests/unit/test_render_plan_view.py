@@ -8,7 +8,8 @@ from html import unescape
 import pytest
 
 from reconciler.model import Note, Plan
-from reconciler.render import github, html, markdown, text
+from reconciler.render import html, markdown, text, workflow_commands
+from reconciler.render.plan_view import plan_view
 from reconciler.rules import Rule
 from tests.support.elements import elements_of
 from tests.support.plans import blocked_of, change_of, compared_plan, gone_of, plan_of, small_plan
@@ -17,15 +18,15 @@ NAMES = ("Ana Souza", "Bea Blocked", "Di Drift", "Bo Hansen", "Max Admin", "Gil 
 
 
 def as_text(plan: Plan) -> str:
-    return text.plan(plan, width=200, colour=False)
+    return text.plan(plan_view(plan), width=200, colour=False)
 
 
 def as_markdown(plan: Plan) -> str:
-    return markdown.plan(plan, marker="m", elsewhere="the file")
+    return markdown.plan(plan_view(plan), marker="m", elsewhere="the file")
 
 
 def as_page(plan: Plan) -> str:
-    markup = re.sub(r"<(style|script)>.*?</\1>", "", html.plan(plan), flags=re.DOTALL)
+    markup = re.sub(r"<(style|script)>.*?</\1>", "", html.plan(plan_view(plan)), flags=re.DOTALL)
     return unescape(re.sub("<[^>]*>", "", markup))
 
 
@@ -97,13 +98,17 @@ def test_drift_is_folded_in_markdown() -> None:
 
 def test_each_table_of_the_page_has_an_id_of_its_own() -> None:
     """Headings label their own tables."""
-    ids = [one.attributes["id"] for one in elements_of(html.plan(compared_plan())) if "id" in one.attributes]
+    ids = [
+        one.attributes["id"]
+        for one in elements_of(html.plan(plan_view(compared_plan())))
+        if "id" in one.attributes
+    ]
     assert len(ids) == len(set(ids)) == 5
 
 
 def test_annotations_leave_drift_alone_but_for_a_notice_of_who_is_blocked() -> None:
     """A pull request is not red for guests whose lines it does not show."""
-    shown = github.plan(compared_plan(), folder="desired")
+    shown = workflow_commands.plan(plan_view(compared_plan()), folder="desired")
     levels = [line.split(" ")[0] for line in shown.splitlines() if "is blocked" in line]
     assert levels == ["::error", "::notice"]
     assert "Di Drift" not in shown
@@ -140,5 +145,7 @@ def test_rows_with_a_warning_of_their_own_come_before_those_with_a_shared_one() 
 def test_annotations_tell_once_what_a_whole_company_shares() -> None:
     """GitHub shows ten warnings, which must not all be the same one."""
     unseen = Note(rule=Rule.UNSEEN_DOMAIN, message="no guest has an address in newco.example")
-    shown = github.plan(plan_of(*(change_of(n, warnings=[unseen]) for n in range(40))), folder="desired")
+    shown = workflow_commands.plan(
+        plan_view(plan_of(*(change_of(n, warnings=[unseen]) for n in range(40)))), folder="desired"
+    )
     assert shown.count("unseen-domain") == 1

@@ -5,11 +5,13 @@ Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow
 """
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from reconciler.guard.approval import ON_PURPOSE
-from reconciler.model import Blocked, Note, Origin, Plan, Problem, Source
-from reconciler.render import groups, wording
+from reconciler.model import Blocked, Note, Problem, Source
 from reconciler.render.escape import command_data, command_property
+from reconciler.render.plan_view import PlanView
+from reconciler.render.wording import NO_NAME
 
 
 def problems(shown: Iterable[Problem], *, folder: str) -> str:
@@ -30,31 +32,31 @@ def problems(shown: Iterable[Problem], *, folder: str) -> str:
     )
 
 
-def plan(shown: Plan, *, folder: str) -> str:
+def plan(view: PlanView, *, folder: str) -> str:
     """Annotate the lines of a plan that a reviewer should check, the gravest first.
 
     These are: why apply would refuse, the blocked guests, and the warnings; of drift only the blocked guests,
     because its lines are not under review. `folder` as for `problems`.
     """
-    partial, many = groups.partial(shown), groups.many(shown)
-    lines = [] if partial is None else [_command("notice", command_data(partial), title="partial")]
-    lines += [_note("error", note) for note in shown.refusals]
-    for one in sorted(shown.blocked, key=_is_no_error):
-        level = "notice" if _is_no_error(one) else "error"
-        who = f"{one.display_name or wording.NO_NAME} ({one.id}) is blocked"
-        lines.append(_at(one.source, folder, level, title=one.rule, text=command_data(who, one.message)))
-    for change in groups.here(shown).changes:
-        who = f"{change.display_name or wording.NO_NAME} ({change.id})"
+    lines = [] if view.partial is None else [_command("notice", command_data(view.partial), title="partial")]
+    lines += [_note("error", note) for note in view.refusals]
+    lines += [_blocked("error", one, folder) for one in view.own.blocked if one.rule not in ON_PURPOSE]
+    on_purpose = (one for one in view.own.blocked if one.rule in ON_PURPOSE)
+    no_errors = sorted((*on_purpose, *view.drift.blocked), key=attrgetter("id"))
+    lines += [_blocked("notice", one, folder) for one in no_errors]
+    for change in view.own.changes:
+        who = f"{change.display_name or NO_NAME} ({change.id})"
         lines.extend(
             _at(change.source, folder, "warning", title=note.rule, text=command_data(who, note.message))
-            for note in wording.special_warnings(change, unusual_only=many)
+            for note in change.warnings
         )
-    lines.extend(_note("warning", note) for note in (*shown.warnings, *groups.shared(shown)))
+    lines.extend(_note("warning", note) for note in view.warnings)
     return "".join(lines)
 
 
-def _is_no_error(one: Blocked) -> bool:
-    return one.rule in ON_PURPOSE or one.origin is Origin.ELSEWHERE
+def _blocked(level: str, one: Blocked, folder: str) -> str:
+    who = f"{one.display_name or NO_NAME} ({one.id}) is blocked"
+    return _at(one.source, folder, level, title=one.rule, text=command_data(who, one.message))
 
 
 def _note(level: str, note: Note) -> str:
