@@ -81,9 +81,9 @@ def test_added_sign_ins_are_counted_in_words_and_named() -> None:
     assert view.added == ("b@x.example", "C@x.example")
     assert view.lost == ("a@x.example",)
     assert view.risk[0] is Rank.ADDED_SIGN_INS
-    assert view.effects == (
-        "Nobody is reset. 2 new addresses will be able to sign in."
-        " 1 address will not be able to sign in any more.",
+    assert " ".join(view.effects) == (
+        "Nobody is reset. 2 new addresses will be able to sign in. "
+        "1 address will not be able to sign in any more."
     )
     same = change_view(others_of(before=["a@x.example"], after=["A@x.example"]), tenant=TENANT)
     assert (same.added, same.lost, same.risk[0]) == ((), (), Rank.OTHER)
