@@ -83,7 +83,11 @@ class LimitExceeded(Refused):
     """The run would reset more guests than the policy allows."""
 
     def __init__(self, refusals: tuple[Refusal, ...]) -> None:
-        super().__init__("; ".join(note.message for note in refusals), rule=refusals[0].rule)
+        super().__init__(
+            "; ".join(note.message for note in refusals),
+            rule=refusals[0].rule,
+            hint="copy the raise that reconciler plan shows for tenant.yaml, and say why there are so many",
+        )
         self.refusals = refusals
         """Sorted, never empty."""
 

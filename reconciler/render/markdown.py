@@ -24,7 +24,7 @@ TOO_MANY_PAGES: Final = 10
 """From so many pages on, a plan is more than reviewers can read."""
 
 SUMMARY_LIMIT: Final = 1_000_000
-"""Most bytes of a step summary here; GitHub shows nothing of one with more than 1,048,576.
+"""Most bytes of a step summary here; GitHub refuses one of more than a mebibyte as a whole.
 
 Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
 """
@@ -313,14 +313,9 @@ def _outcomes(group: OutcomeGroup) -> Table:
 
 
 def _what_happened(one: GuestOutcomeView) -> Cell:
-    lines: list[str] = []
-    if one.message:
-        lines += _ruled(one.rule, one.message) if one.rule else _sentence(one.message)
-    elif one.rule:
-        lines += _value(one.rule)
-    for record in one.notable_records:
-        lines += _sentence(record)
-    return lines
+    lines = _ruled(one.rule, one.message) if one.rule else _sentence(one.message)
+    records = (line for record in one.notable_records for line in _sentence(record))
+    return [line for line in (*lines, *records) if line]
 
 
 def _approved(group: ApprovedGroup, *, folded: bool = False) -> Table:

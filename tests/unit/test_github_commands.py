@@ -122,6 +122,24 @@ def test_the_plan_is_a_comment(step: Step, capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out == "https://github.example/4#0\n"
 
 
+def test_a_long_plan_is_several_comments_and_a_short_one_leaves_no_outdated_row(
+    step: Step, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Reviewers get every page, and never see a row that the newest plan does not hold."""
+    tree = desired(*(declared(n, email=f"g{n}@new.example") for n in range(600)))
+    step.write(make_plan(tree, live(*(guest(n, f"g{n}@old.example") for n in range(600))), NOW))
+    assert run(["github", "comment", "--pull", "4"]) == 0
+    pages = step.hosting.comments_on(4)
+    assert len(pages) == len(capsys.readouterr().out.splitlines()) > 2
+    assert "`g599@new.example`" in "".join(pages)
+    step.write(plan_of_two())
+    assert run(["github", "comment", "--pull", "4"]) == 0
+    first, *others = step.hosting.comments_on(4)
+    assert len(others) == len(pages) - 1
+    assert "`ana@new.example`" in first
+    assert not any("@" in body for body in others)
+
+
 def test_without_a_plan_the_comment_says_so(step: Step) -> None:
     """When planning failed, the comment does not go on showing the plan of an older commit."""
     step.write(plan_of_two())
