@@ -60,7 +60,6 @@ def test_a_page_of_another_origin_is_refused(
         "localhost.evil.example",
         "",
         "[::1",
-        "0.0.0.0",
     ],
 )
 def test_a_name_that_resolves_to_loopback_is_refused(
