@@ -22,6 +22,7 @@ from reconciler.cli.path_conflicts import check_distinct
 from reconciler.cli.progress import progress_on
 from reconciler.cli.report_builder import ReportBuilder
 from reconciler.cli.report_output import exit_code_without_report, leave_report
+from reconciler.cli.secret_files import require_not_offered
 from reconciler.cli.signals import Signals, handled_signals
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import (
@@ -235,6 +236,7 @@ def _carry_out(
         if files.journal is not None:
             journal = open_files.enter_context(open_journal(files.journal, run=record.run))
         if files.links is not None:
+            require_not_offered(files.links, option="--redeem-links")
             links = open_files.enter_context(open_redeem_links(files.links))
         desired = load_tree(options.tree)
         record.declared(desired, commit=commit_of(options.tree))

@@ -60,6 +60,11 @@ _OPTIONS = {
                 meaning="The file for redeem links cannot be written, or is no plain file.",
                 remedy="name a plain file, not a symbolic link, in a folder that exists and can be written",
             ),
+            Rule.SECRET_OFFERED_TO_GIT: Text(
+                meaning="A file for secrets lies in a work tree of git that does not ignore it, so that "
+                "`git add --all` would commit it.",
+                remedy="name a file outside of the work tree, or put it into .gitignore",
+            ),
             Rule.REDEEM_LINKS_READABLE: Text(
                 meaning="The file for redeem links can be read by others.",
                 remedy="make it readable for its owner alone (chmod 600), or name a new file",

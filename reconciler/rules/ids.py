@@ -161,6 +161,7 @@ class Rule(StrEnum):
     JOURNAL_UNUSABLE = "journal-unusable"
     EVIDENCE_UNREADABLE = "evidence-unreadable"
     REDEEM_LINKS_UNUSABLE = "redeem-links-unusable"
+    SECRET_OFFERED_TO_GIT = "secret-offered-to-git"
     REDEEM_LINKS_READABLE = "redeem-links-readable"
     NOT_CONFIRMED = "not-confirmed"
     NO_SUCH_FORM = "no-such-form"
