@@ -8,7 +8,7 @@ import click
 from reconciler.cli import actions_output, console
 from reconciler.cli.baseline import load_baseline
 from reconciler.cli.endpoint import endpoint
-from reconciler.cli.files import write_whole
+from reconciler.cli.files import check_writable, clear, write_whole
 from reconciler.cli.signals import run_until_signal
 from reconciler.cli.tree import load_tree
 from reconciler.documents import dump, plan_to_json
@@ -33,7 +33,8 @@ PLAN_MARKER = "reconciler-plan"
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Also write the plan document, for a reviewer to approve and for apply --plan.",
+    help="Also write the plan document, for a reviewer to approve and for apply --plan; an older file is"
+    " removed first.",
 )
 @click.option(
     "--format",
@@ -73,11 +74,15 @@ def command(
 ) -> int:
     """Compare the desired tree with the live directory and show what would change.
 
-    Sends nothing but GET requests.
+    Sends nothing but GET requests. As a step of a GitHub workflow it sets the output `planned` to true
+    when --out is written.
 
     Exit codes: 0 planned, whatever it says; 2 a revision that cannot be read; 3 the desired state is
     invalid; 4 see the options; 5 the live tenant is another one; 6 the directory cannot be read.
     """
+    if out is not None:
+        check_writable(out)
+        clear(out)
     if base is not None and since is not None:
         raise UsageError(
             "--base and --since ask for two different plans",
@@ -88,6 +93,7 @@ def command(
     plan = run_until_signal(lambda: _plan(declared, desired, base=base, since=since))
     if out is not None:
         write_whole(out, dump(plan_to_json(plan)))
+        actions_output.give("planned", "true")
     console.result(show(plan, format_))
     if actions_output.in_workflow():  # rendering a large plan takes time
         actions_output.annotate(github.plan(plan, folder=actions_output.folder_of(desired)))

@@ -49,8 +49,8 @@ _OPTIONS = {
                 remedy="give each a file of its own",
             ),
             Rule.JOURNAL_UNUSABLE: Text(
-                meaning="The journal cannot be written.",
-                remedy="name a file in a folder that exists and can be written",
+                meaning="The journal cannot be written, or is a symbolic link.",
+                remedy="name a file, not a symbolic link, in a folder that exists and can be written",
             ),
             Rule.EVIDENCE_UNREADABLE: Text(
                 meaning="A journal given as `--journal` or `--evidence` cannot be read, or is too large.",
