@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from reconciler.cli.files import new_folder, write_whole
-from reconciler.cli.loading import read_saved, read_saved_plan, saved_plan
+from reconciler.cli.loading import read_saved, read_saved_plan, saved_plan, saved_report
 from reconciler.documents import plan_from_json
 from reconciler.errors import UnusablePlan
 from reconciler.github.merged import MergedPull, ReviewedPlan
-from reconciler.model import Plan, TenantId
+from reconciler.model import Plan, Report, TenantId
 from reconciler.rules import Rule
 
 PLANS: Final = "plans"
@@ -65,6 +65,25 @@ class ApprovedPlans:
         """Read the approved plans, sorted by name. Raises `UnusablePlan`."""
         tenant = self.fresh().tenant_id
         return tuple(saved_plan(path, tenant=tenant) for path in plan_files(self._root / PLANS))
+
+    def report(self, file: Path, *, run: str) -> Report | None:
+        """Read the report of the run that applied these plans; `None` without a run, or without a file.
+
+        `run` is the id that this run's own apply has given, empty when apply has not run: a file from
+        elsewhere is then not looked at. Raises `UnusablePlan`.
+        """
+        if not run or not file.exists():
+            return None
+        report = saved_report(file)
+        # A run that ended before it read its approved plans names none.
+        approved = tuple(sorted({plan.digest for plan in self.plans()}))
+        if report.run != run or (report.outcomes and report.approved != approved):
+            raise UnusablePlan(
+                f"the report {file} is not of this run and its approved plans",
+                rule=Rule.FOREIGN_REPORT,
+                hint="run the apply job again; look at the run's log for what became of each guest",
+            )
+        return report
 
     def reviews(self) -> tuple[ReviewedPlan, ...]:
         """Read the pull requests that the run answers for. Raises `UnusablePlan`."""

@@ -269,6 +269,21 @@ _GITHUB = {
         },
     ),
     **described(
+        Severity.REFUSAL,
+        (Where.GITHUB,),
+        {
+            Rule.NOT_AT_TIP: Text(
+                meaning="A run by hand is not at the tip of its branch: it would bring back what was merged "
+                "since.",
+                remedy="start a new run by hand, instead of running an old one again",
+            ),
+            Rule.FOREIGN_REPORT: Text(
+                meaning="The report is not of this run, or names another approved plan than this run's.",
+                remedy="run the apply job again; look at the run's log for what became of each guest",
+            ),
+        },
+    ),
+    **described(
         Severity.ERROR,
         (Where.PLAN, Where.APPLY, Where.GITHUB),
         {
