@@ -64,7 +64,9 @@ class ApprovedPlans:
     def plans(self) -> tuple[Plan, ...]:
         """Read the approved plans, sorted by name. Raises `UnusablePlan`."""
         tenant = self.fresh().tenant_id
-        return tuple(saved_plan(path, tenant=tenant) for path in plan_files(self._root / PLANS))
+        # An artifact keeps no empty folder.
+        kept = sorted((self._root / PLANS).glob("*.json"))
+        return tuple(saved_plan(path, tenant=tenant) for path in kept)
 
     def report(self, file: Path, *, run: str) -> Report | None:
         """Read the report of the run that applied these plans; `None` without a run, or without a file.

@@ -222,7 +222,16 @@ class GitHub:
 
     def branch(self, name: str, **_: Any) -> Any:
         """Describe a branch by its newest commit."""
-        asked = ["git", "-C", self.bare, "log", "-1", "--format=%H %cI", f"refs/heads/{unquote(name)}", "--"]
+        asked: list[str | Path] = [
+            "git",
+            "-C",
+            self.bare,
+            "log",
+            "-1",
+            "--format=%H %cI",
+            f"refs/heads/{unquote(name)}",
+            "--",
+        ]
         found = subprocess.run(asked, check=False, capture_output=True, text=True)
         if found.returncode:
             return Reply(status=404, body={"message": "Branch not found"})

@@ -133,8 +133,8 @@ def test_a_merge_that_nothing_ran_for_shows_no_report(tmp_path: Path) -> None:
         pull = world.origin.propose(3, MOVE_CHIARA)
         jobs = world.run("apply.yml", world.origin.merge(pull))
         results = {name: job.result for name, job in jobs.items()}
-        said = [step.stderr for job in jobs.values() for step in job.steps]
+        said = [f"{step.name}: {step.stderr[-500:]}" for step in jobs["report"].steps]
         assert results == {"plan": "success", "apply": "skipped", "report": "success"}, said
         [body] = world.hosting.comments_on(3)
-        assert "applied" not in body.replace("Nothing was approved", "")[:400]
+        assert re.search(r"\d applied", body) is None
         assert "Nothing was approved by this pull request" in body
