@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from reconciler.apply import DEFAULT_WATCH, Services, Settings, Terms, apply_plan
-from reconciler.cli import console
+from reconciler.cli import actions_output, console
 from reconciler.cli.approved_plans import plan_files
 from reconciler.cli.earlier_runs import EarlierRuns, read_earlier_runs
 from reconciler.cli.endpoint import Endpoint, endpoint
@@ -173,7 +173,8 @@ def command(  # noqa: PLR0913 - click passes each option on its own
 ) -> int:
     """Plan again from the whole tree and carry out what is approved.
 
-    Asks on a terminal. Without one, --plan or --auto-approve is needed.
+    Asks on a terminal. Without one, --plan or --auto-approve is needed. As a step of a GitHub workflow it
+    sets the output `run`, the id that its report carries.
 
     Exit codes: 0 everything done; 2 no consent, or a file that cannot be used; 3 the desired state
     is invalid; 5 refused as a whole, nothing written; 6 the directory cannot be used, nothing
@@ -229,6 +230,7 @@ def _run(options: _Options, files: _Files, *, signals: Signals, runner: asyncio.
 def _carry_out(
     options: _Options, files: _Files, *, record: ReportBuilder, signals: Signals, runner: asyncio.Runner
 ) -> int:
+    actions_output.give("run", record.run)
     _require_consent(options)
     earlier = read_earlier_runs(options.evidence, journal=files.journal, now=record.started_at)
     with contextlib.ExitStack() as open_files:
@@ -243,6 +245,7 @@ def _carry_out(
         approved = [
             load_plan(file, tenant=desired.tenant_id) for path in options.plans for file in plan_files(path)
         ]
+        record.approved(approved)
         runner.get_loop().set_default_executor(DaemonThreads())
         return runner.run(
             _apply(

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
-from reconciler.cli.loading import load_plan, read_document, read_plan_file
+from reconciler.cli.loading import load_plan, load_report, read_document, read_plan_file
 from reconciler.cli.output_files import new_folder, write_whole
 from reconciler.documents import plan_from_json
 from reconciler.errors import UnusablePlan
 from reconciler.github.merged import MergedPull, ReviewedPlan
-from reconciler.model import Plan, TenantId
+from reconciler.model import Plan, Report, TenantId
 from reconciler.rules import Rule
 
 PLANS: Final = "plans"
@@ -64,7 +64,28 @@ class ApprovedPlans:
     def plans(self) -> tuple[Plan, ...]:
         """Read the approved plans, sorted by name. Raises `UnusablePlan`."""
         tenant = self.fresh().tenant_id
-        return tuple(load_plan(path, tenant=tenant) for path in plan_files(self._root / PLANS))
+        # An artifact keeps no empty folder.
+        kept = sorted((self._root / PLANS).glob("*.json"))
+        return tuple(load_plan(path, tenant=tenant) for path in kept)
+
+    def report(self, file: Path, *, run: str) -> Report | None:
+        """Read the report of the run that applied these plans; `None` without a run, or without a file.
+
+        `run` is the id that this run's own apply has given, empty when apply has not run: a file from
+        elsewhere is then not looked at. Raises `UnusablePlan`.
+        """
+        if not run or not file.exists():
+            return None
+        report = load_report(file)
+        # A run that ended before it read its approved plans names none.
+        approved = tuple(sorted({plan.digest for plan in self.plans()}))
+        if report.run != run or (report.outcomes and report.approved != approved):
+            raise UnusablePlan(
+                f"the report {file} is not of this run and its approved plans",
+                rule=Rule.FOREIGN_REPORT,
+                hint="run the apply job again; look at the run's log for what became of each guest",
+            )
+        return report
 
     def reviews(self) -> tuple[ReviewedPlan, ...]:
         """Read the pull requests that the run answers for. Raises `UnusablePlan`."""

@@ -14,13 +14,14 @@ import click
 
 from reconciler.cli import actions_output, console
 from reconciler.cli.approved_plans import ApprovedPlans
-from reconciler.cli.loading import load_plan, load_report
+from reconciler.cli.loading import load_plan
 from reconciler.cli.output_files import new_folder, write_bytes
 from reconciler.errors import UsageError
 from reconciler.github import bodies, merged, threads
 from reconciler.github.client import GitHub
 from reconciler.github.context import pull_of, read_access, read_run
 from reconciler.github.journals import earlier_journals
+from reconciler.github.tip import require_tip
 from reconciler.graph.loopback import is_loopback
 from reconciler.guard.approval import approve
 from reconciler.guard.unattempted import unattempted_report
@@ -40,6 +41,7 @@ _PLAN = click.option(
     help="The plan document that this run has made.",
 )
 _APPROVED = click.Path(path_type=Path, file_okay=False)
+_BY_HAND = "workflow_dispatch"
 
 
 @click.group("github", short_help="What the workflows do on GitHub: comments, approvals, the drift issue.")
@@ -81,7 +83,7 @@ def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
             "this run is about no pull request", rule=Rule.NO_PULL_REQUEST, hint="name one with --pull N"
         )
     view = plan_view(load_plan(plan_file)) if plan_file.exists() else None
-    mark = threads.marker("plan", desired.as_posix())
+    mark = threads.marker("plan", actions_output.folder_of(desired))
     body = bodies.plan_comment(view, mark=mark, run=run, commit=pull.head if pull else run.commit)
     with _session() as (github, repository):
         console.result(threads.put_comment(github, repository, about, mark=mark, body=body))
@@ -108,23 +110,25 @@ def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
     """Collect the plans reviewed on all pull requests merged since the last successful run.
 
     The files go to DIR/plans, for apply --plan DIR/plans. A pull request without a usable plan is
-    named and approves nothing. A run by hand is approved on its own plan. The step's output `work`
-    is true when anything would run.
+    named and approves nothing. A run by hand is approved on its own plan, at the tip of its branch
+    only. The step's output `work` is true when anything would run.
 
-    Exit codes: 0 collected; 2 the environment is incomplete, or DIR exists; 5 the file is no plan;
-    6 GitHub cannot be used.
+    Exit codes: 0 collected; 2 the environment is incomplete, or DIR exists; 5 the file is no plan, or
+    a run by hand is not at the tip of its branch; 6 GitHub cannot be used.
     """
     run = read_run(os.environ)
     plan = load_plan(plan_file)
-    folder = ApprovedPlans.create(out)
-    if run.event == "workflow_dispatch":
-        folder.keep_own(plan_file)
-    else:
-        with _session() as (github, repository):
+    with _session() as (github, repository):
+        if run.event == _BY_HAND:
+            tip = require_tip(github, repository, run)
+            folder = ApprovedPlans.create(out)
+            folder.keep_own(plan_file)
+            actions_output.summarise(bodies.by_hand(tip, run, now=datetime.now(UTC)))
+        else:
+            folder = ApprovedPlans.create(out)
             for pull in merged.merged_pulls(github, repository, run):
-                folder.keep(
-                    merged.reviewed(github, repository, pull, workflow=workflow), tenant=plan.tenant_id
-                )
+                reviewed = merged.reviewed(github, repository, pull, workflow=workflow)
+                folder.keep(reviewed, tenant=plan.tenant_id)
     folder.close(plan_file)
     reviews, would_run = folder.reviews(), approve(plan, folder.plans()).to_run
     for one in reviews:
@@ -133,6 +137,27 @@ def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
     if reviews:
         actions_output.summarise(bodies.approvals(reviews))
     actions_output.give("work", "true" if would_run else "false")
+    return 0
+
+
+@command.command(
+    "tip",
+    short_help="Refuse a run by hand that is not at the tip of its branch.",
+    epilog="Example: reconciler github tip",
+)
+def tip() -> int:
+    """Refuse a run by hand that is not at the tip of its branch; other runs pass.
+
+    For a job that may have waited for a reviewer, or be run again on its own, after the approvals were
+    collected: an old run approves its old plan whole, and would bring back what was merged since.
+
+    Exit codes: 0 passed; 2 the environment is incomplete; 5 not at the tip; 6 GitHub cannot be used.
+    """
+    run = read_run(os.environ)
+    if run.event == _BY_HAND:
+        with _session() as (github, repository):
+            require_tip(github, repository, run)
+    console.notice("This run may go on." if run.event == _BY_HAND else "Not started by hand.")
     return 0
 
 
@@ -172,7 +197,7 @@ def journals(*, out: Path) -> int:
 @command.command(
     "report",
     short_help="Tell the merged pull requests what became of them.",
-    epilog="Example: reconciler github report --approved approved --report report.json",
+    epilog="Example: reconciler github report --approved approved --report report.json --run ID",
 )
 @click.option(
     "--approved",
@@ -189,21 +214,30 @@ def journals(*, out: Path) -> int:
     default=Path("report.json"),
     show_default=True,
     metavar="FILE",
-    help="What apply has written.",
+    help="What apply has written; not looked at when apply has not run.",
+)
+@click.option(
+    "--run",
+    "applied_by",
+    required=True,
+    metavar="ID",
+    help="The output `run` of the step that has applied, which the report must carry; empty when apply has"
+    " not run.",
 )
 @click.pass_obj
-def report(desired: Path, *, approved: Path, report_file: Path) -> int:
+def report(desired: Path, *, approved: Path, report_file: Path, applied_by: str) -> int:
     """Write the report as a new comment on each pull request that the run answers for.
 
     When apply has not run, only a pull request whose changes wait, or that approved nothing, is told.
+    A report of another run, or of other approved plans, is refused.
 
-    Exit codes: 0 written; 2 the environment is incomplete; 5 a file cannot be used; 6 GitHub cannot
-    be used.
+    Exit codes: 0 written; 2 the environment is incomplete; 5 a file cannot be used, or the report is
+    of another run; 6 GitHub cannot be used.
     """
     run = read_run(os.environ)
     folder = ApprovedPlans(approved)
-    mark = threads.marker("report", desired.as_posix())
-    applied = load_report(report_file) if report_file.exists() else None
+    mark = threads.marker("report", actions_output.folder_of(desired))
+    applied = folder.report(report_file, run=applied_by)
     plan = folder.fresh()
     shown = applied or unattempted_report(
         plan, approve(plan, folder.plans()), run=str(run.id), commit=run.commit, at=datetime.now(UTC)
@@ -233,7 +267,7 @@ def drift(desired: Path, *, plan_file: Path) -> int:
     """
     run = read_run(os.environ)
     plan = load_plan(plan_file)
-    mark = threads.marker("drift", desired.as_posix())
+    mark = threads.marker("drift", actions_output.folder_of(desired))
     body = bodies.drift_issue(plan_view(plan), mark=mark, run=run)
     with _session() as (github, repository):
         address = threads.put_drift(github, repository, mark=mark, body=body, converged=not plan.changes)

@@ -4,16 +4,18 @@ Adds the origin to the pages of `render.markdown`; escapes every value from outs
 """
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from reconciler.github.context import WorkflowRun
 from reconciler.github.merged import ReviewedPlan
 from reconciler.github.threads import opening
+from reconciler.github.tip import BranchTip
 from reconciler.render import markdown
 from reconciler.render.escape import markdown_cell, markdown_sentence
 from reconciler.render.markdown_page import LIMIT, Table, page
 from reconciler.render.plan_view import PlanView
 from reconciler.render.report_view import ReportView
-from reconciler.render.wording import count_of
+from reconciler.render.wording import count_of, moment
 
 _ROOM = 2_000
 """Characters reserved on a page for the additions of this module."""
@@ -56,6 +58,24 @@ def approvals(reviews: Sequence[ReviewedPlan]) -> str:
         tail=[],
         elsewhere="the artifacts of this run",
     )
+
+
+def by_hand(tip: BranchTip, run: WorkflowRun, *, now: datetime) -> str:
+    """Write for the step summary which commit a run by hand is at, and how old that is."""
+    made = f"made {_age(now - tip.committed_at)} ago, {moment(tip.committed_at)}"
+    return (
+        f"**Started by hand, at the tip of {markdown_cell(run.branch)}:** "
+        f"commit {markdown_cell(tip.commit)}, {made}. "
+        "Letting this run go on approves all of its plan.\n"
+    )
+
+
+def _age(passed: timedelta) -> str:
+    """Count whole days, else hours, else minutes; a clock that is behind makes no negative age."""
+    seconds = max(0, int(passed.total_seconds()))
+    units = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+    unit, length = next(((unit, length) for unit, length in units if seconds >= length), units[-1])
+    return count_of(seconds // length, unit)
 
 
 def _plan_of(one: ReviewedPlan) -> str:

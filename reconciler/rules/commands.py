@@ -49,8 +49,8 @@ _OPTIONS = {
                 remedy="give each a file of its own",
             ),
             Rule.JOURNAL_UNUSABLE: Text(
-                meaning="The journal cannot be written.",
-                remedy="name a file in a folder that exists and can be written",
+                meaning="The journal cannot be written, or is a symbolic link.",
+                remedy="name a file, not a symbolic link, in a folder that exists and can be written",
             ),
             Rule.EVIDENCE_UNREADABLE: Text(
                 meaning="A journal given as `--journal` or `--evidence` cannot be read, or is too large.",
@@ -270,6 +270,21 @@ _GITHUB = {
             Rule.GITHUB_UNEXPECTED: Text(
                 meaning="GitHub answered in a form that nobody documented.",
                 remedy="run the job again, or look at https://www.githubstatus.com",
+            ),
+        },
+    ),
+    **described(
+        Severity.REFUSAL,
+        (Where.GITHUB,),
+        {
+            Rule.NOT_AT_TIP: Text(
+                meaning="A run by hand is not at the tip of its branch: it would bring back what was merged "
+                "since.",
+                remedy="start a new run by hand, instead of running an old one again",
+            ),
+            Rule.FOREIGN_REPORT: Text(
+                meaning="The report is not of this run, or names another approved plan than this run's.",
+                remedy="run the apply job again; look at the run's log for what became of each guest",
             ),
         },
     ),

@@ -189,6 +189,8 @@ class Rule(StrEnum):
     GITHUB_DENIED = "github-denied"
     GITHUB_UNEXPECTED = "github-unexpected"
     GITHUB_UNREACHABLE = "github-unreachable"
+    NOT_AT_TIP = "not-at-tip"
+    FOREIGN_REPORT = "foreign-report"
 
 
 OtherRule = NewType("OtherRule", str)

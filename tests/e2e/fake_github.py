@@ -15,10 +15,11 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 BOT = "github-actions[bot]"
 REPOSITORY = "contoso/guests"
@@ -219,6 +220,25 @@ class GitHub:
         """List the commits that one has and the other has not."""
         return {"status": "ahead", "commits": [{"sha": sha} for sha in self._new(base, head)]}
 
+    def branch(self, name: str, **_: Any) -> Any:
+        """Describe a branch by its newest commit."""
+        asked: list[str | Path] = [
+            "git",
+            "-C",
+            self.bare,
+            "log",
+            "-1",
+            "--format=%H %cI",
+            f"refs/heads/{unquote(name)}",
+            "--",
+        ]
+        found = subprocess.run(asked, check=False, capture_output=True, text=True)
+        if found.returncode:
+            return Reply(status=404, body={"message": "Branch not found"})
+        commit, date = found.stdout.split()
+        date = datetime.fromisoformat(date).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {"name": name, "commit": {"sha": commit, "commit": {"committer": {"date": date}}}}
+
     def pulls_of(self, commit: str, **_: Any) -> Any:
         """List the pull requests of a commit: the merged one that brought it, or open ones that hold it."""
         return [
@@ -294,6 +314,7 @@ _ROUTES = (
     ("GET", r"/actions/runs/(\d+)/artifacts", "actions", "read", "list_artifacts"),
     ("GET", r"/actions/artifacts/(\d+)/zip", "actions", "read", "download"),
     ("GET", r"/compare/([0-9a-f]+)\.\.\.([0-9a-f]+)", "contents", "read", "compare"),
+    ("GET", r"/branches/(.+)", "contents", "read", "branch"),
     ("GET", r"/commits/([0-9a-f]+)/pulls", "pull-requests", "read", "pulls_of"),
     ("GET", r"/issues/([0-6]?\d{1,3})/comments", "pull-requests", "read", "list_comments"),
     ("POST", r"/issues/([0-6]?\d{1,3})/comments", "pull-requests", "write", "add_comment"),

@@ -19,6 +19,7 @@ from tests.support.plans import mixed_report, outcome_of, report_of
 from tests.support.repository import commit, git
 
 TOKEN = "ghs_a-secret"
+REPORT = ["github", "report", "--run"]
 RIGHTS = {"contents": "read", "actions": "read", "issues": "write", "pull-requests": "write"}
 
 
@@ -62,6 +63,12 @@ class Step:
             self.hosting.upload(planned, f"plan-{number}", {"plan.json": plan})
         self.environ.setenv("GITHUB_SHA", made)
         self.event("push")
+
+    def at_tip(self) -> str:
+        """Let the run be at the newest commit of the main branch, which is made; return it."""
+        made = commit(self.hosting.bare, **{f"tip{len(self.hosting.requests)}_txt": b"x"})
+        self.environ.setenv("GITHUB_SHA", made)
+        return made
 
     def output(self) -> str:
         """Read the outputs of the steps so far."""
@@ -192,7 +199,8 @@ def test_a_merge_without_a_plan_approves_nothing(step: Step) -> None:
     assert run(["github", "approved-plans"]) == 0
     assert step.output() == "work=false\n"
 
-    assert run(["github", "report"]) == 0
+    (step.folder / "approved" / "plans").rmdir()  # an artifact keeps no empty folder
+    assert run([*REPORT, ""]) == 0
     [body] = step.hosting.comments_on(5)
     assert "**Nothing was approved by this pull request:**" in body
     assert "has kept no plan of it" in body.replace("`", "")
@@ -204,22 +212,26 @@ def test_a_merge_that_changes_nothing_is_not_talked_about(step: Step) -> None:
     step.merged(5, None)
     step.write(plan_of_none())
     assert run(["github", "approved-plans"]) == 0
-    assert run(["github", "report"]) == 0
+    assert run([*REPORT, ""]) == 0
     assert step.hosting.comments == []
 
 
 def test_a_run_by_hand_is_approved_on_its_own_plan(step: Step) -> None:
     """Who lets the run go on has its own plan before them: all of it is approved."""
     step.write(plan_of_two())
+    tip = step.at_tip()
     assert run(["github", "approved-plans"]) == 0
     assert [path.name for path in (step.folder / "approved" / "plans").iterdir()] == ["own.json"]
     assert step.output() == "work=true\n"
-    assert step.hosting.requests == []
+    assert [target for _, target in step.hosting.requests] == [f"/repos/{REPOSITORY}/branches/main"]
+    assert f"the tip of `main`:** commit `{tip}`, made " in step.summary()
+    assert " ago, " in step.summary()
 
 
 def test_a_folder_that_is_there_is_not_added_to(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
     """What an old folder holds would approve too."""
     step.write(plan_of_two())
+    step.at_tip()
     assert run(["github", "approved-plans"]) == 0
     assert run(["github", "approved-plans"]) == 2
     assert "name a new folder" in capsys.readouterr().err
@@ -231,10 +243,10 @@ def test_the_report_goes_to_each_merged_pull_request(step: Step) -> None:
     step.merged(4, dump(plan_to_json(plan)).encode())
     step.write(plan)
     assert run(["github", "approved-plans"]) == 0
-    outcome = outcome_of(1, Outcome.APPLIED)
-    (step.folder / "report.json").write_text(dump(report_to_json(report_of(outcome, digest=plan.digest))))
-    assert run(["github", "report"]) == 0
-    assert run(["github", "report"]) == 0
+    applied = replace(report_of(outcome_of(1, Outcome.APPLIED), digest=plan.digest), approved=(plan.digest,))
+    (step.folder / "report.json").write_text(dump(report_to_json(applied)))
+    assert run([*REPORT, applied.run]) == 0
+    assert run([*REPORT, applied.run]) == 0
     first, second = step.hosting.comments_on(4)
     assert first == second
     assert "1 applied" in first
@@ -247,7 +259,7 @@ def test_a_run_that_nobody_let_go_on_is_told(step: Step) -> None:
     step.merged(4, dump(plan_to_json(plan)).encode())
     step.write(plan)
     assert run(["github", "approved-plans"]) == 0
-    assert run(["github", "report"]) == 0
+    assert run([*REPORT, ""]) == 0
     [body] = step.hosting.comments_on(4)
     assert "2 not-attempted" in body
 
@@ -256,9 +268,10 @@ def test_a_run_that_nobody_let_go_on_is_told(step: Step) -> None:
 def test_a_damaged_folder_is_told(step: Step, content: str) -> None:
     """A folder that approved-plans has not written is refused by name."""
     step.write(plan_of_two())
+    step.at_tip()
     assert run(["github", "approved-plans"]) == 0
     (step.folder / "approved" / "pulls.json").write_text(content)
-    assert run(["github", "report"]) == 5
+    assert run([*REPORT, ""]) == 5
 
 
 def test_journals_of_earlier_runs_are_fetched(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
