@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from reconciler.desired.characters import hidden_characters
 from reconciler.desired.document import Path
 from reconciler.desired.guests import addresses, build_guests, check_guests, entries
 from reconciler.desired.problems import problem
@@ -84,7 +85,7 @@ def _problems(tree: Tree, names: Sequence[str], now: datetime) -> Iterator[Probl
 
 def _bad_names(names: Sequence[str]) -> Iterator[Problem]:
     for name in names:
-        if not name.isprintable() or ":" in name:
+        if not name.isprintable() or ":" in name or any(hidden_characters(name)):
             message = "the name of the file holds a colon or a character that cannot be shown"
             yield problem(name, (1, 1), Rule.FILE_NAME, message)
 

@@ -20,6 +20,8 @@ class Rule(StrEnum):
     FILE_NAME = "file-name"
     TOO_LARGE = "too-large"
     ENCODING = "encoding"
+    HIDDEN_LINE_BREAK = "hidden-line-break"
+    HIDDEN_CHARACTER = "hidden-character"
     SYNTAX = "syntax"
     TAG = "tag"
     ALIAS = "alias"
