@@ -14,7 +14,7 @@ from reconciler.graph.batching import BATCH_SIZE
 from reconciler.graph.holdings import Wanted
 from reconciler.graph.paging import PageCursor
 from reconciler.graph.responses import Answer, Row, unexpected
-from reconciler.graph.rows import carries_marker, guest, is_b2b, object_id, rows
+from reconciler.graph.rows import OddGuest, carries_marker, guest, guest_or_odd, is_b2b, object_id, rows
 from reconciler.graph.sessions import ReadSession
 from reconciler.graph.unavailable import Check, Unavailable
 from reconciler.model import AddressOwner, EmailAddress, Guest, NotChecked, ObjectId
@@ -41,6 +41,9 @@ class FoundGuests:
     guests: dict[ObjectId, Guest] = field(default_factory=dict)
     """Sorted by id."""
 
+    odd: dict[ObjectId, str] = field(default_factory=dict)
+    """Requested ids of users who cannot be parsed, with the name of a property of an undocumented shape."""
+
     deleted: frozenset[ObjectId] = frozenset()
 
     unmanaged: int = 0
@@ -57,6 +60,13 @@ class FoundGuests:
 
     holders: defaultdict[EmailAddress, set[AddressOwner]] = field(default_factory=lambda: defaultdict(set))
     """Listed users who hold an address that matters, except those in `guests`."""
+
+    def add(self, user: Guest | OddGuest) -> None:
+        """Add a requested user."""
+        if isinstance(user, OddGuest):
+            self.odd[user.id] = user.property
+        else:
+            self.guests[user.id] = user
 
 
 async def find_guests(
@@ -78,10 +88,11 @@ async def find_guests(
         declared=frozenset(declared),
         addresses=Wanted(addresses),
     )
-    missing = sorted(asked - found.guests.keys())
-    found.guests.update(await read_by_id(session, missing))
+    missing = sorted(asked - found.guests.keys() - found.odd.keys())
+    for user in await read_by_id(session, missing):
+        found.add(user)
     found.guests = dict(sorted(found.guests.items()))
-    gone = [key for key in missing if key not in found.guests]
+    gone = [key for key in missing if key not in found.guests and key not in found.odd]
     found.deleted, found.not_checked = await _find_deleted(session, gone)
     return found
 
@@ -89,14 +100,15 @@ async def find_guests(
 async def read_guest(session: ReadSession, key: ObjectId) -> Guest | None:
     """Read one user, in one request with others read at the same time; `None` when there is none."""
     answer = await session.get_shared(lambda: requests.user(key), url=_url(key), what=f"user {key}")
-    return _guest_of(answer, key)
+    row = _row_of(answer, key)
+    return None if row is None else guest(row)
 
 
-async def read_by_id(session: ReadSession, keys: Sequence[ObjectId]) -> dict[ObjectId, Guest]:
+async def read_by_id(session: ReadSession, keys: Sequence[ObjectId]) -> list[Guest | OddGuest]:
     """Read users in batches; ids of no user are omitted. Raises `AccessDenied`."""
     answers = await session.batch_get([_url(key) for key in keys], what=_USERS)
-    found = ((key, _guest_of(answer, key)) for key, answer in zip(keys, answers, strict=True))
-    return {key: user for key, user in found if user is not None}
+    rows = (_row_of(answer, key) for key, answer in zip(keys, answers, strict=True))
+    return [guest_or_odd(row) for row in rows if row is not None]
 
 
 def _url(key: ObjectId) -> str:
@@ -155,8 +167,8 @@ async def _list(
         for row in rows(page, what=_USERS):
             key = object_id(row.get("id"), what=_USERS)
             if key in wanted:
-                found.guests[key] = guest(row)
-            else:
+                found.add(guest_or_odd(row))
+            if key not in found.guests:
                 for address, owner in addresses.held_in(row):
                     found.holders[address].add(owner)
             if is_b2b(row):
@@ -173,14 +185,14 @@ async def _list(
         answer = await session.get_url(link, what=_USERS)
 
 
-def _guest_of(answer: Answer, key: ObjectId) -> Guest | None:
+def _row_of(answer: Answer, key: ObjectId) -> Row | None:
     if answer.status == 404:
         return None
     _must_be_readable(answer)
-    user = guest(answer.document(f"user {key}"))
-    if user.id != key:
+    row = answer.document(f"user {key}")
+    if object_id(row.get("id"), what=_USERS) != key:
         raise unexpected(f"user {key}", "is about another one")
-    return user
+    return row
 
 
 async def _find_deleted(

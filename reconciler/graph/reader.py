@@ -65,6 +65,7 @@ class GraphReader:
             invites_from=invites_from,
             caller=caller_of(session),
             guests=found.guests,
+            odd=found.odd,
             deleted=found.deleted,
             role_holders={guest: how for guest, how in roles.holders.items() if guest in wanted},
             owners=owners.owners,
@@ -101,7 +102,8 @@ async def _find_all_owners(
     owners = await find_owners(session, asked, listed=found.holders, users=users)
     while neighbours := _holders(owners.owners) & declared - wanted:
         wanted |= neighbours
-        found.guests.update(await read_by_id(session, sorted(neighbours)))
+        for user in await read_by_id(session, sorted(neighbours)):
+            found.add(user)
         asked = tuple(set(questions(desired, found.guests)) - owners.owners.keys())
         owners = owners.joined(await find_owners(session, asked, listed=found.holders, users=users))
     return owners, wanted

@@ -48,6 +48,7 @@ class Rule(StrEnum):
 
     # The rules of a plan.
     DELETED = "deleted"
+    ODD_GUEST = "odd-guest"
     NOT_B2B = "not-b2b"
     ON_PREMISES_SYNCED = "on-premises-synced"
     NO_STATE_TIME = "no-state-time"
