@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from reconciler.documents import plan_from_json, report_from_json
+from reconciler.documents import LARGEST_DOCUMENT, plan_from_json, report_from_json
 from reconciler.errors import UnusablePlan
 from reconciler.model import Plan, Report, TenantId
 from reconciler.rules import Rule
@@ -40,6 +40,8 @@ def saved_report(path: Path) -> Report:
 
 def _read(path: Path, *, what: str, rule: Rule, hint: str) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as opened:
+            # One byte above the limit shows the parser that the document is too large.
+            return opened.read(LARGEST_DOCUMENT + 1)
     except OSError as error:
         raise UnusablePlan(f"{what} {path} cannot be read: {error.strerror}", rule=rule, hint=hint) from error

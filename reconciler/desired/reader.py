@@ -7,6 +7,7 @@ thousand opening brackets kill the process instead of raising.
 
 from collections.abc import Callable
 from enum import Enum
+from itertools import islice
 from typing import Any, Final, NoReturn
 
 import yaml
@@ -16,13 +17,16 @@ from reconciler.desired.document import Digits, Document, Flaw, Mark, Position, 
 from reconciler.rules import Rule
 from reconciler.schemas import quoted
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_PROBLEMS", "Position", "read"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_PROBLEMS", "MAX_VALUES", "Position", "read"]
 
 MAX_BYTES = 8 * 1024 * 1024
 """Largest file that is read, in bytes."""
 
 MAX_DEPTH = 16
 """Deepest nesting of mappings and lists; the formats need six levels."""
+
+MAX_VALUES = 1_000_000
+"""Most mappings, lists, keys and scalars of one file; the shortest entries that fill a file are fewer."""
 
 MAX_PROBLEMS = 10_000
 """Most problems that are collected from one file."""
@@ -132,10 +136,14 @@ class _Builder:
         try:
             # The parser itself would accept UTF-16, which git and editors treat as binary.
             self._check_characters(data.decode())
-            for event in iter(yaml.CSafeLoader(data).get_event, None):
+            events = iter(yaml.CSafeLoader(data).get_event, None)
+            for event in islice(events, MAX_VALUES):
                 handle = handlers.get(event.__class__)
                 if handle is not None:
                     handle(event)
+            for event in islice(events, 1):
+                message = f"the file has more than {MAX_VALUES} values"
+                self._stop(Rule.TOO_LARGE, message, position_of(event.start_mark))
         except UnicodeDecodeError as error:
             self._stop(Rule.ENCODING, "the file is not UTF-8", _position_of_byte(data, error.start))
         except yaml.reader.ReaderError as error:
