@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.desired import load, read_tree
-from reconciler.documents import plan_from_json, report_from_json
+from reconciler.documents import LARGEST_DOCUMENT, plan_from_json, report_from_json
 from reconciler.errors import InvalidDesired, UnusablePlan
 from reconciler.git import tree_at
 from reconciler.model import Desired, Plan, Report, TenantId
@@ -60,6 +60,8 @@ def read_document(path: Path) -> bytes:
 
 def _read(path: Path, *, what: str, rule: Rule, hint: str) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as opened:
+            # One byte above the limit shows the parser that the document is too large.
+            return opened.read(LARGEST_DOCUMENT + 1)
     except OSError as error:
         raise UnusablePlan(f"{what} {path} cannot be read: {error.strerror}", rule=rule, hint=hint) from error

@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 import httpx
 
+from reconciler import bounded_json
 from reconciler.errors import GitHubError
 from reconciler.rules import Rule
 
@@ -24,6 +25,9 @@ _ATTEMPTS: Final = 4
 
 _LONGEST_PAUSE: Final = 60.0
 """Seconds; a request asked to wait longer fails instead, and the job can be run again."""
+
+LARGEST_ANSWER: Final = 32 * 1024 * 1024
+"""Most bytes of an answer once it is unpacked. A page of a hundred workflow runs has about two million."""
 
 LARGEST_DOWNLOAD: Final = 64 * 1024 * 1024
 """Most bytes of a download. A plan for 100,000 changes, zipped, has a tenth of that."""
@@ -145,8 +149,8 @@ class GitHub:
             attempt += 1
             last = attempt == _ATTEMPTS
             try:
-                answer = self._http.request(method, url, json=body)
-            except httpx.TransportError as error:
+                answer = self._request(method, url, body)
+            except httpx.RequestError as error:  # of transport, or of an encoding that is broken
                 if last or (method not in _REPEATABLE and not isinstance(error, httpx.ConnectError)):
                     raise GitHubError(
                         f"GitHub did not answer ({type(error).__name__})",
@@ -160,6 +164,21 @@ class GitHub:
                 return answer
             self._pause(wait)
 
+    def _request(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None) -> httpx.Response:
+        """Send once, and read an answer as far as it is of a sensible size."""
+        with self._http.stream(method, url, json=body) as answer:
+            content = bytearray()
+            for chunk in answer.iter_bytes():
+                content += chunk
+                if len(content) > LARGEST_ANSWER:
+                    raise _odd(url.path, f"more than {LARGEST_ANSWER} bytes")
+        headers = [
+            (name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"
+        ]
+        return httpx.Response(
+            answer.status_code, headers=headers, content=bytes(content), request=answer.request
+        )
+
     def _fetch(self, place: httpx.URL, path: str, largest: int) -> bytes:
         try:
             with self._bare.stream("GET", place) as answer:
@@ -170,7 +189,7 @@ class GitHub:
                     content += chunk
                     if len(content) > largest:
                         raise _odd(path, f"a file of more than {largest} bytes")
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:  # of transport, or of an encoding that is broken
             raise GitHubError(
                 f"the file behind {path} could not be fetched ({type(error).__name__})",
                 rule=Rule.GITHUB_UNREACHABLE,
@@ -229,7 +248,7 @@ def _accepted(answer: httpx.Response, path: str) -> httpx.Response:
 
 def _json(answer: httpx.Response) -> Any:
     try:
-        return answer.json()
+        return bounded_json.parse(answer.content)
     except ValueError:
         raise _odd(answer.url.path, "something that is no JSON") from None
 

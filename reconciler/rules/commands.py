@@ -133,7 +133,7 @@ _DOCUMENTS = {
         (Where.COMPARE, Where.APPLY, Where.RENDER, Where.GITHUB),
         {
             Rule.UNREADABLE_PLAN: Text(
-                meaning="The plan file is not a JSON document.",
+                meaning="The plan file is not a JSON document, or is larger than what is read.",
                 remedy="make the plan again with this version of reconciler",
             ),
             Rule.UNSUPPORTED_PLAN: Text(
@@ -179,7 +179,7 @@ _DOCUMENTS = {
                 remedy="use the version of reconciler that made the report, or make it again",
             ),
             Rule.UNREADABLE_REPORT: Text(
-                meaning="The report file is not a JSON document.",
+                meaning="The report file is not a JSON document, or is larger than what is read.",
                 remedy="make the report again with this version of reconciler",
             ),
         },

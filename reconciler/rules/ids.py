@@ -20,6 +20,8 @@ class Rule(StrEnum):
     FILE_NAME = "file-name"
     TOO_LARGE = "too-large"
     ENCODING = "encoding"
+    HIDDEN_LINE_BREAK = "hidden-line-break"
+    HIDDEN_CHARACTER = "hidden-character"
     SYNTAX = "syntax"
     TAG = "tag"
     ALIAS = "alias"
@@ -46,6 +48,7 @@ class Rule(StrEnum):
 
     # The rules of a plan.
     DELETED = "deleted"
+    ODD_GUEST = "odd-guest"
     NOT_B2B = "not-b2b"
     ON_PREMISES_SYNCED = "on-premises-synced"
     NO_STATE_TIME = "no-state-time"

@@ -53,8 +53,8 @@ def action(number: int, place: int, **values: Any) -> Edit:
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (acts(1), "the actions do not fit the kind change-email: none"),
-        (acts(1, "SetMail", "ClearMarker"), "do not fit the kind change-email: SetMail, ClearMarker"),
+        (acts(1), "the actions do not fit the kind change-email"),
+        (acts(1, "SetMail", "ClearMarker"), "do not fit the kind change-email"),
         (acts(1, "ResetRedemption", "SetMail", "ClearMarker"), "do not fit"),
         (acts(1, "SetMail", "ResetRedemption"), "do not fit"),
         (acts(1, "SetMail", "SetMail", "ResetRedemption", "ClearMarker"), "do not fit"),
