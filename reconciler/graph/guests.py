@@ -104,7 +104,7 @@ async def _read_by_id(session: ReadSession, keys: Sequence[ObjectId]) -> dict[Ob
 
 
 def _sorted_out(users: Mapping[ObjectId, Guest | OddGuest]) -> ReadGuests:
-    """Tell the users that can be read from the odd ones, each sorted by id."""
+    """Split users into those that can be read and the odd ones, each sorted by id."""
     in_order = sorted(users.items())
     return ReadGuests(
         guests={key: user for key, user in in_order if isinstance(user, Guest)},

@@ -28,7 +28,7 @@ class ControlGuard:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it before its body is read."""
+        """Forward a request, or refuse it before its body is read."""
         app = self._app
         if scope["type"] == "http" and _is_control(scope["path"]):
             refused = _refused(Headers(scope=scope))
