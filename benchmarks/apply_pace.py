@@ -43,12 +43,12 @@ from reconciler.model import (
     DesiredGuest,
     EmailAddress,
     GuestOutcome,
-    Invitation,
     ObjectId,
     Outcome,
     Policy,
     Source,
     TenantId,
+    built_in_invitation,
 )
 from reconciler.observation import observe
 from reconciler.plan import make_plan
@@ -235,13 +235,7 @@ def guest_id(number: int) -> ObjectId:
 
 def desired(count: int) -> Desired:
     """Declare a new address for every guest."""
-    invitation = Invitation(
-        redirect_url="https://myapps.microsoft.com",
-        send_message=True,
-        language="en-US",
-        cc=None,
-        message=None,
-    )
+    invitation = built_in_invitation(TENANT)
     return Desired(
         tenant_id=TENANT,
         cloud=Cloud.EMULATOR,
@@ -259,6 +253,7 @@ def desired(count: int) -> Desired:
             )
             for number in range(1, count + 1)
         ),
+        invitation=invitation,
     )
 
 

@@ -30,6 +30,7 @@ from reconciler.model import (
     Policy,
     Source,
     TenantId,
+    built_in_invitation,
 )
 from reconciler.observation import observe
 from reconciler.plan import make_plan
@@ -88,6 +89,7 @@ def declare(rows: list[dict[str, str]], count: int) -> Desired:
         cloud=Cloud.EMULATOR,
         policy=Policy(),
         guests=tuple(sorted(guests, key=lambda guest: guest.id)),
+        invitation=built_in_invitation(TENANT),
     )
 
 

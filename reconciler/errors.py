@@ -19,7 +19,7 @@ carry data; only `cli` prints and exits.
 
 from typing import ClassVar
 
-from reconciler.model import Note, Problem
+from reconciler.model import Problem, Refusal
 from reconciler.rules import Rule, RuleId
 
 EXIT_DONE = 0
@@ -82,7 +82,7 @@ class UnusablePlan(Refused):
 class LimitExceeded(Refused):
     """The run would reset more guests than the policy allows."""
 
-    def __init__(self, refusals: tuple[Note, ...]) -> None:
+    def __init__(self, refusals: tuple[Refusal, ...]) -> None:
         super().__init__("; ".join(note.message for note in refusals), rule=refusals[0].rule)
         self.refusals = refusals
         """Sorted, never empty."""

@@ -58,10 +58,9 @@ class ReportBuilder:
 
     def broke_off(self, error: ReconcilerError) -> None:
         """Record an error that ended the run; the known outcomes stay."""
+        notes: tuple[Note, ...] = (Note(rule=error.rule, message=error.message),)
         if isinstance(error, LimitExceeded):
             notes = error.refusals
-        else:
-            notes = (Note(rule=error.rule, message=error.message),)
         self._notes = (*self._notes, *notes)
 
     def interrupted(self) -> None:

@@ -64,6 +64,7 @@ def _desired(
         policy=settled.policy,
         marker_domain=settled.marker_domain,
         guests=tuple(sorted(guests, key=lambda guest: guest.id)),
+        invitation=settled.invitation,
     )
 
 

@@ -15,6 +15,7 @@ from reconciler.model import (
     ObjectId,
     Policy,
     TenantId,
+    built_in_invitation,
 )
 
 _SCHEMA = "tenant"
@@ -47,18 +48,12 @@ def check_tenant(file: str, data: bytes) -> CheckedFile:
 def build_tenant(value: Mapping[str, Any]) -> TenantFile:
     """Build the tenant from a document that broke no rule; missing keys get their defaults."""
     tenant_id = TenantId(value["tenantId"].lower())
-    built_in = Invitation(
-        redirect_url=f"https://myapps.microsoft.com?tenantId={tenant_id}",
-        send_message=True,
-        language="en-US",
-        cc=None,
-        message=None,
-    )
+    defaults = value.get("defaults", {}).get("invitation", {})
     return TenantFile(
         tenant_id=tenant_id,
         cloud=Cloud(value.get("cloud", Cloud.GLOBAL)),
         policy=_policy(value.get("policy", {})),
-        invitation=read_invitation(value.get("defaults", {}).get("invitation", {}), built_in),
+        invitation=read_invitation(defaults, built_in_invitation(tenant_id)),
         marker_domain=value.get("markerDomain", DEFAULT_MARKER_DOMAIN).lower(),
     )
 

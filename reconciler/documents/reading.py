@@ -1,6 +1,7 @@
 """Reads a plan document back into a plan, and refuses the whole of it unless all parts agree."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from typing import Any, Final
 
 from reconciler.documents.consistency import contradiction
@@ -15,6 +16,7 @@ from reconciler.model import (
     Cloud,
     EmailAddress,
     FieldChange,
+    GuardRail,
     Invitation,
     Marker,
     NoLongerDeclared,
@@ -24,17 +26,19 @@ from reconciler.model import (
     Plan,
     Precondition,
     RedemptionState,
+    Refusal,
     ResetRedemption,
     SetMail,
     SetOtherMails,
     Source,
+    SuggestedRaise,
     Summary,
     TenantId,
     Whereabouts,
     parse_instant,
     parse_marker,
 )
-from reconciler.plan.digests import change_digest, plan_digest
+from reconciler.plan.digests import change_digest, plan_digest, review_digest
 from reconciler.rules import OtherRule, Rule
 
 
@@ -65,7 +69,7 @@ def plan_from_json(data: bytes, *, tenant: TenantId | None) -> Plan:
         plan = _plan(document)
     except ValueError as error:
         refuse("plan", Rule.INVALID_PLAN, f"it holds a time that is none: {error}")
-    _check_digests(plan)
+    _check_digests(plan, reviewed=document["reviewDigest"])
     if (contradicted := contradiction(plan)) is not None:
         refuse("plan", Rule.INVALID_PLAN, contradicted, _TAMPERED)
     return plan
@@ -74,7 +78,7 @@ def plan_from_json(data: bytes, *, tenant: TenantId | None) -> Plan:
 _TAMPERED = "the file was changed after it was made: make the plan again, and have that one reviewed"
 
 
-def _check_digests(plan: Plan) -> None:
+def _check_digests(plan: Plan, *, reviewed: str) -> None:
     for change in plan.changes:
         expected = change_digest(
             tenant=plan.tenant_id,
@@ -89,6 +93,8 @@ def _check_digests(plan: Plan) -> None:
             )
     if plan.digest != plan_digest(change.digest for change in plan.changes):
         refuse("plan", Rule.TAMPERED_PLAN, "its digest does not fit its changes", _TAMPERED)
+    if reviewed != review_digest(plan):
+        refuse("plan", Rule.TAMPERED_PLAN, "its reviewDigest does not fit what was reviewed", _TAMPERED)
 
 
 def _plan(document: dict[str, Any]) -> Plan:
@@ -100,7 +106,7 @@ def _plan(document: dict[str, Any]) -> Plan:
         digest=document["digest"],
         complete=document["complete"],
         listed_all=summary.get("listedAll", True),
-        refusals=_notes(document["refusals"]),
+        refusals=tuple(_refusal(refusal) for refusal in document["refusals"]),
         summary=Summary(
             declared=summary["declared"],
             changes=summary["changes"],
@@ -123,6 +129,10 @@ def _plan(document: dict[str, Any]) -> Plan:
         warnings=_notes(document["warnings"]),
         no_longer_declared=tuple(_departed(departed) for departed in document.get("noLongerDeclared", ())),
         since=document.get("since"),
+        guard_rails=tuple(
+            GuardRail(field=each["field"], before=_value(each["before"]), after=_value(each["after"]))
+            for each in document.get("guardRails", ())
+        ),
     )
 
 
@@ -145,6 +155,7 @@ def _change(change: dict[str, Any]) -> Change:
         origin=_origin(change),
         resumes=change.get("resumes"),
         fallback=_reset(change["fallback"]) if "fallback" in change else None,
+        invitation_changed=tuple(change["invitationChanged"]) if "invitationChanged" in change else None,
     )
 
 
@@ -234,6 +245,21 @@ def _addresses(addresses: Iterable[str]) -> tuple[EmailAddress, ...]:
 
 def _notes(notes: Iterable[dict[str, str]]) -> tuple[Note, ...]:
     return tuple(Note(rule=OtherRule(note["rule"]), message=note["message"]) for note in notes)
+
+
+def _refusal(refusal: dict[str, Any]) -> Refusal:
+    raised = refusal.get("raise")
+    return Refusal(
+        rule=OtherRule(refusal["rule"]),
+        message=refusal["message"],
+        suggested_raise=None
+        if raised is None
+        else SuggestedRaise(
+            max_changes=raised.get("maxChanges"),
+            max_change_percent=raised.get("maxChangePercent"),
+            until=date.fromisoformat(raised["until"]),
+        ),
+    )
 
 
 def _source(source: dict[str, Any]) -> Source:

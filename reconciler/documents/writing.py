@@ -16,13 +16,19 @@ from reconciler.model import (
     Note,
     Outcome,
     Plan,
-    Precondition,
     Problem,
+    Refusal,
     Report,
     Source,
     format_instant,
 )
-from reconciler.plan.digests import action_content, field_content
+from reconciler.plan.digests import (
+    action_content,
+    field_content,
+    guard_rail_content,
+    precondition_content,
+    review_digest,
+)
 
 
 def dump(document: dict[str, Any]) -> str:
@@ -45,8 +51,9 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "cloud": plan.cloud.value,
         "createdAt": format_instant(plan.created_at),
         "digest": plan.digest,
+        "reviewDigest": review_digest(plan),
         "complete": plan.complete,
-        "refusals": [_note(refusal) for refusal in plan.refusals],
+        "refusals": [_refusal(refusal) for refusal in plan.refusals],
         "summary": {
             "declared": plan.summary.declared,
             "changes": plan.summary.changes,
@@ -59,6 +66,8 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "blocked": [_blocked(blocked) for blocked in plan.blocked],
         "warnings": [_note(warning) for warning in plan.warnings],
     }
+    if plan.guard_rails:
+        document["guardRails"] = [guard_rail_content(guard_rail) for guard_rail in plan.guard_rails]
     if plan.no_longer_declared:
         document["noLongerDeclared"] = [_departed(departed) for departed in plan.no_longer_declared]
     return document
@@ -146,7 +155,7 @@ def _change(change: Change) -> dict[str, Any]:
         "actions": [action_content(action) for action in change.actions],
         "reason": change.reason,
         "warnings": [_note(warning) for warning in change.warnings],
-        "precondition": _precondition(change.precondition),
+        "precondition": precondition_content(change.precondition),
         "source": _source(change.source),
     }
     if change.waits_for is not None:
@@ -157,6 +166,8 @@ def _change(change: Change) -> dict[str, Any]:
         document["fallback"] = action_content(change.fallback)
     if change.origin is not None:
         document["origin"] = change.origin.value
+    if change.invitation_changed is not None:
+        document["invitationChanged"] = list(change.invitation_changed)
     return document
 
 
@@ -167,19 +178,6 @@ def _row(change: Change) -> dict[str, Any]:
         "kind": change.kind.value,
         "digest": change.digest,
     }
-
-
-def _precondition(precondition: Precondition) -> dict[str, Any]:
-    mail, state, changed_at = precondition.mail, precondition.state, precondition.state_changed_at
-    document: dict[str, Any] = {
-        "mail": None if mail is None else mail.text,
-        "otherMails": [address.text for address in precondition.other_mails],
-        "externalUserState": None if state is None else state.value,
-        "externalUserStateChangeDateTime": None if changed_at is None else format_instant(changed_at),
-    }
-    if precondition.markers:
-        document["markers"] = [str(marker) for marker in precondition.markers]
-    return document
 
 
 def _blocked(blocked: Blocked) -> dict[str, Any]:
@@ -223,6 +221,15 @@ def _outcome(outcome: GuestOutcome) -> dict[str, Any]:
             for record in outcome.actions
         ],
     }
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    suggested = refusal.suggested_raise
+    if suggested is None:
+        return _note(refusal)
+    limits = {"maxChanges": suggested.max_changes, "maxChangePercent": suggested.max_change_percent}
+    raised = {key: limit for key, limit in limits.items() if limit is not None}
+    return _note(refusal) | {"raise": raised | {"until": suggested.until.isoformat()}}
 
 
 def _note(note: Note) -> dict[str, Any]:

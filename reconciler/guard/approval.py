@@ -94,7 +94,8 @@ def approve(plan: Plan, approved: Sequence[Plan]) -> Approval:
     `not-approved`. A guest who takes over an address waits for its old owner, who has to be approved too.
 
     A row whose origin is elsewhere approves nothing: it was not part of the review, and that guest may have
-    been repaired by hand for good reason. Rows without an origin approve.
+    been repaired by hand for good reason. Rows without an origin approve. Where the new plan has origins, it
+    has the last word: a change that is elsewhere there is not approved, whatever a file says.
     """
     records, drifted = _by_guest(approved), _drifted(approved)
     work: list[Work] = []
@@ -147,6 +148,8 @@ def _judge(
 
     `running` are the guests whose changes run, as far as they come before this one.
     """
+    if change.origin is Origin.ELSEWHERE:
+        return _outcome(change, Outcome.NOT_APPROVED, _DRIFT, rule=Rule.NOT_APPROVED)
     fitting = _fitting(change, candidates)
     if not candidates:
         why = _DRIFT if change.id in drifted else _UNNAMED

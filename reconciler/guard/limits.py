@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from reconciler.model import Note, Policy, day_of
+from reconciler.model import Policy, Refusal, SuggestedRaise, day_of
 from reconciler.rules import Rule
 
 SMALLEST_SHARE_COUNTED = 100
@@ -13,7 +13,7 @@ _SUGGESTED_DAYS = 7
 _COUNTED = "would be reset or could sign in with another address"
 
 
-def check(*, changes: int, declared: int, policy: Policy, now: datetime) -> tuple[Note, ...]:
+def check(*, changes: int, declared: int, policy: Policy, now: datetime) -> tuple[Refusal, ...]:
     """Check a run against the limits; return those it would exceed, sorted, and nothing when it may continue.
 
     `changes` are those that would run and count against limits: they reset, or let another address sign in. A
@@ -28,23 +28,22 @@ def check(*, changes: int, declared: int, policy: Policy, now: datetime) -> tupl
 
     too_many = changes > max_changes
     too_large = declared >= SMALLEST_SHARE_COUNTED and changes * 100 > declared * max_percent
-    keys = {
-        "maxChanges": changes if too_many else raised_changes,
-        "maxChangePercent": -(-changes * 100 // declared) if too_large else raised_percent,
-        "until": day_of(now) + timedelta(days=_SUGGESTED_DAYS),
-        "reason": "<why so many>",
-    }
-    # The message has the whole raise, ready to be copied; it replaces the one in force.
-    copied = ", ".join(f"{key}: {value}" for key, value in keys.items() if value is not None)
-    remedy = f"split the change, or have this reviewed below policy in tenant.yaml: raise: {{{copied}}}"
+    suggested = SuggestedRaise(
+        max_changes=changes if too_many else raised_changes,
+        max_change_percent=-(-changes * 100 // declared) if too_large else raised_percent,
+        until=day_of(now) + timedelta(days=_SUGGESTED_DAYS),
+    )
+    remedy = "split the change, or have a raise reviewed in tenant.yaml"
     if declared_raise and not in_force:
         remedy = f"the raise that stands there ended on {declared_raise.until}; {remedy}"
 
-    notes: list[Note] = []
+    found: list[Refusal] = []
     if too_large:
         share = f"{changes} of {declared} declared guests {_COUNTED}, {max_percent} % are allowed"
-        notes.append(Note(rule=Rule.MAX_CHANGE_PERCENT, message=f"{share}; {remedy}"))
+        found.append(
+            Refusal(rule=Rule.MAX_CHANGE_PERCENT, message=f"{share}; {remedy}", suggested_raise=suggested)
+        )
     if too_many:
         count = f"{changes} guests {_COUNTED}, {max_changes} are allowed"
-        notes.append(Note(rule=Rule.MAX_CHANGES, message=f"{count}; {remedy}"))
-    return tuple(notes)
+        found.append(Refusal(rule=Rule.MAX_CHANGES, message=f"{count}; {remedy}", suggested_raise=suggested))
+    return tuple(found)

@@ -76,6 +76,17 @@ class Invitation:
     """Custom text. Microsoft drops it when an application sends the invitation."""
 
 
+def built_in_invitation(tenant: TenantId) -> Invitation:
+    """Return the invitation of a tree that declares none: Microsoft's message, and the tenant's own apps."""
+    return Invitation(
+        redirect_url=f"https://myapps.microsoft.com?tenantId={tenant}",
+        send_message=True,
+        language="en-US",
+        cc=None,
+        message=None,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """A guest who must not be changed for now."""
@@ -164,6 +175,9 @@ class Desired:
 
     guests: tuple[DesiredGuest, ...]
     """Sorted by id; no id and no address twice."""
+
+    invitation: Invitation
+    """The defaults for a guest whose entry declares no others; each guest's own has them already."""
 
     marker_domain: str = DEFAULT_MARKER_DOMAIN
     """Lower case: where the markers of unfinished changes are addresses."""

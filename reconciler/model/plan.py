@@ -4,7 +4,7 @@ Data only: it can be printed, hashed and compared.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar, assert_never
 
@@ -125,6 +125,40 @@ class Note:
     message: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class SuggestedRaise:
+    """The least raise of `tenant.yaml` under which a plan would not be refused; it lacks the reason."""
+
+    max_changes: int | None
+    """`None`: this limit need not be raised."""
+
+    max_change_percent: int | None
+    until: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal(Note):
+    """A reason for which apply refuses a plan as a whole."""
+
+    suggested_raise: SuggestedRaise | None = None
+    """For a limit that is exceeded; it replaces a raise that stands in the tree."""
+
+
+Setting = bool | int | str | tuple[str, ...] | None
+"""A value in `tenant.yaml` or an entry, as a reviewer reads it; `None`: there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardRail:
+    """A setting that differs from the base in a way that lets more happen."""
+
+    field: str
+    """Dotted path in `tenant.yaml`, such as `policy.maxChanges`, or `ID.hold` for the hold of a guest."""
+
+    before: Setting
+    after: Setting
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precondition:
     """The live state a change was planned from; apply compares it with the state it reads."""
@@ -179,6 +213,12 @@ class Change:
 
     fallback: ResetRedemption | None = None
     """For restore-mail: sent if `identities` do not show the address once `mail` is set."""
+
+    invitation_changed: tuple[str, ...] | None = None
+    """The keys of the guest's `invitation` whose values differ from the base, sorted; all for a new entry.
+
+    `None` when no base was given.
+    """
 
     @property
     def marker_digits(self) -> str:
@@ -291,7 +331,7 @@ class Plan:
     listed_all: bool
     """Whether `summary.unmanaged` covers the whole tenant; else it is a lower bound."""
 
-    refusals: tuple[Note, ...]
+    refusals: tuple[Refusal, ...]
     """The reasons for which apply would refuse this plan as a whole."""
 
     summary: Summary
@@ -313,3 +353,6 @@ class Plan:
 
     Such a plan counts and shows those entries alone, and never approves anything. `None`: a whole plan.
     """
+
+    guard_rails: tuple[GuardRail, ...] = ()
+    """What the tree loosens since the base, in the order of `tenant.yaml`; empty when no base was given."""

@@ -85,6 +85,13 @@ def obstacles(difference: Difference, *, policy: Policy, live: Live, now: dateti
     )
 
 
+def by_guard_rails(difference: Difference, policy: Policy, live: Live, now: datetime) -> Iterable[Note]:
+    """Return the obstacles that a tree puts up by its policy and its holds, not the directory."""
+    own = {Rule.DOMAIN_DENIED, Rule.DOMAIN_NOT_ALLOWED, Rule.PROTECTED, Rule.ON_HOLD}
+    found = (*_about_domains(difference, policy, live), *_about_consent(difference, policy, now))
+    return (note for note in found if note.rule in own)
+
+
 def _about_the_object(difference: Difference, live: Live) -> Iterable[Note]:
     guest = difference.guest
     if not guest.is_b2b:

@@ -10,9 +10,14 @@ digests, sorted. With Python:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
-Nothing else is hashed: no times, no names, no position in a file, no `resumes`, no `fallback`. So the same
-work has the same digest on any day, in whatever file it is declared, and in whatever spelling the directory
-reports an address.
+Nothing else is hashed there: no times, no names, no position in a file, no `resumes`, no `fallback`. So the
+same work has the same digest on any day, in whatever file it is declared, and in whatever spelling the
+directory reports an address.
+
+The review digest of a plan is for what a reviewer relied on beside the work, and is another one on any day:
+the same over one object with the plan's `digest`, `createdAt`, `since` and `guardRails`, and for each change,
+in the order of the document, `id`, `digest`, `origin`, `precondition`, `resumes`, `fallback` and `waitsFor`,
+with `null` for each of these that the document lacks, and an empty list for `guardRails`.
 """
 
 import hashlib
@@ -26,11 +31,16 @@ from reconciler.model import (
     ChangeKind,
     ClearMarker,
     FieldChange,
+    GuardRail,
     ObjectId,
+    Plan,
+    Precondition,
     ResetRedemption,
     SetMail,
     SetOtherMails,
+    Setting,
     TenantId,
+    format_instant,
 )
 
 _ADDRESSES: Final = frozenset({"email", "cc", "otherMails", "before", "after"})
@@ -72,6 +82,29 @@ def field_content(field: FieldChange) -> dict[str, Any]:
     }
 
 
+def precondition_content(precondition: Precondition) -> dict[str, Any]:
+    """Return a precondition as the plan document shows it; `markers` only where there are any."""
+    mail, state, changed_at = precondition.mail, precondition.state, precondition.state_changed_at
+    document: dict[str, Any] = {
+        "mail": None if mail is None else mail.text,
+        "otherMails": [address.text for address in precondition.other_mails],
+        "externalUserState": None if state is None else state.value,
+        "externalUserStateChangeDateTime": None if changed_at is None else format_instant(changed_at),
+    }
+    if precondition.markers:
+        document["markers"] = [str(marker) for marker in precondition.markers]
+    return document
+
+
+def guard_rail_content(guard_rail: GuardRail) -> dict[str, Any]:
+    """Return a loosened guard rail as the plan document shows it."""
+    return {
+        "field": guard_rail.field,
+        "before": _listed(guard_rail.before),
+        "after": _listed(guard_rail.after),
+    }
+
+
 def change_digest(
     *,
     tenant: TenantId,
@@ -97,6 +130,30 @@ def plan_digest(changes: Iterable[str]) -> str:
     return _digest(sorted(changes))
 
 
+def review_digest(plan: Plan) -> str:
+    """Compute the digest over what a reviewer relied on beside the work, as the module describes."""
+    return _digest(
+        {
+            "digest": plan.digest,
+            "createdAt": format_instant(plan.created_at),
+            "since": plan.since,
+            "guardRails": [guard_rail_content(guard_rail) for guard_rail in plan.guard_rails],
+            "changes": [
+                {
+                    "id": change.id,
+                    "digest": change.digest,
+                    "origin": None if change.origin is None else change.origin.value,
+                    "precondition": precondition_content(change.precondition),
+                    "resumes": change.resumes,
+                    "fallback": None if change.fallback is None else action_content(change.fallback),
+                    "waitsFor": change.waits_for,
+                }
+                for change in plan.changes
+            ],
+        }
+    )
+
+
 def _folded(content: Mapping[str, Any]) -> dict[str, Any]:
     """Convert the addresses of an action or a field to lower case; the order of lists ignores case."""
     return {key: _lower(value) if key in _ADDRESSES else value for key, value in content.items()}
@@ -108,7 +165,7 @@ def _lower(value: str | list[str] | None) -> str | list[str] | None:
     return None if value is None else value.lower()
 
 
-def _listed(value: str | tuple[str, ...] | None) -> str | list[str] | None:
+def _listed(value: Setting) -> bool | int | str | list[str] | None:
     return list(value) if isinstance(value, tuple) else value
 
 

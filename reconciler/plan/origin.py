@@ -18,12 +18,14 @@ class Baseline:
     entries: Mapping[ObjectId, DesiredGuest] | None
     """`None`: the tree breaks a rule there, so the changes since are not known."""
 
+    tree: Desired | None = None
+    """The whole tree; `None` where there was none, or where it breaks a rule."""
+
     @classmethod
     def of(cls, base: Desired, *, desired: Desired) -> Self:
         """Build the baseline of a whole tree; a tree for another tenant declared nothing about this one."""
-        if base.tenant_id != desired.tenant_id:
-            return cls.empty()
-        return cls(entries={entry.id: entry for entry in base.guests})
+        same = base.tenant_id == desired.tenant_id
+        return cls(entries={entry.id: entry for entry in base.guests} if same else {}, tree=base)
 
     @classmethod
     def empty(cls) -> Self:
@@ -47,6 +49,10 @@ class Baseline:
     def changed(self, desired: Desired) -> frozenset[ObjectId]:
         """Return the ids of the entries that are new or declare other values now."""
         return frozenset(entry.id for entry in desired.guests if self.origin(entry) is Origin.THIS_CHANGE)
+
+    def entry_before(self, guest: ObjectId) -> DesiredGuest | None:
+        """Return the entry of a guest at the base; `None` where there was none, or it is not known."""
+        return (self.entries or {}).get(guest)
 
     def email_before(self, entry: DesiredGuest) -> EmailAddress | None:
         """Return the address an entry declared at the base; `None` where it is the same, or not known."""

@@ -1,6 +1,6 @@
 """Builds a plan in passes: differences, obstacles, rows, warnings, refusals, counts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from reconciler.model import (
     ObjectId,
     Origin,
     Plan,
+    Refusal,
     Summary,
 )
 from reconciler.plan import blocking, dependencies, notices, ownership, unfinished
@@ -24,6 +25,8 @@ from reconciler.plan.departures import about_departure, departures
 from reconciler.plan.difference import Difference, find_difference
 from reconciler.plan.digests import plan_digest
 from reconciler.plan.domains import KnownDomains
+from reconciler.plan.guard_rails import differing_keys, loosened_since, was_blocked
+from reconciler.plan.invitations import about_invitation
 from reconciler.plan.origin import Baseline
 from reconciler.plan.ownership import AddressConflicts
 from reconciler.plan.rows import blocked_row, change_row, fields_of
@@ -49,6 +52,13 @@ class _Inputs:
     def origin(self, guest: ObjectId) -> Origin | None:
         """Return where the change of a declared guest comes from; `None` without a base."""
         return None if self.base is None else self.base.origin(self.entries[guest])
+
+    def invitation_changed(self, entry: DesiredGuest) -> tuple[str, ...] | None:
+        """Return the keys of an entry's invitation that differ from the base; `None` without a base."""
+        if self.base is None:
+            return None
+        before = self.base.entry_before(entry.id)
+        return differing_keys(before.invitation if before else None, entry.invitation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +114,7 @@ def make_plan(
         warnings=_warnings(inputs, differences, blocked, departed),
         no_longer_declared=departed,
         since=since,
+        guard_rails=loosened_since(base, desired),
     )
 
 
@@ -196,16 +207,20 @@ def _plan_changes(
             fields=fields,
             conflict=found.conflicts[difference.guest.id],
             tenant=inputs.desired.tenant_id,
-            warnings=(
-                *notices.about_change(
-                    difference, live=inputs.live, now=inputs.now, redeem_links=inputs.redeem_links
-                ),
-                *known.about(difference),
-            ),
+            warnings=(*_warnings_of(inputs, difference), *known.about(difference)),
             origin=inputs.origin(difference.guest.id),
+            invitation_changed=inputs.invitation_changed(difference.entry),
         )
         for difference, fields in zip(planned, fields_of(planned), strict=True)
     )
+
+
+def _warnings_of(inputs: _Inputs, difference: Difference) -> Iterator[Note]:
+    """Collect the warnings of one change, without those about domains and other owners."""
+    live, now, base = inputs.live, inputs.now, inputs.base
+    yield from notices.about_change(difference, live=live, now=now, redeem_links=inputs.redeem_links)
+    yield from about_invitation(difference, policy=inputs.desired.policy, live=live)
+    yield from was_blocked(difference, base, live=live, now=now)
 
 
 def _blocked_rows(
@@ -245,12 +260,14 @@ def _warnings(
     return tuple(sorted(set(warnings)))
 
 
-def _refusals(inputs: _Inputs, changes: Iterable[Change]) -> tuple[Note, ...]:
-    """Collect what refuses an apply of the whole plan."""
+def _refusals(inputs: _Inputs, changes: Iterable[Change]) -> tuple[Refusal, ...]:
+    """Collect what refuses an apply of the plan; drift does not count, as the plan does not approve it."""
     return (
         *unfinished.refused_domain(inputs.desired, inputs.live),
         *limits.check(
-            changes=sum(change.counts_against_limits for change in changes),
+            changes=sum(
+                change.counts_against_limits for change in changes if change.origin is not Origin.ELSEWHERE
+            ),
             declared=len(inputs.entries),
             policy=inputs.desired.policy,
             now=inputs.now,

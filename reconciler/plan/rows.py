@@ -61,6 +61,7 @@ def change_row(
     tenant: TenantId,
     warnings: tuple[Note, ...],
     origin: Origin | None,
+    invitation_changed: tuple[str, ...] | None,
 ) -> Change:
     """Build the row of a guest who is changed; the warnings about taking over an address are added."""
     guest = difference.guest
@@ -92,6 +93,7 @@ def change_row(
         origin=origin,
         resumes=difference.resumes,
         fallback=difference.fallback,
+        invitation_changed=invitation_changed,
     )
 
 

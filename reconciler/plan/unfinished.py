@@ -3,7 +3,17 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from reconciler.model import ChangeKind, Desired, Guest, Live, Marker, Note, RedemptionState, format_instant
+from reconciler.model import (
+    ChangeKind,
+    Desired,
+    Guest,
+    Live,
+    Marker,
+    Note,
+    RedemptionState,
+    Refusal,
+    format_instant,
+)
 from reconciler.plan.blocking import ABOUT_THE_ADDRESS
 from reconciler.plan.difference import Difference
 from reconciler.rules import Rule
@@ -14,13 +24,13 @@ _BELONGS_TO_NOBODY = ".invalid"
 _NEVER_BY_HAND = "never delete a marker by hand"
 
 
-def refused_domain(desired: Desired, live: Live) -> Iterable[Note]:
+def refused_domain(desired: Desired, live: Live) -> Iterable[Refusal]:
     """Refuse a domain of markers that another organization owns: its users could redeem with a marker."""
     domain = desired.marker_domain
     if domain.endswith(_BELONGS_TO_NOBODY) or domain in (live.verified_domains or ()):
         return
     unread = "" if live.verified_domains is not None else " (which could not be read)"
-    yield Note(
+    yield Refusal(
         rule=Rule.MARKER_DOMAIN,
         message=f"markerDomain is {domain}, which neither ends in {_BELONGS_TO_NOBODY} nor is a verified "
         f"domain of this tenant{unread}, so its owner could redeem with a marker: remove markerDomain from "

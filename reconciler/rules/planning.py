@@ -197,6 +197,21 @@ _WARNINGS = described(
             "right, without a reset.",
             remedy="nothing, if a backup was restored or mail was edited",
         ),
+        Rule.WAS_BLOCKED: Text(
+            meaning="A guard rail of the base revision would have blocked this change, and the tree loosens "
+            "it: the policy, or a hold.",
+            remedy="approve it only if both were meant: the change, and the looser guard rail",
+        ),
+        Rule.CC_ELSEWHERE: Text(
+            meaning="A copy of the invitation goes to an address that is neither in a verified domain of the "
+            "tenant nor in `allowedDomains`. Whoever holds a redeem link can bind an account of their own.",
+            remedy="make sure whose address it is, or remove cc",
+        ),
+        Rule.REDIRECT_ELSEWHERE: Text(
+            meaning="After redeeming, the person is sent to a host that is neither one of Microsoft's own "
+            "pages nor in a verified domain of the tenant.",
+            remedy="make sure whose page it is: the person has just signed in, and expects no other page",
+        ),
         Rule.CHAIN_MAY_WAIT: Text(
             meaning="The guest takes over an address that another one is leaving, and starts after that "
             "guest.",

@@ -42,7 +42,7 @@ def test_a_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None:
         restored_of(3),
         rest_of(4),
     ]
-    tame = plan_of(*changes, blocked=[blocked_of()], warnings=[odd], refusals=[odd])
+    tame = plan_of(*changes, blocked=[blocked_of()], warnings=[odd], refusals=[hostile.refused(odd)])
     wild = elements_of(html.plan(plan_view(plan)))
     assert outline(wild) == outline(elements_of(html.plan(plan_view(tame))))
     first, second, *others = plan.changes
@@ -75,7 +75,7 @@ def test_a_compared_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None
     ]
     blocked = replace(blocked_of(), origin=drift)
     tame = replace(
-        plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[odd]),
+        plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[hostile.refused(odd)]),
         since="main",
         no_longer_declared=(gone_of(),),
     )

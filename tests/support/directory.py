@@ -16,7 +16,6 @@ from reconciler.model import (
     Guest,
     Hold,
     Identity,
-    Invitation,
     InvitesFrom,
     Live,
     OwnerKind,
@@ -24,6 +23,7 @@ from reconciler.model import (
     ProxyAddress,
     RedemptionState,
     Source,
+    built_in_invitation,
 )
 from tests.support.plans import NOW, TENANT, guest_id
 
@@ -57,10 +57,9 @@ def declared(
         email=EmailAddress(email),
         alternate_emails=None if alternates is None else addresses(*alternates),
         reset_after=reset_after,
-        invitation=Invitation(
-            redirect_url=f"https://myapps.microsoft.com?tenantId={TENANT}",
+        invitation=replace(
+            built_in_invitation(TENANT),
             send_message=send_message,
-            language="en-US",
             cc=None if cc is None else EmailAddress(cc),
             message=message,
         ),
@@ -114,6 +113,7 @@ def desired(*entries: DesiredGuest, policy: Policy | None = None) -> Desired:
         cloud=Cloud.GLOBAL,
         policy=policy or Policy(),
         guests=tuple(sorted(entries, key=lambda entry: entry.id)),
+        invitation=built_in_invitation(TENANT),
     )
 
 

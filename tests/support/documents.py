@@ -82,5 +82,5 @@ def with_base() -> Plan:
         desired(*entries),
         live(guest(1), guest(2, "bo@old.example"), guest(4, mail=None), deleted=frozenset({guest_id(5)})),
         NOW,
-        base=Baseline.of(desired(entries[1], *gone), desired=desired(*entries)),
+        base=Baseline.of(desired(entries[1], *gone, policy=Policy(max_changes=1)), desired=desired(*entries)),
     )

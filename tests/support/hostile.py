@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from reconciler.model import Blocked, GuestOutcome, Note, Origin, Outcome, Plan, Report, Source
+from reconciler.model import Blocked, GuestOutcome, Note, Origin, Outcome, Plan, Refusal, Report, Source
 from reconciler.rules import OtherRule
 from tests.support.plans import (
     LINGERS,
@@ -102,6 +102,11 @@ text = st.one_of(
 )
 
 
+def refused(note: Note) -> Refusal:
+    """Make a refusal with the text of a note."""
+    return Refusal(rule=note.rule, message=note.message)
+
+
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     """Make a plan in which every text that can come from outside does."""
@@ -127,7 +132,7 @@ def plans(draw: st.DrawFn) -> Plan:
         message=draw(text),
         source=Source(file=draw(text), line=1),
     )
-    return plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[odd])
+    return plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[refused(odd)])
 
 
 @st.composite

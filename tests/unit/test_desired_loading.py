@@ -19,6 +19,7 @@ from reconciler.model import (
     Policy,
     Problem,
     address_flaw,
+    built_in_invitation,
 )
 from reconciler.rules import Rule
 from reconciler.rules.tree import PROBLEMS
@@ -61,6 +62,7 @@ def test_least_tenant() -> None:
         cloud=Cloud.GLOBAL,
         policy=Policy(max_changes=20, max_change_percent=10),
         guests=(),
+        invitation=built_in_invitation(loaded.tenant_id),
     )
     assert loaded.tenant_id == TENANT_ID
 

@@ -25,7 +25,20 @@ def forged(edit: Edit) -> UnusablePlan:
             {"tenantId": TENANT, **{key: change[key] for key in ("id", "kind", "fields", "actions")}}
         )
     document["digest"] = digest(sorted(change["digest"] for change in document["changes"]))
+    document["reviewDigest"] = review_digest(document)
     return refusal(json.dumps(document).encode())
+
+
+def review_digest(document: dict[str, Any]) -> str:
+    """Hash what a reviewer relied on, as the documentation of the format says."""
+    keys = ("id", "digest", "origin", "precondition", "resumes", "fallback", "waitsFor")
+    return digest(
+        {
+            **{key: document.get(key) for key in ("digest", "createdAt", "since")},
+            "guardRails": document.get("guardRails", []),
+            "changes": [{key: change.get(key) for key in keys} for change in document["changes"]],
+        }
+    )
 
 
 def digest(value: object) -> str:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -67,15 +67,32 @@ def test_keys_of_others_are_let_pass() -> None:
     assert plan_from_json(json.dumps(document).encode(), tenant=TENANT) == every_kind()
 
 
+EVERY_KEY = ("cc", "language", "message", "redirectUrl", "sendMessage")
+
+
+def drop_origins(plan: dict[str, Any]) -> None:
+    """Let every row look as in a plan without a base, which approves all of them."""
+    for change in plan["changes"]:
+        del change["origin"]
+
+
+def claim_drift(plan: dict[str, Any]) -> None:
+    """Let drift look like a change of this pull request."""
+    for change in plan["changes"]:
+        change["origin"] = "this-change"
+
+
+def forget_guard_rails(plan: dict[str, Any]) -> None:
+    """Hide what was loosened."""
+    del plan["guardRails"]
+
+
 def test_keys_that_came_later_may_be_missing() -> None:
-    """A plan without cloud, listedAll, waitsFor and the names of blocked guests is complete."""
+    """A plan without cloud, listedAll and the names of blocked guests is complete."""
     document = written()
     del document["cloud"], document["summary"]["listedAll"], document["blocked"][0]["displayName"]
-    for change in document["changes"]:
-        change.pop("waitsFor", None)
     plan = plan_from_json(json.dumps(document).encode(), tenant=TENANT)
     assert (plan.cloud, plan.listed_all, plan.blocked[0].display_name) == (Cloud.GLOBAL, True, None)
-    assert {change.waits_for for change in plan.changes} == {None}
 
 
 def test_every_action_that_there_is_can_be_read() -> None:
@@ -128,6 +145,13 @@ def test_a_plan_of_another_tenant_is_refused_naming_both() -> None:
         lambda plan: plan["changes"][0].update(digest=plan["changes"][1]["digest"]),
         lambda plan: plan["changes"].pop(),
         lambda plan: plan.update(digest=plan["changes"][0]["digest"]),
+        lambda plan: plan.update(reviewDigest=plan["digest"]),
+        lambda plan: plan.update(createdAt="2099-01-01T00:00:00Z"),
+        lambda plan: plan.update(guardRails=[{"field": "policy.maxChanges", "before": 1, "after": 2}]),
+        lambda plan: plan["changes"][0].update(origin="this-change"),
+        lambda plan: row(plan, 1)["precondition"].update(externalUserState="Accepted"),
+        lambda plan: row(plan, 3)["precondition"]["otherMails"].clear(),
+        lambda plan: row(plan, 4).pop("waitsFor"),
     ],
 )
 def test_a_digest_that_does_not_fit_refuses_the_whole_file(edit: Edit) -> None:
@@ -135,10 +159,27 @@ def test_a_digest_that_does_not_fit_refuses_the_whole_file(edit: Edit) -> None:
     assert edited(edit).rule == "tampered-plan"
 
 
+@pytest.mark.parametrize("edit", [drop_origins, claim_drift, forget_guard_rails])
+def test_what_a_reviewer_relied_on_cannot_be_edited(edit: Edit) -> None:
+    """A row that was shown as drift stays drift, and a guard rail that was loosened stays named."""
+    document = json.loads(dump(plan_to_json(with_base())))
+    edit(document)
+    assert refusal(json.dumps(document).encode()).rule == "tampered-plan"
+
+
+def test_what_a_base_tells_is_read_back() -> None:
+    """Guard rails, and which parts of an invitation are new, survive the way through the file."""
+    plan = with_base()
+    assert plan.guard_rails
+    assert {change.invitation_changed for change in plan.changes} == {(), EVERY_KEY}
+    assert plan_from_json(dump(plan_to_json(plan)).encode(), tenant=TENANT) == plan
+
+
 @pytest.mark.parametrize(
     ("edit", "place"),
     [
         (lambda plan: plan.pop("changes"), "'changes' is missing"),
+        (lambda plan: plan.pop("reviewDigest"), "'reviewDigest' is missing"),
         (lambda plan: plan["changes"][0].update(kind="delete"), "/changes/0/kind"),
         (lambda plan: plan["changes"][0].update(id="x"), "/changes/0/id"),
         (lambda plan: plan["changes"][0]["actions"][1].pop("language"), "/changes/0/actions/1"),

@@ -20,7 +20,8 @@ def test_the_keys_of_a_plan_stand_in_a_fixed_order() -> None:
     """People and diffs find every key where it was."""
     document = plan_to_json(every_kind())
     assert list(document) == [
-        *("formatVersion", "tool", "tenantId", "cloud", "createdAt", "digest", "complete", "refusals"),
+        *("formatVersion", "tool", "tenantId", "cloud", "createdAt", "digest", "reviewDigest", "complete"),
+        "refusals",
         *("summary", "changes", "blocked", "warnings"),
     ]
     keys = ["id", "displayName", "kind", "digest", "fields", "actions", "reason", "warnings"]

@@ -1,11 +1,11 @@
 """How many resets and new sign-ins are too many, at the borders."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
 from reconciler.guard.limits import check
-from reconciler.model import LimitRaise, Policy
+from reconciler.model import LimitRaise, Policy, SuggestedRaise
 from tests.support.plans import NOW
 
 
@@ -79,28 +79,31 @@ def test_a_raise_never_lowers() -> None:
     assert rules(15, 100, raised(changes=90)) == ["max-change-percent"]
 
 
-def test_a_refusal_holds_the_numbers_and_the_raise_to_copy() -> None:
-    """The way out is a reviewed edit, written out ready for tenant.yaml."""
+def test_a_refusal_holds_the_numbers_and_the_raise_that_suffices() -> None:
+    """The way out is a reviewed edit, and each refusal has the whole of it."""
     share, count = check(changes=30, declared=100, policy=Policy(), now=NOW)
-    remedy = "raise: {maxChanges: 30, maxChangePercent: 30, until: 2026-10-08, reason: <why so many>}"
+    suggested = SuggestedRaise(max_changes=30, max_change_percent=30, until=date(2026, 10, 8))
     counted = "would be reset or could sign in with another address"
     assert f"30 of 100 declared guests {counted}, 10 % are allowed" in share.message
     assert f"30 guests {counted}, 20 are allowed" in count.message
-    assert remedy in share.message
-    assert remedy in count.message
+    assert share.suggested_raise == count.suggested_raise == suggested
 
 
 def test_a_suggested_share_is_rounded_up_so_that_it_suffices() -> None:
     """Copying the suggestion lifts the refusal."""
     (note,) = check(changes=20, declared=199, policy=Policy(), now=NOW)
-    assert "{maxChangePercent: 11, until:" in note.message
+    suggested = note.suggested_raise
+    assert suggested is not None
+    assert (suggested.max_changes, suggested.max_change_percent) == (None, 11)
     assert rules(20, 199, raised(percent=11)) == []
 
 
 def test_a_suggestion_keeps_what_the_raise_in_force_gives() -> None:
     """The new raise replaces the old one, so it holds both."""
     (note,) = check(changes=81, declared=200, policy=raised(changes=80, percent=50), now=NOW)
-    assert "{maxChanges: 81, maxChangePercent: 50, until:" in note.message
+    suggested = note.suggested_raise
+    assert suggested is not None
+    assert (suggested.max_changes, suggested.max_change_percent) == (81, 50)
 
 
 def test_an_expired_raise_is_named() -> None:

@@ -2,7 +2,7 @@ import base64
 import hashlib
 from dataclasses import replace
 
-from reconciler.model import Cloud, Note, Outcome
+from reconciler.model import Cloud, Note, Outcome, Refusal
 from reconciler.render import html
 from reconciler.render.plan_view import plan_view
 from reconciler.render.report_view import report_view
@@ -112,7 +112,7 @@ def test_a_long_plan_says_the_usual_once() -> None:
 
 def test_refusals_warnings_and_incompleteness_stand_above_the_rows() -> None:
     """What speaks against applying a plan is read before its rows."""
-    note = Note(rule=Rule.MAX_CHANGES, message="too many")
+    note = Refusal(rule=Rule.MAX_CHANGES, message="too many")
     page = html.plan(
         plan_view(
             plan_of(

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.model import Cloud, Note, Outcome
+from reconciler.model import Cloud, Note, Outcome, Refusal
 from reconciler.render import markdown
 from reconciler.render.markdown_page import LIMIT
 from reconciler.render.plan_view import plan_view
@@ -122,7 +122,9 @@ def test_refusals_and_incompleteness_are_said() -> None:
     """A reviewer learns on the pull request that apply would refuse, or that a check is missing."""
     shown = markdown.plan(
         plan_view(
-            plan_of(change_of(), refusals=[Note(rule=Rule.MAX_CHANGES, message="too many")], complete=False)
+            plan_of(
+                change_of(), refusals=[Refusal(rule=Rule.MAX_CHANGES, message="too many")], complete=False
+            )
         ),
         marker="m",
         elsewhere="x",

@@ -13,6 +13,7 @@ from reconciler.model import (
     Outcome,
     Problem,
     RedemptionState,
+    Refusal,
 )
 from reconciler.render import markdown, text
 from reconciler.render.plan_view import plan_view
@@ -134,7 +135,7 @@ def test_refusals_and_incompleteness_are_said() -> None:
         plan_view(
             plan_of(
                 change_of(),
-                refusals=[Note(rule=Rule.MAX_CHANGES, message="21 resets, 20 are allowed")],
+                refusals=[Refusal(rule=Rule.MAX_CHANGES, message="21 resets, 20 are allowed")],
                 complete=False,
                 listed_all=False,
             )

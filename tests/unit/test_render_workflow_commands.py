@@ -1,4 +1,4 @@
-from reconciler.model import Note, Problem
+from reconciler.model import Note, Problem, Refusal
 from reconciler.render import workflow_commands
 from reconciler.render.plan_view import plan_view
 from reconciler.rules import OtherRule, Rule
@@ -30,7 +30,7 @@ def test_a_plan_annotates_the_gravest_first() -> None:
         change_of(2, name=None, warnings=[ODD]),
         blocked=[blocked_of(7, rule=Rule.ON_HOLD), blocked_of(8, name=None)],
         warnings=[Note(rule=Rule.NOT_CHECKED, message="roles")],
-        refusals=[Note(rule=Rule.MAX_CHANGES, message="21 resets")],
+        refusals=[Refusal(rule=Rule.MAX_CHANGES, message="21 resets")],
     )
     lines = workflow_commands.plan(plan_view(plan), folder="desired").splitlines()
     assert lines[0] == "::error title=max-changes::21 resets"

@@ -11,7 +11,7 @@ from reconciler.errors import AccessDenied, Unreachable
 from reconciler.graph.credentials import FixedToken
 from reconciler.graph.reader import open_reader
 from reconciler.graph.transport import TokenSource
-from reconciler.model import Cloud, Desired, Policy
+from reconciler.model import Cloud
 from reconciler.observation import observe
 from tests.contract.auth.served import (
     ISSUER,
@@ -23,6 +23,7 @@ from tests.contract.auth.served import (
     job_tokens,
     secret_tokens,
 )
+from tests.support.directory import desired
 
 
 async def test_an_expired_token_is_denied(tenant: EmulatedTenant) -> None:
@@ -45,11 +46,10 @@ async def test_an_insufficient_token_names_the_permission(tenant: EmulatedTenant
 
 async def _denied(tenant: EmulatedTenant, tokens: TokenSource) -> AccessDenied:
     """Observe the directory, which must be denied."""
-    policy = Policy()
-    desired = Desired(tenant_id=TENANT, cloud=Cloud.EMULATOR, policy=policy, guests=())
+    tree = replace(desired(), tenant_id=TENANT, cloud=Cloud.EMULATOR)
     async with open_reader(tenant.root, tokens) as reader:
         with pytest.raises(AccessDenied) as denied:
-            await observe(reader, desired)
+            await observe(reader, tree)
     assert denied.value.exit_code == 6
     assert denied.value.hint
     return denied.value

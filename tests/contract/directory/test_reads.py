@@ -3,6 +3,8 @@
 The tenant is the emulator's. A live tenant with the same content would have to pass these too.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.errors import AccessDenied, WrongTenant
@@ -11,7 +13,6 @@ from reconciler.model import (
     AddressOwner,
     AddressUse,
     CallerKind,
-    Desired,
     DirectoryReader,
     EmailAddress,
     GuestReader,
@@ -142,12 +143,7 @@ async def test_planning_one_guest_asks_little(tenant: Tenant, reader: DirectoryR
 async def test_wrong_tenant_is_refused(tenant: Tenant, reader: DirectoryReader) -> None:
     """A tree for another tenant is refused, naming both, before guests are read."""
     tree = desired(declared(1))
-    other = Desired(
-        tenant_id=type(TENANT)("00000000-0000-4000-8000-0000000000ff"),
-        cloud=tree.cloud,
-        policy=tree.policy,
-        guests=tree.guests,
-    )
+    other = replace(tree, tenant_id=type(TENANT)("00000000-0000-4000-8000-0000000000ff"))
     with pytest.raises(WrongTenant, match="00000000-0000-4000-8000-0000000000ff") as caught:
         await observe(reader, other)
     assert TENANT in caught.value.message
