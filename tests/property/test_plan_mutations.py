@@ -5,7 +5,6 @@ digests too, so that every check behind them is reached.
 """
 
 import copy
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,6 +20,7 @@ from reconciler.render import html, markdown, text
 from reconciler.render.plan_view import plan_view
 from tests.support.applying import apply, new_tenant, plan_for, work_for
 from tests.support.directory import NEW, declared, desired, guest, guest_id
+from tests.support.documents import document_digest, review_digest
 from tests.support.plans import TENANT, marker_of
 from tests.support.worlds import directories, trees
 
@@ -77,11 +77,6 @@ def mutate(document: dict[str, Any], draw: st.DataObject) -> None:
             container[key] = copy.deepcopy(draw.draw(st.sampled_from(ODD), label="value"))
 
 
-def digest(value: object) -> str:
-    content = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
-
-
 def folded(content: dict[str, Any]) -> dict[str, Any]:
     def lower(value: Any) -> Any:
         return [each.lower() for each in value] if isinstance(value, list) else value and value.lower()
@@ -95,8 +90,9 @@ def sign(document: dict[str, Any]) -> None:
         for change in document["changes"]:
             content = {"tenantId": document["tenantId"], "id": change["id"], "kind": change["kind"]}
             content |= {key: list(map(folded, change[key])) for key in ("fields", "actions")}
-            change["digest"] = digest(content)
-        document["digest"] = digest(sorted(change["digest"] for change in document["changes"]))
+            change["digest"] = document_digest(content)
+        document["digest"] = document_digest(sorted(change["digest"] for change in document["changes"]))
+        document["reviewDigest"] = review_digest(document)
     except (KeyError, TypeError, AttributeError):
         pass
 
