@@ -6,6 +6,7 @@ import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ import click
 from reconciler.apply import DEFAULT_WATCH, Services, Settings, Terms, apply_plan
 from reconciler.cli import console
 from reconciler.cli.approved_plans import plan_files
+from reconciler.cli.baseline import departed_ids, load_baseline
 from reconciler.cli.earlier_runs import EarlierRuns, read_earlier_runs
 from reconciler.cli.endpoint import endpoint
 from reconciler.cli.files import check_writable, clear
@@ -54,6 +56,10 @@ class _Options:
 
     tree: Path
     plans: tuple[Path, ...]
+
+    base: str | None
+    """The git revision since which the entry of a guest must have changed; `None`: whenever it did."""
+
     auto_approve: bool
     settings: Settings
 
@@ -94,6 +100,12 @@ class _Files:
     metavar="FILE",
     help="An approved plan document, or a folder of them; only changes they approve run. May be given"
     " several times.",
+)
+@click.option(
+    "--base",
+    metavar="REV",
+    help="With --plan: approve only changes of entries that differ from this git revision, whatever the plan"
+    " files say.",
 )
 @click.option(
     "--auto-approve", is_flag=True, help="Run everything that is planned, unreviewed and without asking."
@@ -158,6 +170,7 @@ def command(  # noqa: PLR0913 - click passes each option on its own
     desired: Path,
     *,
     plans: tuple[Path, ...],
+    base: str | None,
     auto_approve: bool,
     report_file: Path | None,
     journal_file: Path | None,
@@ -171,14 +184,14 @@ def command(  # noqa: PLR0913 - click passes each option on its own
 
     Asks on a terminal. Without one, --plan or --auto-approve is needed.
 
-    Exit codes: 0 everything done; 2 no consent, or a file that cannot be used; 3 the desired state
-    is invalid; 5 refused as a whole, nothing written; 6 the directory cannot be used, nothing
-    written; 7 not everything was done, or the report could not be written; 130 interrupted, what was
-    in flight was finished.
+    Exit codes: 0 everything done; 2 no consent, or an unusable file or revision; 3 the desired state is
+    invalid; 5 refused as a whole, nothing written; 6 the directory cannot be used, nothing written; 7 not
+    everything was done, or no report could be written; 130 interrupted, what was in flight was finished.
     """
     options = _Options(
         tree=desired,
         plans=plans,
+        base=base,
         auto_approve=auto_approve,
         settings=Settings(max_in_flight=max_in_flight),
         watch=watch,
@@ -226,6 +239,7 @@ def _carry_out(
     options: _Options, files: _Files, *, record: ReportBuilder, signals: Signals, runner: asyncio.Runner
 ) -> int:
     _require_consent(options)
+    _require_plan_with_base(options)
     earlier = read_earlier_runs(options.evidence, journal=files.journal, now=record.started_at)
     with contextlib.ExitStack() as open_files:
         journal = links = None
@@ -263,6 +277,16 @@ def _require_consent(options: _Options) -> None:
         )
 
 
+def _require_plan_with_base(options: _Options) -> None:
+    """Refuse `--base` alone: it narrows what a file approves, and a person approves what they are shown."""
+    if options.base is not None and not options.plans:
+        raise UsageError(
+            "--base narrows what --plan approves, and there is no --plan",
+            rule=Rule.BASE_WITHOUT_PLAN,
+            hint="give --plan FILE too, or leave --base out",
+        )
+
+
 async def _apply(
     options: _Options,
     desired: Desired,
@@ -274,6 +298,7 @@ async def _apply(
     links: RedeemLinks | None,
     signals: Signals,
 ) -> int:
+    base = None if options.base is None else load_baseline(options.base, options.tree, desired=desired)
     clock = SystemClock()
     stop = asyncio.Event()
     with signals.cancelling() as from_now_on_only_set, endpoint(desired, options.tree) as found:
@@ -282,8 +307,8 @@ async def _apply(
             reader,
             writer,
         ):
-            live = await reader.observe(desired)
-            plan = make_plan(desired, live, clock.now(), redeem_links=links is not None)
+            live = await reader.observe(desired, also=departed_ids(base, desired))
+            plan = make_plan(desired, live, clock.now(), base=base, redeem_links=links is not None)
             console.block(text.plan(plan, width=console.width(), colour=False))
             approval = approve(plan, approved) if options.plans else approve_all(plan)
             record.planned(plan, approval)
@@ -301,14 +326,10 @@ async def _apply(
                     links=links,
                     last_write=LastWrite(desired.tenant_id, found.root),
                 )
-                terms = Terms(
-                    settings=options.settings,
-                    resets=earlier.evidence.resets,
-                    settled_at=earlier.settled_at(
-                        desired.tenant_id, found, started=record.started_at, watch=options.watch
-                    ),
-                    marker_domains=_marker_domains(desired, live),
+                settled_at = earlier.settled_at(
+                    desired.tenant_id, found, started=record.started_at, watch=options.watch
                 )
+                terms = _terms(options, desired, live, earlier=earlier, settled_at=settled_at)
                 result = await apply_plan(approval.work, services, terms, shutdown=stop)
             ended = record.finished(result)
     if result.crash is not None:
@@ -316,10 +337,20 @@ async def _apply(
     return ended
 
 
-def _marker_domains(desired: Desired, live: Live) -> tuple[str, ...]:
-    """Return the domains that markers may be in: the declared one, then the tenant's initial domain."""
+def _terms(
+    options: _Options, desired: Desired, live: Live, *, earlier: EarlierRuns, settled_at: datetime | None
+) -> Terms:
+    """Return what is settled before the first write.
+
+    Markers may be in the declared domain, and in the tenant's initial one.
+    """
     domains = (desired.marker_domain, live.initial_domain)
-    return tuple(dict.fromkeys(domain for domain in domains if domain is not None))
+    return Terms(
+        settings=options.settings,
+        resets=earlier.evidence.resets,
+        settled_at=settled_at,
+        marker_domains=tuple(dict.fromkeys(domain for domain in domains if domain is not None)),
+    )
 
 
 def _guard(work: Sequence[Work], *, plan: Plan, desired: Desired, clock: Clock) -> None:

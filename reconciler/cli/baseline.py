@@ -6,7 +6,7 @@ from pathlib import Path
 from reconciler.desired import load
 from reconciler.errors import InvalidDesired
 from reconciler.git import tree_at
-from reconciler.model import Desired
+from reconciler.model import Desired, ObjectId
 from reconciler.plan import Baseline
 
 
@@ -19,3 +19,10 @@ def load_baseline(revision: str, root: Path, *, desired: Desired) -> Baseline:
         return Baseline.of(load(tree, now=datetime.now(UTC)), desired=desired)
     except InvalidDesired:
         return Baseline.unknown()
+
+
+def departed_ids(base: Baseline | None, desired: Desired) -> tuple[ObjectId, ...]:
+    """Return the ids of guests that only the base declares; they are read too, to name their whereabouts."""
+    if base is None:
+        return ()
+    return tuple(entry.id for entry in base.disappeared([entry.id for entry in desired.guests]))

@@ -4,7 +4,7 @@ The texts come from `github.bodies`, the requests from the rest of `reconciler.g
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +16,12 @@ from reconciler.cli import actions_output, console
 from reconciler.cli.approved_plans import ApprovedPlans
 from reconciler.cli.files import new_folder, write_bytes
 from reconciler.cli.loading import saved_plan, saved_report
-from reconciler.errors import UsageError
+from reconciler.errors import EXIT_DIRECTORY, EXIT_DONE, GitHubError, UsageError
 from reconciler.github import bodies, merged, threads
 from reconciler.github.client import GitHub
-from reconciler.github.context import pull_of, read_access, read_run
+from reconciler.github.context import WorkflowRun, before_of, pull_of, read_access, read_run
 from reconciler.github.journals import earlier_journals
+from reconciler.github.reviews import ReviewedBranch, reviewed
 from reconciler.graph.loopback import is_loopback
 from reconciler.guard.approval import approve
 from reconciler.model import Outcome
@@ -38,6 +39,7 @@ _PLAN = click.option(
     help="The plan document that this run has made.",
 )
 _APPROVED = click.Path(path_type=Path, file_okay=False)
+_BY_HAND = "workflow_dispatch"
 
 
 @click.group("github", short_help="What the workflows do on GitHub: comments, approvals, the drift issue.")
@@ -87,6 +89,36 @@ def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
 
 
 @command.command(
+    "base",
+    short_help="Find the commit since which merges count.",
+    epilog="Example: reconciler github base",
+)
+def base() -> int:
+    """Find the commit that was last applied well: what was merged since then may run, and nothing else.
+
+    It is the commit of the newest successful run of this workflow that a push or a person started on
+    this branch; without one, the commit before the push that started this run. It becomes the step's
+    output `base`, for plan --base and apply --base. A run by hand is approved on its own plan, and
+    its output `base` is empty.
+
+    Exit codes: 0 found; 2 the environment is incomplete; 6 GitHub cannot be used.
+    """
+    run = read_run(os.environ)
+    found = ""
+    if run.event != _BY_HAND:
+        with _session() as (github, repository):
+            found = _base(github, repository, run)
+    console.result(found)
+    actions_output.give("base", found)
+    return EXIT_DONE
+
+
+def _base(github: GitHub, repository: str, run: WorkflowRun) -> str:
+    before = before_of(actions_output.event())
+    return merged.base_of(github, repository, run, before=before, notice=console.notice)
+
+
+@command.command(
     "approved-plans",
     short_help="Collect the plans that merging has approved.",
     epilog="Example: reconciler github approved-plans --plan plan.json --out approved",
@@ -106,8 +138,9 @@ def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
     """Collect the plans reviewed on all pull requests merged since the last successful run.
 
     The files go to DIR/plans, for apply --plan DIR/plans. A pull request without a usable plan is
-    named and approves nothing. A run by hand is approved on its own plan. The step's output `work`
-    is true when anything would run.
+    named and approves nothing. What GitHub does not answer now is named too: the run goes on without
+    it, and github report then ends with 6, so that the next run answers for it again. A run by hand
+    is approved on its own plan. The step's output `work` is true when anything would run.
 
     Exit codes: 0 collected; 2 the environment is incomplete, or DIR exists; 5 the file is no plan;
     6 GitHub cannot be used.
@@ -115,23 +148,36 @@ def approved_plans(*, plan_file: Path, out: Path, workflow: str) -> int:
     run = read_run(os.environ)
     plan = saved_plan(plan_file)
     folder = ApprovedPlans.create(out)
-    if run.event == "workflow_dispatch":
+    unread: tuple[str, ...] = ()
+    if run.event == _BY_HAND:
         folder.keep_own(plan_file)
     else:
         with _session() as (github, repository):
-            for pull in merged.merged_pulls(github, repository, run):
-                folder.keep(
-                    merged.reviewed(github, repository, pull, workflow=workflow), tenant=plan.tenant_id
-                )
-    folder.close(plan_file)
+            branch = ReviewedBranch(
+                repository=repository, name=run.branch, workflow=workflow, tenant=plan.tenant_id
+            )
+            found = merged.merged_pulls(github, repository, run, base=_base(github, repository, run))
+            unread = found.unread
+            for pull in found.pulls:
+                folder.keep(reviewed(github, branch, pull))
+    folder.close(plan_file, unread=unread)
     reviews, would_run = folder.reviews(), running(approve(plan, folder.plans()))
     for one in reviews:
         console.result(f"#{one.pull.number}: {escape.terminal(one.missing or 'approved by its plan')}")
+    _warn_of_unanswered(folder)
     console.notice(f"Approved to run: {len(would_run)} of {len(plan.changes)} changes.")
-    if reviews:
-        actions_output.summarise(bodies.approvals(reviews))
+    if reviews or unread:
+        actions_output.summarise(bodies.approvals(reviews, unread))
     actions_output.give("work", "true" if would_run else "false")
-    return 0
+    return EXIT_DONE
+
+
+def _warn_of_unanswered(folder: ApprovedPlans) -> bool:
+    """Print what GitHub did not answer when the plans were collected; return whether there is such."""
+    passing = [f"the plan of #{one.pull.number}: {one.missing}" for one in folder.reviews() if one.passing]
+    for text in (*folder.unread(), *passing):
+        console.notice(f"Warning: not read, the next run answers for it again: {text}")
+    return bool(passing or folder.unread())
 
 
 @command.command(
@@ -158,7 +204,7 @@ def journals(*, out: Path) -> int:
     run = read_run(os.environ)
     new_folder(out)
     with _session() as (github, repository):
-        for one in earlier_journals(github, repository, run):
+        for one in earlier_journals(github, repository, run, notice=console.notice):
             if one.content is None:
                 console.notice(f"Warning: the journal {one.name} is left out: {one.missing}")
             else:
@@ -194,9 +240,11 @@ def report(desired: Path, *, approved: Path, report_file: Path) -> int:
     """Write the report as a new comment on each pull request that the run answers for.
 
     When apply has not run, only a pull request whose changes wait, or that approved nothing, is told.
+    One that cannot be told, such as a locked one, is named, and the others are told.
 
     Exit codes: 0 written; 2 the environment is incomplete; 5 a file cannot be used; 6 GitHub cannot
-    be used.
+    be used, not everybody could be told, or approved-plans could not read everything: the run must
+    not count as a success, so that the next one answers for the same pull requests.
     """
     run = read_run(os.environ)
     folder = ApprovedPlans(approved)
@@ -205,13 +253,31 @@ def report(desired: Path, *, approved: Path, report_file: Path) -> int:
     plan = folder.fresh()
     what = applied or bodies.unapplied(plan, approve(plan, folder.plans()), run=run, at=datetime.now(UTC))
     waits = any(one.outcome in {Outcome.STALE, Outcome.NOT_ATTEMPTED} for one in what.outcomes)
+    told = [
+        one
+        for one in folder.reviews()
+        if applied is not None or waits or one.passing or (one.missing and what.outcomes)
+    ]
+    comments = {
+        one.pull.number: bodies.report_comment(what, mark=mark, run=run, reviewed=one) for one in told
+    }
     with _session() as (github, repository):
-        for one in folder.reviews():
-            if applied is None and not waits and not (one.missing and what.outcomes):
-                continue
-            body = bodies.report_comment(what, mark=mark, run=run, reviewed=one)
-            console.result(threads.add_comment(github, repository, one.pull.number, body=body))
-    return 0
+        all_told = _tell(github, repository, comments)
+    unanswered = _warn_of_unanswered(folder)
+    return EXIT_DONE if all_told and not unanswered else EXIT_DIRECTORY
+
+
+def _tell(github: GitHub, repository: str, comments: Mapping[int, str]) -> bool:
+    """Write a comment on each pull request; name those where that fails, and return whether none did."""
+    all_told = True
+    for number, body in comments.items():
+        try:
+            console.result(threads.add_comment(github, repository, number, body=body))
+        except GitHubError as error:
+            all_told = False
+            about = f"#{number} could not be told: {error.message}"
+            console.show_error(GitHubError(about, rule=error.rule, hint=error.hint))
+    return all_told
 
 
 @command.command(

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import actions_output, console
-from reconciler.cli.baseline import load_baseline
+from reconciler.cli.baseline import departed_ids, load_baseline
 from reconciler.cli.endpoint import endpoint
 from reconciler.cli.files import write_whole
 from reconciler.cli.signals import run_until_signal
@@ -105,11 +105,9 @@ async def _plan(desired: Desired, tree: Path, *, base: str | None, since: str | 
     only = None
     if baseline is not None and since is not None:
         only = _changed(baseline, desired, since)
-    declared = [entry.id for entry in desired.guests]
-    gone = [] if baseline is None else [entry.id for entry in baseline.disappeared(declared)]
     with endpoint(desired, tree) as found:
         async with open_reader(found.root, found.tokens) as reader:
-            live = await reader.observe(desired, only=only, also=gone)
+            live = await reader.observe(desired, only=only, also=departed_ids(baseline, desired))
     return make_plan(desired, live, datetime.now(UTC), base=baseline, since=since)
 
 

@@ -43,7 +43,8 @@ def refuse(kind: str, rule: Rule, message: str, hint: str = "") -> NoReturn:
 
 def _parse(data: bytes, kind: str) -> Any:
     try:
-        return json.loads(data, object_pairs_hook=_unique)
+        # The parser would also read UTF-16 and UTF-32, which no other reader of the file expects.
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         refuse(kind, _UNREADABLE[kind], "it is not a JSON document")
 
