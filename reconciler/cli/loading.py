@@ -7,7 +7,7 @@ from reconciler.desired import load, read_tree
 from reconciler.documents import LARGEST_DOCUMENT, plan_from_json, report_from_json
 from reconciler.errors import InvalidDesired, UnusablePlan
 from reconciler.git import tree_at
-from reconciler.model import Desired, Plan, Report, TenantId
+from reconciler.model import Desired, ObjectId, Plan, Report, TenantId
 from reconciler.plan import Baseline
 from reconciler.rules import Rule
 
@@ -26,6 +26,13 @@ def load_baseline(revision: str, root: Path, *, desired: Desired) -> Baseline:
         return Baseline.of(load(tree, now=datetime.now(UTC)), desired=desired)
     except InvalidDesired:
         return Baseline.unknown()
+
+
+def departed_ids(base: Baseline | None, desired: Desired) -> tuple[ObjectId, ...]:
+    """Return the ids of guests that only the base declares; they are read too, to name their whereabouts."""
+    if base is None:
+        return ()
+    return tuple(entry.id for entry in base.disappeared([entry.id for entry in desired.guests]))
 
 
 def load_plan(path: Path, *, tenant: TenantId | None = None) -> Plan:

@@ -9,7 +9,7 @@ import click
 from reconciler.cli import actions_output, console
 from reconciler.cli.endpoint import endpoint
 from reconciler.cli.format_option import format_option
-from reconciler.cli.loading import load_baseline, load_tree
+from reconciler.cli.loading import departed_ids, load_baseline, load_tree
 from reconciler.cli.output_files import check_writable, clear, write_whole
 from reconciler.cli.signals import run_until_signal
 from reconciler.documents import dump, plan_to_json
@@ -110,11 +110,9 @@ async def _plan(desired: Desired, tree: Path, *, base: str | None, since: str | 
     only = None
     if baseline is not None and since is not None:
         only = _changed(baseline, desired, since)
-    declared = [entry.id for entry in desired.guests]
-    gone = [] if baseline is None else [entry.id for entry in baseline.disappeared(declared)]
     with endpoint(desired, tree) as found:
         async with open_reader(found.root, found.tokens) as reader:
-            live = await observe(reader, desired, only=only, also=gone)
+            live = await observe(reader, desired, only=only, also=departed_ids(baseline, desired))
     return make_plan(desired, live, datetime.now(UTC), base=baseline, since=since)
 
 

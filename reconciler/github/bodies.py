@@ -43,16 +43,25 @@ def report_comment(view: ReportView, *, mark: str, run: WorkflowRun, reviewed: R
     return f"{told}\n\nApplied by {_link(run)}.\n"
 
 
-def approvals(reviews: Sequence[ReviewedPlan]) -> str:
+def approvals(reviews: Sequence[ReviewedPlan], unread: Sequence[str]) -> str:
     """Write for the step summary the pull requests the run answers for, and what each approves."""
+    head = [f"**Merged since the last successful run: {count_of(len(reviews), 'pull request')}.**"]
+    if unread:
+        head.append("**GitHub did not answer for all of them: this run will not count as a success.**")
     return page(
-        head=[f"**Merged since the last successful run: {count_of(len(reviews), 'pull request')}.**"],
+        head=head,
         tables=[
             Table(
                 title="What each of them approves",
                 columns=("Pull request", "Its plan"),
                 rows=((f"#{one.pull.number}", _plan_of(one)) for one in reviews),
                 count=len(reviews),
+            ),
+            Table(
+                title="Not read",
+                columns=("What GitHub did not answer",),
+                rows=((markdown_sentence(one),) for one in unread),
+                count=len(unread),
             ),
         ],
         tail=[],
@@ -86,7 +95,8 @@ def _plan_of(one: ReviewedPlan) -> str:
 
 def _standing(one: ReviewedPlan) -> str:
     if one.plan is None:
-        return f"**Nothing was approved by this pull request:** {markdown_sentence(one.missing)}."
+        again = " The next run answers for it again." if one.passing else ""
+        return f"**Nothing was approved by this pull request:** {markdown_sentence(one.missing)}.{again}"
     return f"The plan reviewed here, at commit {markdown_cell(one.pull.head)}, is among those approved."
 
 

@@ -33,8 +33,11 @@ LARGEST_DOWNLOAD: Final = 64 * 1024 * 1024
 """Most bytes of a download. A plan for 100,000 changes, zipped, has a tenth of that."""
 
 _REPEATABLE: Final = frozenset({"GET", "PATCH"})
+_GONE_STATUS: Final = frozenset({404, 410})
 
 _DENIED = "give the job the permission that docs/setup-github.md names for this step"
+_EXPIRED = "give the step a token that is valid now: `env: GITHUB_TOKEN: ${{ github.token }}`"
+_GONE = "look on GitHub whether it is still there"
 _ILL = "run the job again, or look at https://www.githubstatus.com"
 
 
@@ -82,13 +85,6 @@ class GitHub:
         """Read one document. `path` begins with a slash. Raises `GitHubError`."""
         return _json(self._checked("GET", self._url(path).copy_merge_params(query)))
 
-    def find(self, path: str, **query: str | int) -> Any:
-        """Read one document; return `None` where there is none or the token has no access to it."""
-        answer = self._send("GET", self._url(path).copy_merge_params(query))
-        if answer.status_code in {401, 403, 404}:
-            return None
-        return _json(_accepted(answer, path))
-
     def pages(self, path: str, **query: str | int) -> Iterator[Any]:
         """Read a list page by page, each page unchanged. Raises `GitHubError`, also for a foreign link."""
         url: httpx.URL | None = self._url(path).copy_merge_params({"per_page": 100, **query})
@@ -101,6 +97,23 @@ class GitHub:
         """Send one document, with POST or PATCH, and return the answer. Raises `GitHubError`."""
         return _json(self._checked(method, self._url(path), body))
 
+    def viewer(self) -> int:
+        """Return the id of the account that writes with this token: a person, or the bot of an application.
+
+        Only GraphQL tells that for every kind of token; `GET /user` refuses those of applications, among them
+        the token of a workflow. Raises `GitHubError`.
+
+        Sources: https://docs.github.com/graphql/reference/queries#viewer and
+        https://docs.github.com/enterprise-server/graphql/guides/forming-calls-with-graphql
+        """
+        # GitHub Enterprise Server has /api/v3 and /api/graphql, github.com / and /graphql.
+        root = self._root.path.rstrip("/").removesuffix("/v3")
+        url = self._root.copy_with(path=f"{root}/graphql")
+        asked = {"query": "query { viewer { databaseId } }"}
+        answer = _json(_accepted(self._send("POST", url, asked, repeatable=True), url.path))
+        with shape("the account of the token"):
+            return int(answer["data"]["viewer"]["databaseId"])
+
     def download(self, path: str, *, largest: int = LARGEST_DOWNLOAD) -> bytes:
         """Fetch a file that GitHub redirects to another host for.
 
@@ -108,6 +121,7 @@ class GitHub:
         """
         answer = self._send("GET", self._url(path))
         if answer.status_code not in {301, 302, 303, 307, 308}:
+            _accepted(answer, path)
             raise _odd(path, f"status {answer.status_code} instead of the place of a file")
         try:
             place = httpx.URL(answer.headers["location"])
@@ -142,8 +156,16 @@ class GitHub:
     def _checked(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None = None) -> httpx.Response:
         return _accepted(self._send(method, url, body), url.path)
 
-    def _send(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None = None) -> httpx.Response:
+    def _send(
+        self,
+        method: str,
+        url: httpx.URL,
+        body: Mapping[str, Any] | None = None,
+        *,
+        repeatable: bool = False,
+    ) -> httpx.Response:
         """Send, and send again where that is safe, until there is a final answer."""
+        repeatable = repeatable or method in _REPEATABLE
         attempt = 0
         while True:
             attempt += 1
@@ -151,7 +173,7 @@ class GitHub:
             try:
                 answer = self._request(method, url, body)
             except httpx.RequestError as error:  # of transport, or of an encoding that is broken
-                if last or (method not in _REPEATABLE and not isinstance(error, httpx.ConnectError)):
+                if last or (not repeatable and not isinstance(error, httpx.ConnectError)):
                     raise GitHubError(
                         f"GitHub did not answer ({type(error).__name__})",
                         rule=Rule.GITHUB_UNREACHABLE,
@@ -159,7 +181,7 @@ class GitHub:
                     ) from None
                 self._pause(_growing(attempt))
                 continue
-            wait = _wait(answer, attempt, repeatable=method in _REPEATABLE)
+            wait = _wait(answer, attempt, repeatable=repeatable)
             if last or wait is None:
                 return answer
             self._pause(wait)
@@ -182,13 +204,19 @@ class GitHub:
     def _fetch(self, place: httpx.URL, path: str, largest: int) -> bytes:
         try:
             with self._bare.stream("GET", place) as answer:
+                if answer.status_code in _GONE_STATUS:
+                    raise _gone(path, answer.status_code)
                 if answer.status_code != 200:
                     raise _odd(path, f"a place that answers with status {answer.status_code}")
                 content = bytearray()
                 for chunk in answer.iter_bytes():
                     content += chunk
                     if len(content) > largest:
-                        raise _odd(path, f"a file of more than {largest} bytes")
+                        raise GitHubError(
+                            f"the file behind {path} has more than {largest} bytes",
+                            rule=Rule.GITHUB_TOO_LARGE,
+                            hint="look at what the run has kept",
+                        )
         except httpx.RequestError as error:  # of transport, or of an encoding that is broken
             raise GitHubError(
                 f"the file behind {path} could not be fetched ({type(error).__name__})",
@@ -237,12 +265,14 @@ def _wait(answer: httpx.Response, attempt: int, *, repeatable: bool) -> float | 
 def _accepted(answer: httpx.Response, path: str) -> httpx.Response:
     if answer.is_success:
         return answer
-    if answer.status_code in {401, 403, 404}:
+    if answer.status_code in {401, 403}:
         raise GitHubError(
             f"GitHub refused {answer.request.method} {path} ({answer.status_code})",
             rule=Rule.GITHUB_DENIED,
-            hint=_DENIED,
+            hint=_DENIED if answer.status_code == 403 else _EXPIRED,
         )
+    if answer.status_code in _GONE_STATUS:
+        raise _gone(path, answer.status_code)
     raise _odd(path, f"status {answer.status_code}")
 
 
@@ -251,6 +281,13 @@ def _json(answer: httpx.Response) -> Any:
         return bounded_json.parse(answer.content)
     except ValueError:
         raise _odd(answer.url.path, "something that is no JSON") from None
+
+
+def _gone(path: str, status: int) -> GitHubError:
+    # GitHub also hides in this way what the token may not see.
+    return GitHubError(
+        f"GitHub has no {path}, or hides it ({status})", rule=Rule.GITHUB_NOT_FOUND, hint=_GONE
+    )
 
 
 def _odd(path: str, what: str) -> GitHubError:

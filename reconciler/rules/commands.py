@@ -15,6 +15,12 @@ _OPTIONS = {
                 meaning="`--base` and `--since` ask for two different plans.",
                 remedy="give --base for the whole plan, or --since for a quick look",
             ),
+        },
+    ),
+    **described(
+        Severity.ERROR,
+        (Where.PLAN, Where.APPLY),
+        {
             Rule.UNKNOWN_REVISION: Text(
                 meaning="The revision names no commit that this clone has.",
                 remedy="name a commit, a branch or a tag; a shallow clone needs the whole history "
@@ -39,6 +45,10 @@ _OPTIONS = {
         Severity.ERROR,
         (Where.APPLY,),
         {
+            Rule.BASE_WITHOUT_PLAN: Text(
+                meaning="`apply --base` narrows what `--plan` approves, and there is no `--plan`.",
+                remedy="give --plan FILE too, or leave --base out",
+            ),
             Rule.INVALID_DESIRED: Text(
                 meaning="The desired tree is invalid; stands in the report of the run, in place of the "
                 "problems.",
@@ -265,7 +275,20 @@ _GITHUB = {
             ),
             Rule.GITHUB_DENIED: Text(
                 meaning="GitHub refused what the job asked for.",
-                remedy="give the job the permission that docs/setup-github.md names for this step",
+                remedy="give the job the permission that docs/setup-github.md names for this step, or "
+                "a token that is valid now",
+            ),
+            Rule.GITHUB_NOT_FOUND: Text(
+                meaning="GitHub does not have what was asked for any more, or hides it from this token.",
+                remedy="look on GitHub whether it is still there",
+            ),
+            Rule.GITHUB_LOCKED: Text(
+                meaning="The conversation of a pull request is locked, so nothing could be written there.",
+                remedy="unlock the conversation and run the job again",
+            ),
+            Rule.GITHUB_TOO_LARGE: Text(
+                meaning="A file that a run has kept is larger than any plan or journal.",
+                remedy="look at what the run has kept",
             ),
             Rule.GITHUB_UNEXPECTED: Text(
                 meaning="GitHub answered in a form that nobody documented.",

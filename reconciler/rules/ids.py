@@ -158,6 +158,7 @@ class Rule(StrEnum):
 
     # Options, files, documents, git and GitHub.
     BASE_AND_SINCE = "base-and-since"
+    BASE_WITHOUT_PLAN = "base-without-plan"
     UNKNOWN_REVISION = "unknown-revision"
     UNREADABLE_REVISION = "unreadable-revision"
     NO_REPOSITORY = "no-repository"
@@ -193,6 +194,9 @@ class Rule(StrEnum):
     GITHUB_VARIABLE = "github-variable"
     NO_PULL_REQUEST = "no-pull-request"
     GITHUB_DENIED = "github-denied"
+    GITHUB_NOT_FOUND = "github-not-found"
+    GITHUB_LOCKED = "github-locked"
+    GITHUB_TOO_LARGE = "github-too-large"
     GITHUB_UNEXPECTED = "github-unexpected"
     GITHUB_UNREACHABLE = "github-unreachable"
     NOT_AT_TIP = "not-at-tip"

@@ -240,7 +240,7 @@ _WARNINGS = described(
 
 _BASE_INVALID = described(
     (Severity.ERROR, Severity.WARNING),
-    (Where.PLAN,),
+    (Where.PLAN, Where.APPLY),
     {
         Rule.BASE_INVALID: Text(
             meaning="The desired tree is not valid at the revision of `--base`, where it is a warning and "

@@ -146,11 +146,17 @@ class Origin:
         self.git("push", "--quiet", "origin", "HEAD:main")
         pull.commits = set(self.git("rev-list", f"{before}..HEAD").split())
         pull.merged = True
-        return self.on_main("push")
+        return self.on_main("push", {"before": before})
 
-    def on_main(self, name: str) -> Event:
+    def on_main(self, name: str, payload: Mapping[str, Any] | None = None) -> Event:
         """Give an event on the tip of the main branch."""
         tip = self.main()
         return Event(
-            name=name, payload={}, commit=tip, ref="refs/heads/main", ref_name="main", head=tip, branch="main"
+            name=name,
+            payload=payload or {},
+            commit=tip,
+            ref="refs/heads/main",
+            ref_name="main",
+            head=tip,
+            branch="main",
         )

@@ -78,7 +78,9 @@ def test_a_reason_cannot_write_markdown() -> None:
         pull=MergedPull(number=3, head="d" * 40), plan=None, missing="at /a: '@team #12 <b>|[x](y)' | is none"
     )
     report = report_comment(report_view(report_of()), mark=MARK, run=RUN, reviewed=reviewed)
-    for body in (approvals([reviewed]), report):
+    unread = approvals([], [reviewed.missing])
+    assert "will not count as a success" in unread
+    for body in (approvals([reviewed], []), unread, report):
         assert "`'@team`" in body
         assert "`#12`" in body
         assert "`<b>\\|[x](y)'`" in body

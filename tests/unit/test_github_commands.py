@@ -16,7 +16,7 @@ from reconciler.plan import make_plan
 from tests.e2e.fake_github import REPOSITORY, GitHub, Pull, github
 from tests.support.directory import NOW, declared, desired, guest, live
 from tests.support.plans import mixed_report, outcome_of, report_of
-from tests.support.repository import commit, git
+from tests.support.repository import commit, git, new_repository
 
 TOKEN = "ghs_a-secret"
 REPORT = ["github", "report", "--run"]
@@ -55,6 +55,7 @@ class Step:
     def merged(self, number: int, plan: bytes | None) -> None:
         """Merge a pull request whose plan was kept, or was not, and start the run of that merge."""
         head = f"{number:040x}"
+        before = git(self.hosting.bare, "rev-parse", "HEAD")
         made = commit(self.hosting.bare, **{f"change{number}_txt": b"x"})
         self.hosting.pulls[number] = Pull(number=number, head=head, merged=True, commits={made})
         planned = self.hosting.start("plan.yml", event="pull_request", branch="b", head=head)
@@ -62,7 +63,7 @@ class Step:
         if plan is not None:
             self.hosting.upload(planned, f"plan-{number}", {"plan.json": plan})
         self.environ.setenv("GITHUB_SHA", made)
-        self.event("push")
+        self.event("push", {"before": before})
 
     def at_tip(self) -> str:
         """Let the run be at the newest commit of the main branch, which is made; return it."""
@@ -84,7 +85,7 @@ def step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Step]:
     """Give a step of a run on the main branch."""
     bare = tmp_path / "repository"
     bare.mkdir()
-    git(bare, "init", "--quiet", "--initial-branch=main")
+    commit(new_repository(bare))
     folder = tmp_path / "workspace"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -99,7 +100,7 @@ def step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Step]:
             "GITHUB_REPOSITORY": REPOSITORY,
             "GITHUB_RUN_ID": "55555",
             "GITHUB_SERVER_URL": "https://github.example",
-            "GITHUB_SHA": "e" * 40,
+            "GITHUB_SHA": git(bare, "rev-parse", "HEAD"),
             "GITHUB_STEP_SUMMARY": str(folder / "summary"),
             "GITHUB_TOKEN": TOKEN,
             "GITHUB_WORKFLOW_REF": f"{REPOSITORY}/.github/workflows/apply.yml@refs/heads/main",
@@ -274,9 +275,22 @@ def test_a_damaged_folder_is_told(step: Step, content: str) -> None:
     assert run([*REPORT, ""]) == 5
 
 
+@pytest.mark.parametrize("given", ["push", "workflow_dispatch"])
+def test_the_base_is_an_output(step: Step, capsys: pytest.CaptureFixture[str], given: str) -> None:
+    """A merge is planned since the last success, or since its own push; a run by hand has no base."""
+    before = git(step.hosting.bare, "rev-parse", "HEAD")
+    step.merged(4, None)
+    step.event(given, {"before": before})
+    assert run(["github", "base"]) == 0
+    assert step.output() == f"base={before if given == 'push' else ''}\n"
+    assert capsys.readouterr().out == (f"{before}\n" if given == "push" else "")
+
+
 def test_journals_of_earlier_runs_are_fetched(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
     """Each lies in the folder under its run's name; one that is damaged is named, and costs no other."""
-    failed = step.hosting.start("apply.yml", event="push", branch="main", head="a" * 40)
+    failed = step.hosting.start(
+        "apply.yml", event="push", branch="main", head=git(step.hosting.bare, "rev-parse", "HEAD")
+    )
     step.hosting.upload(failed, "apply-journal-1", {"journal.jsonl": b"one\xff\n"})
     step.hosting.upload(failed, "apply-journal-2", {"other": b"\x1b[2J"})
     assert run(["github", "journals", "--out", "some/journals"]) == 0
