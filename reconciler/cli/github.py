@@ -69,9 +69,10 @@ def command() -> None:
 )
 @click.pass_obj
 def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
-    """Write the plan as a comment on the pull request; the next plan replaces it in place.
+    """Write the plan as comments on the pull request, one a page; the next plan replaces them in place.
 
-    Without the file, the comment says that no plan could be made.
+    A page that the next plan does not need says so. Without the file, the comment says that no plan
+    could be made.
 
     Exit codes: 0 written; 2 no pull request, or the environment is incomplete; 5 the file is no plan;
     6 GitHub cannot be used.
@@ -85,9 +86,10 @@ def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
         )
     view = plan_view(load_plan(plan_file)) if plan_file.exists() else None
     mark = threads.marker("plan", actions_output.folder_of(desired))
-    body = bodies.plan_comment(view, mark=mark, run=run, commit=pull.head if pull else run.commit)
+    pages = bodies.plan_comments(view, mark=mark, run=run, commit=pull.head if pull else run.commit)
     with _session() as (github, repository):
-        console.result(threads.put_comment(github, repository, about, mark=mark, body=body))
+        for address in threads.put_pages(github, repository, about, mark=mark, bodies=pages):
+            console.result(address)
     return 0
 
 

@@ -87,6 +87,23 @@ def new_folder(path: Path) -> None:
         ) from error
 
 
+def empty_folder(path: Path) -> None:
+    """Make a folder, or take one without any entry. Raises `UsageError`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        is_empty = next(path.iterdir(), None) is None
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be used: {error.strerror}",
+            rule=Rule.FILE_UNUSABLE,
+            hint="name a new or an empty folder",
+        ) from error
+    if not is_empty:
+        raise UsageError(
+            f"{path} is not empty", rule=Rule.FILE_UNUSABLE, hint="name a new or an empty folder"
+        )
+
+
 def _plain_file(path: Path) -> Path | None:
     """Return a path whose file, or link to a file, can be replaced; `None` for a stream. Raises `OSError`."""
     try:

@@ -46,8 +46,9 @@ _Format = Literal["text", "markdown", "json", "html"]
 @click.option(
     "--fail-on-blocked",
     is_flag=True,
-    help="End with 4 when a guest is blocked, unless by on-hold or protected; with --base, only those whose "
-    "entry differs.",
+    help="End with 4 when a guest is blocked, unless by on-hold or protected, when apply would refuse this "
+    "plan, or when it is more than reviewers can read: ten pages of Markdown. With --base, only what differs "
+    "from it counts.",
 )
 @click.option(
     "--base",
@@ -97,11 +98,22 @@ def command(
     if actions_output.in_workflow():  # rendering a large plan takes time
         actions_output.annotate(workflow_commands.plan(view, folder=actions_output.folder_of(desired)))
         actions_output.summarise(
-            markdown.plan(view, marker=PLAN_MARKER, elsewhere="the artifacts of this run")
+            markdown.plan_summary(view, marker=PLAN_MARKER, elsewhere="the artifacts of this run")
         )
-    blocked = any(one.rule not in ON_PURPOSE and one.origin is not Origin.ELSEWHERE for one in plan.blocked)
-    differs = (detailed_exitcode and plan.changes) or (fail_on_blocked and blocked)
+    differs = (detailed_exitcode and plan.changes) or (fail_on_blocked and _stands_in_the_way(plan, view))
     return EXIT_DIFFERENT if differs else EXIT_DONE
+
+
+def _stands_in_the_way(plan: Plan, view: PlanView) -> bool:
+    """Return whether a plan cannot be applied as it is, or is too long to be reviewed."""
+    if markdown.is_too_long(view):
+        console.notice(
+            f"This plan has {markdown.TOO_MANY_PAGES} pages of Markdown or more, which is more than reviewers"
+            " can read: split the change"
+        )
+        return True
+    blocked = any(one.rule not in ON_PURPOSE and one.origin is not Origin.ELSEWHERE for one in plan.blocked)
+    return blocked or bool(plan.refusals)
 
 
 async def _plan(desired: Desired, tree: Path, *, base: str | None, since: str | None) -> Plan:

@@ -5,6 +5,7 @@ Adds the origin to the pages of `render.markdown`; escapes every value from outs
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from reconciler.github.context import WorkflowRun
 from reconciler.github.merged import ReviewedPlan
@@ -18,21 +19,26 @@ from reconciler.render.report_view import ReportView
 from reconciler.render.wording import count_of, moment
 
 _ROOM = 2_000
-"""Characters reserved on a page for the additions of this module."""
+"""Characters reserved on the page of a report for the additions of this module."""
+
+MOST_COMMENTS: Final = 50
+"""Most comments about one plan: GitHub lets a token write 80 in a minute. A plan is too long before that.
+
+Source: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+"""
 
 
-def plan_comment(view: PlanView | None, *, mark: str, run: WorkflowRun, commit: str) -> str:
-    """Write the comment about the plan of a pull request; `None`: no plan could be made."""
+def plan_comments(view: PlanView | None, *, mark: str, run: WorkflowRun, commit: str) -> tuple[str, ...]:
+    """Write the comments about the plan of a pull request, a page each; `None`: no plan could be made."""
     made = f"Made of commit {markdown_cell(commit)} by {_link(run)}."
     if view is None:
-        return "\n\n".join([opening(mark), "**No plan could be made: see the checks below.**", made])
-    return _before_digest(markdown.plan(view, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
+        return ("\n\n".join([opening(mark), "**No plan could be made: see the checks below.**", made]),)
+    return markdown.plan_pages(view, marker=mark, elsewhere=_kept(run), made=made, most=MOST_COMMENTS)
 
 
 def drift_issue(view: PlanView, *, mark: str, run: WorkflowRun) -> str:
     """Write the issue about drift from a plan of the merged tree."""
-    made = f"Last looked at by {_link(run)}."
-    return _before_digest(markdown.drift(view, marker=mark, elsewhere=_kept(run), limit=LIMIT - _ROOM), made)
+    return markdown.drift(view, marker=mark, elsewhere=_kept(run), made=f"Last looked at by {_link(run)}.")
 
 
 def report_comment(view: ReportView, *, mark: str, run: WorkflowRun, reviewed: ReviewedPlan) -> str:
@@ -54,13 +60,13 @@ def approvals(reviews: Sequence[ReviewedPlan], unread: Sequence[str]) -> str:
             Table(
                 title="What each of them approves",
                 columns=("Pull request", "Its plan"),
-                rows=((f"#{one.pull.number}", _plan_of(one)) for one in reviews),
+                rows=(((f"#{one.pull.number}",), (_plan_of(one),)) for one in reviews),
                 count=len(reviews),
             ),
             Table(
                 title="Not read",
                 columns=("What GitHub did not answer",),
-                rows=((markdown_sentence(one),) for one in unread),
+                rows=(((markdown_sentence(one),),) for one in unread),
                 count=len(unread),
             ),
         ],
@@ -106,9 +112,3 @@ def _link(run: WorkflowRun) -> str:
 
 def _kept(run: WorkflowRun) -> str:
     return f"the artifacts of {_link(run)}"
-
-
-def _before_digest(body: str, line: str) -> str:
-    """Add a paragraph before the last one, which is the plan's digest."""
-    told, _, digest = body.rstrip().rpartition("\n\n")
-    return f"{told}\n\n{line}\n\n{digest}\n"

@@ -59,6 +59,7 @@ class GitHub:
         """
         self._root = httpx.URL(api)
         self._pause = pause
+        self._viewer: int | None = None
         self._http = httpx.Client(
             timeout=_SECONDS,
             trust_env=trust_env,
@@ -106,6 +107,11 @@ class GitHub:
         Sources: https://docs.github.com/graphql/reference/queries#viewer and
         https://docs.github.com/enterprise-server/graphql/guides/forming-calls-with-graphql
         """
+        if self._viewer is None:
+            self._viewer = self._ask_viewer()
+        return self._viewer
+
+    def _ask_viewer(self) -> int:
         # GitHub Enterprise Server has /api/v3 and /api/graphql, github.com / and /graphql.
         root = self._root.path.rstrip("/").removesuffix("/v3")
         url = self._root.copy_with(path=f"{root}/graphql")

@@ -7,12 +7,17 @@ line.
 Sources: https://docs.github.com/rest/issues/comments and https://docs.github.com/rest/issues/issues
 """
 
+import re
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 from reconciler.errors import GitHubError
 from reconciler.github.client import GitHub, shape
+from reconciler.render.markdown_page import hidden, page_marker
 from reconciler.rules import Rule
+
+OUTDATED: Final = "The newest plan has fewer pages: what stood here does not hold any more."
 
 DRIFT_LABEL: Final = "reconciler-drift"
 DRIFT_TITLE: Final = "The tenant is not as declared"
@@ -26,7 +31,7 @@ def marker(kind: str, tree: str) -> str:
 
 def opening(mark: str) -> str:
     """Return the first line of every body that carries a marker."""
-    return f"<!-- {mark} -->"
+    return hidden(mark)
 
 
 def put_comment(github: GitHub, repository: str, number: int, *, mark: str, body: str) -> str:
@@ -41,6 +46,42 @@ def put_comment(github: GitHub, repository: str, number: int, *, mark: str, body
         if mine:
             return _write(github, repository, number, body, replacing=mine[0])
     return add_comment(github, repository, number, body=body)
+
+
+def put_pages(github: GitHub, repository: str, number: int, *, mark: str, bodies: Sequence[str]) -> list[str]:
+    """Write our comments on a pull request, one a page, or replace their texts in place; return their URLs.
+
+    A comment of an earlier, longer document says in place of its rows that they no longer hold. Raises
+    `GitHubError`.
+    """
+    written = [
+        put_comment(github, repository, number, mark=page_marker(mark, page), body=body)
+        for page, body in enumerate(bodies, start=1)
+    ]
+    for comment, body in _outdated(github, repository, number, mark=mark, pages=len(bodies)):
+        github.send("PATCH", f"/repos/{repository}/issues/comments/{comment}", {"body": body})
+    return written
+
+
+def _outdated(
+    github: GitHub, repository: str, number: int, *, mark: str, pages: int
+) -> list[tuple[int, str]]:
+    """Find our comments on pages that a document does not have, with the texts to replace theirs."""
+    me, found, seen = github.viewer(), [], set[int]()
+    page_of = re.compile(f"<!-- {re.escape(mark)}(?: page ([0-9]+))? -->")
+    for listed in github.pages(f"/repos/{repository}/issues/{number}/comments"):
+        with shape("a comment"):
+            for one in listed:
+                match = page_of.match(one["body"] or "")
+                page = int(match[1] or 1) if match else 0
+                if not page or not _is_mine(one, me=me, mark=page_marker(mark, page)):
+                    continue
+                body = f"{opening(page_marker(mark, page))}\n\n{OUTDATED}\n"
+                # A second comment on a page can come of an answer that was lost.
+                if (page > pages or page in seen) and one["body"] != body:
+                    found.append((int(one["id"]), body))
+                seen.add(page)
+    return found
 
 
 def add_comment(github: GitHub, repository: str, number: int, *, body: str) -> str:

@@ -3,11 +3,13 @@
 Nothing here is escaped; each renderer escapes whole sentences for its medium.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from reconciler.guard.approval import Approval
-from reconciler.model import GuestOutcome, Plan, TenantId
+from reconciler.model import Change, GuestOutcome, Plan, TenantId
 from reconciler.render.change_view import ChangeView, change_view
 from reconciler.render.wording import count_of, emulator_notice, moment
 
@@ -20,7 +22,9 @@ class ApprovedGroup:
     """Approved changes with the same fate."""
 
     title: str
+
     changes: tuple[ChangeView, ...]
+    """In the order in which a reviewer should read them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +61,16 @@ def approval_view(plan: Plan, approval: Approval) -> ApprovalView:
         emulator=emulator_notice(plan.cloud),
         headline=f"{count_of(runs, 'guest')} would be changed, {waits} would not.",
         approved=(
-            ApprovedGroup(title="Would run", changes=tuple(map(change_view, approval.to_run))),
+            ApprovedGroup(title="Would run", changes=_views(approval.to_run, plan.tenant_id)),
             ApprovedGroup(
                 title="Approved, and nothing is planned for them now: apply only looks whether it was done",
-                changes=tuple(map(change_view, approval.to_check)),
+                changes=_views(approval.to_check, plan.tenant_id),
             ),
         ),
         withheld=approval.outcomes,
         digest=plan.digest,
     )
+
+
+def _views(changes: Iterable[Change], tenant: TenantId) -> tuple[ChangeView, ...]:
+    return tuple(sorted((change_view(one, tenant=tenant) for one in changes), key=attrgetter("risk")))

@@ -3,8 +3,9 @@
 Nothing here is escaped; each renderer escapes whole sentences for its medium.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final, assert_never
 
 from reconciler.model import (
@@ -21,8 +22,17 @@ from reconciler.model import (
     SetMail,
     SetOtherMails,
     Source,
+    TenantId,
+    built_in_invitation,
 )
+from reconciler.render import sign_ins
+from reconciler.render.wording import count_of
 from reconciler.rules import Rule
+
+_NONE: Final = "(none)"
+
+_ALL_KEYS: Final = ("cc", "language", "message", "redirectUrl", "sendMessage")
+"""The `invitation_changed` of a new entry."""
 
 SAME: Final = "(the same)"
 """The new value of a guest who keeps the address in `mail`."""
@@ -46,6 +56,21 @@ ROUTINE: Final = frozenset({Rule.UNSEEN_DOMAIN})
 _SAID_BY_EFFECTS: Final = frozenset({Rule.OLD_ADDRESS_REMAINS, Rule.NOBODY_TOLD, Rule.KEPT_ADDRESS})
 
 
+class Rank(IntEnum):
+    """The order in which a reviewer should read changes; warnings order within a rank only."""
+
+    HANDED_OVER = 0
+    """The guest is handed to another address."""
+
+    RESET = 1
+    """The guest has to redeem again, with the same address."""
+
+    ADDED_SIGN_INS = 2
+    """Nobody is reset, and further addresses will be able to sign in."""
+
+    OTHER = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeView:
     """A change as the renderers show it."""
@@ -63,10 +88,22 @@ class ChangeView:
     source: Source
 
     before: str
-    """The old value: an address to sign in with, or a list of other addresses."""
+    """The old address in `mail`."""
 
     after: str
-    """The new value, or `SAME`."""
+    """The new address in `mail`, or `SAME`."""
+
+    added: tuple[str, ...]
+    """Every address that could not sign in before and can afterwards, sorted."""
+
+    lost: tuple[str, ...]
+    """Every address that could sign in before and cannot afterwards, sorted."""
+
+    invitation: tuple[tuple[str, str], ...]
+    """The `message`, `cc` and `redirectUrl` of the invitation, by these keys, whole.
+
+    Of a plan with a base those whose values differ from it; without one, those that are not built in.
+    """
 
     effects: tuple[str, ...]
     """Sentences, the most drastic first; in a long plan without those that `USUAL` covers."""
@@ -79,11 +116,14 @@ class ChangeView:
     actions: tuple[str, ...]
     """A sentence on each write, in the order in which they run."""
 
+    action_names: tuple[str, ...]
+    """The names of the writes, in the same order: enough for a long plan."""
+
     locks_out: bool
     """Whether the change removes a sign-in that works until then."""
 
-    risk: int
-    """The rank for a reviewer, the riskiest first: unusual ones, then resets without notice, then others."""
+    risk: tuple[Rank, int]
+    """The place for a reviewer, the riskiest first: the rank, and the weight of the warnings within it."""
 
     digest: str
 
@@ -98,7 +138,7 @@ class _Effect:
     """Covered by `USUAL`, so that a long plan need not repeat it in every row."""
 
 
-def change_view(change: Change, *, unusual_only: bool = False) -> ChangeView:
+def change_view(change: Change, *, tenant: TenantId, unusual_only: bool = False) -> ChangeView:
     """Build the view of a change; `unusual_only` omits what the rows of a long plan share."""
     before, after = _from_to(change)
     return ChangeView(
@@ -109,12 +149,16 @@ def change_view(change: Change, *, unusual_only: bool = False) -> ChangeView:
         source=change.source,
         before=before,
         after=after,
+        added=tuple(map(str, sign_ins.admitted(change))),
+        lost=tuple(map(str, sign_ins.shut_out(change))),
+        invitation=tuple(_invitation(change, built_in_invitation(tenant))),
         effects=tuple(one.text for one in _effects(change) if not (unusual_only and one.usual)),
         warnings=_own_warnings(change, unusual_only=unusual_only),
         reason=change.reason,
         actions=tuple(_action(one) for one in change.actions),
+        action_names=tuple(one.name for one in change.actions),
         locks_out=_locks_out(change),
-        risk=_risk(change),
+        risk=(_rank(change), _weight(change)),
         digest=change.digest,
     )
 
@@ -125,20 +169,43 @@ def _effects(change: Change) -> Iterator[_Effect]:
         yield _Effect(text=f"Finishes change {change.resumes}, which an earlier run began.")
     if change.reset is not None:
         yield _locked_out(change)
+        yield from _further_sign_ins(change)
         yield _message(change.reset.invitation)
     elif change.fallback is not None:
         yield _Effect(
             text="They keep their way to sign in; reset only if it is not seen once mail is written."
         )
+        yield from _further_sign_ins(change)
     else:
-        yield _Effect(text="They keep their way to sign in.")
+        yield _kept_way(change)
     if any(note.rule == Rule.OLD_ADDRESS_REMAINS for note in change.warnings):
         yield _old_address(change)
     kept = _kept(change)
-    if kept and change.kind is not ChangeKind.OTHER_MAILS:
+    if kept:
         yield _Effect(text=f"Can sign in with these too: {', '.join(kept)}.")
     if change.waits_for is not None:
         yield _Effect(text=f"Waits until guest {change.waits_for} has left an address that this guest gets.")
+
+
+def _kept_way(change: Change) -> _Effect:
+    added, lost = len(sign_ins.admitted(change)), len(sign_ins.shut_out(change))
+    sentences = [_admits(added)] if added else []
+    if lost:
+        sentences.append(f"{count_of(lost, 'address', 'addresses')} will not be able to sign in any more.")
+    if not sentences:
+        return _Effect(text="They keep their way to sign in.")
+    return _Effect(text=" ".join(["Nobody is reset.", *sentences]))
+
+
+def _admits(count: int) -> str:
+    return f"{count_of(count, 'new address', 'new addresses')} will be able to sign in."
+
+
+def _further_sign_ins(change: Change) -> Iterator[_Effect]:
+    """Count the new addresses of a reset, unless the only one is that of the invitation."""
+    added = sign_ins.admitted(change)
+    if added and not (change.reset and added == (change.reset.email,)):
+        yield _Effect(text=_admits(len(added)))
 
 
 def _own_warnings(change: Change, *, unusual_only: bool) -> tuple[Note, ...]:
@@ -148,12 +215,29 @@ def _own_warnings(change: Change, *, unusual_only: bool) -> tuple[Note, ...]:
 
 
 def _from_to(change: Change) -> tuple[str, str]:
-    """Return the old and the new value: addresses to sign in with, or lists of other addresses."""
-    wanted = "otherMails" if change.kind is ChangeKind.OTHER_MAILS else "mail"
-    field = next((one for one in change.fields if one.field == wanted), None)
+    """Return the old and the new address in `mail`."""
+    field = next((one for one in change.fields if one.field == "mail"), None)
     if field is not None:
         return _listed(field.before), _listed(field.after)
     return _listed(None if change.precondition.mail is None else change.precondition.mail.text), SAME
+
+
+def _invitation(change: Change, built_in: Invitation) -> Iterator[tuple[str, str]]:
+    """Yield the values that decide what the person reads, who gets a copy, and where they are sent."""
+    sent = change.reset or change.fallback
+    if sent is None:
+        return
+    changed, is_new = change.invitation_changed, change.invitation_changed == _ALL_KEYS
+    for key, value, usual in (
+        ("message", sent.invitation.message, built_in.message),
+        ("cc", sent.invitation.cc, built_in.cc),
+        ("redirectUrl", sent.invitation.redirect_url, built_in.redirect_url),
+    ):
+        if changed is not None and key not in changed:
+            continue
+        # An entry that stood there may have lost a value; a new one differs from the base in all of them.
+        if value != usual or not (changed is None or is_new):
+            yield key, _NONE if value is None else str(value)
 
 
 def _action(one: Action) -> str:
@@ -173,14 +257,20 @@ def _action(one: Action) -> str:
             assert_never(unknown)
 
 
-def _risk(change: Change) -> int:
+def _rank(change: Change) -> Rank:
+    if any(one.field == "mail" for one in change.fields) and change.kind is not ChangeKind.RESTORE_MAIL:
+        return Rank.HANDED_OVER
+    if change.resets:
+        return Rank.RESET
+    return Rank.ADDED_SIGN_INS if sign_ins.admitted(change) else Rank.OTHER
+
+
+def _weight(change: Change) -> int:
     if _own_warnings(change, unusual_only=True):
         return 0
     if _own_warnings(change, unusual_only=False):
         return 1
-    if any(note.rule == Rule.NOBODY_TOLD for note in change.warnings):
-        return 2
-    return 3 if change.resets else 4
+    return 2 if any(note.rule == Rule.NOBODY_TOLD for note in change.warnings) else 3
 
 
 def _locks_out(change: Change) -> bool:
@@ -210,22 +300,16 @@ def _message(invitation: Invitation) -> _Effect:
     )
 
 
-def _kept(change: Change) -> Sequence[str]:
-    """List the addresses the object holds after the change, besides the one declared as `email`."""
-    for action in reversed(change.actions):
-        match action:
-            case SetMail(email=email, other_mails=final) | ClearMarker(email=email, other_mails=final):
-                return [str(address) for address in final if address != email]
-            case SetOtherMails(other_mails=final):
-                return [str(address) for address in final if address != change.precondition.mail]
-            case _:
-                continue
-    return [
-        str(address) for address in change.precondition.other_mails if address != change.precondition.mail
-    ]
+def _kept(change: Change) -> list[str]:
+    """List the addresses that stay on the object besides the one in `mail`."""
+    written = next(
+        (one.email for one in change.actions if isinstance(one, SetMail)), change.precondition.mail
+    )
+    remaining = sign_ins.after(change) & sign_ins.before(change)
+    return [str(address) for address in sorted(remaining) if address != written]
 
 
 def _listed(value: str | tuple[str, ...] | None) -> str:
     if value is None or value == ():
-        return "(none)"
+        return _NONE
     return value if isinstance(value, str) else ", ".join(value)

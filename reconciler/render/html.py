@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from reconciler.render.change_view import KINDS
 from reconciler.render.escape import visible
-from reconciler.render.plan_view import DEPARTED, PlanView
+from reconciler.render.plan_view import DEPARTED, GUARD_RAILS, REFUSED, TO_RAISE, PlanView
 from reconciler.render.report_view import OUTCOMES, ReportView
 from reconciler.render.wording import NO_NAME
 
@@ -29,11 +29,11 @@ def plan(view: PlanView) -> str:
         title=f"Plan for tenant {view.tenant_id}",
         view=view,
         kinds=[*kinds, BLOCKED, WARNED],
-        groups=[
-            ("here", view.own.title if view.drift else None, view.own),
-            ("elsewhere", view.drift.title, view.drift),
-        ],
+        own_title=view.own.title if view.drift else None,
         departed_title=DEPARTED,
+        guard_rails_title=GUARD_RAILS,
+        refused=REFUSED,
+        to_raise=TO_RAISE,
     )
 
 

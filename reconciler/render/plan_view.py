@@ -9,12 +9,24 @@ from operator import attrgetter
 from typing import Final
 
 from reconciler.model import Blocked, NoLongerDeclared, Note, ObjectId, Origin, Plan, TenantId
+from reconciler.plan.digests import review_digest
 from reconciler.render.change_view import ROUTINE, USUAL, ChangeView, change_view
+from reconciler.render.guard_rail_view import GuardRailView, guard_rail_view, raise_block
 from reconciler.render.wording import count_of, emulator_notice, incomplete, moment
 from reconciler.rules import Rule
 
 MANY: Final = 20
 """From this many changes on, `USUAL` and the warnings of `ROUTINE` are shown once instead of in each row."""
+
+GUARD_RAILS: Final = "Guard rails changed here"
+"""The title of the settings that let more happen than at the base."""
+
+REFUSED: Final = "Apply would refuse this plan"
+
+TO_RAISE: Final = (
+    "Split the change, or say why there are so many, and have that reviewed. This takes the place of a raise"
+    " that stands there:"
+)
 
 DEPARTED: Final = "No longer declared: nothing is done to these guests, and nobody looks after them any more"
 """The title of the guests whose entries were removed."""
@@ -27,10 +39,7 @@ class RowGroup:
     title: str
 
     changes: tuple[ChangeView, ...]
-    """In the order in which apply starts them."""
-
-    riskiest_first: tuple[ChangeView, ...]
-    """The same changes in the order in which a reviewer should read them."""
+    """The riskiest first, as a reviewer should read them; equal ones in the order of the plan."""
 
     blocked: tuple[Blocked, ...]
     """Sorted by id."""
@@ -87,6 +96,9 @@ class PlanView:
     usual: str | None
     """The effects that rows of a long plan do not repeat; `None`: each row is complete."""
 
+    guard_rails: tuple[GuardRailView, ...]
+    """What the tree loosens since the base; for the title `GUARD_RAILS`."""
+
     own: RowGroup
     """The rows of the change under review; where no base was given, all rows."""
 
@@ -97,12 +109,21 @@ class PlanView:
     """Sorted by id; for the title `DEPARTED`."""
 
     refusals: tuple[Note, ...]
-    """Why apply would refuse this plan as a whole."""
+    """Why apply would refuse this plan as a whole; for the title `REFUSED`."""
+
+    raise_block: str | None
+    """The YAML for `tenant.yaml` under which apply would not refuse, for the introduction `TO_RAISE`.
+
+    Only of our own words and numbers, so that it can be copied from any medium.
+    """
 
     warnings: tuple[Note, ...]
     """The warnings that stand in no row."""
 
     digest: str
+
+    review_digest: str
+    """Over all else that a reviewer relies on."""
 
     @property
     def further_warnings(self) -> tuple[Note, ...]:
@@ -126,26 +147,29 @@ def plan_view(plan: Plan) -> PlanView:
         headline=_headline(own, drift, unchanged=plan.summary.unchanged),
         counts=_counts(plan),
         usual=USUAL if many else None,
+        guard_rails=tuple(map(guard_rail_view, plan.guard_rails)),
         own=own,
         drift=drift,
         departed=tuple(_departed(one) for one in plan.no_longer_declared),
         refusals=plan.refusals,
+        raise_block=raise_block(plan.refusals),
         warnings=(*plan.warnings, *(_shared_warnings(plan) if many else ())),
         digest=plan.digest,
+        review_digest=review_digest(plan),
     )
 
 
 def _group(plan: Plan, *, is_drift: bool, unusual_only: bool) -> RowGroup:
-    changes = tuple(
-        change_view(change, unusual_only=unusual_only)
+    views = (
+        change_view(change, tenant=plan.tenant_id, unusual_only=unusual_only)
         for change in plan.changes
         if (change.origin is Origin.ELSEWHERE) is is_drift
     )
+    changes = tuple(sorted(views, key=attrgetter("risk")))
     blocked = tuple(one for one in plan.blocked if (one.origin is Origin.ELSEWHERE) is is_drift)
     return RowGroup(
         title=_drift_title(len(changes), len(blocked)) if is_drift else "Of this change",
         changes=changes,
-        riskiest_first=tuple(sorted(changes, key=attrgetter("risk"))),
         blocked=blocked,
     )
 

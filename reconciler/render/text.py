@@ -3,7 +3,7 @@
 Fixed words are ASCII, and counts come last. `width` is in terminal cells.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rich.style import Style
@@ -14,7 +14,8 @@ from reconciler.model import Blocked, Note, Outcome, Problem
 from reconciler.render.approval_view import WITHHELD, ApprovalView
 from reconciler.render.change_view import SAME, ChangeView
 from reconciler.render.escape import terminal
-from reconciler.render.plan_view import DEPARTED, PlanView, RowGroup
+from reconciler.render.guard_rail_view import GuardRailView
+from reconciler.render.plan_view import DEPARTED, GUARD_RAILS, REFUSED, TO_RAISE, PlanView, RowGroup
 from reconciler.render.report_view import GuestOutcomeView, ReportView
 from reconciler.render.terminal_page import BAD, CAUTION, GOOD, HEADING, QUIET, TerminalPage
 from reconciler.render.wording import NO_NAME
@@ -32,37 +33,44 @@ _OUTCOME_STYLES: Final = {
 
 
 def plan(view: PlanView, *, width: int, colour: bool) -> str:
-    """Render a plan: each change in the order of apply, then blocked guests, warnings and refusals.
+    """Render a plan: guard rails, each change, the riskiest first, blocked guests, warnings and refusals.
 
-    With a base, the rows of the change under review come first, then drift and removed entries. Counts come
+    With a base, the rows of the change under review come first, then removed entries and drift. Counts come
     last, where a long output ends on the screen.
     """
     page = TerminalPage(width=width, colour=colour)
     _caution(page, view.emulator)
     _caution(page, view.partial)
     page.write(f"Plan for tenant {view.tenant_id}, made {view.made}", style=HEADING)
+    _guard_rails(page, view.guard_rails)
     if view.usual is not None:
         page.write(view.usual)
     if view.own and view.drift:
         page.blank()
         page.write(f"{view.own.title}: {view.own.counted}", style=HEADING)
     _rows(page, view.own, reasons=view.usual is None)
-    if view.drift:
-        page.blank()
-        page.write(view.drift.title, style=HEADING)
-        _rows(page, view.drift, reasons=view.usual is None)
     if view.departed:
         page.blank()
         page.write(f"{DEPARTED}:", style=CAUTION)
         for gone in view.departed:
             page.write(f"{gone.id} {gone.display_name or NO_NAME}", indent=2)
             page.write(f"declared as {gone.email}; now {gone.now}", indent=4)
+    if view.drift:
+        page.blank()
+        page.write(view.drift.title, style=HEADING)
+        _rows(page, view.drift, reasons=view.usual is None)
     _notes(page, "Warnings", view.further_warnings, style=CAUTION)
-    _notes(page, "Apply would refuse this plan", view.refusals, style=BAD)
+    _notes(page, REFUSED, view.refusals, style=BAD)
+    if view.raise_block is not None:
+        page.write(TO_RAISE, indent=2)
+        page.blank()
+        for line in view.raise_block.splitlines():
+            page.write(line.lstrip(" "), indent=4 + len(line) - len(line.lstrip(" ")))
     page.blank()
     _caution(page, view.incomplete)
     page.write(view.headline, style=HEADING)
     page.write(view.counts)
+    page.write(f"Review {view.review_digest}", style=QUIET)
     page.write(f"Plan {view.digest}", style=QUIET)
     return page.text()
 
@@ -100,6 +108,8 @@ def approval(view: ApprovalView, *, width: int, colour: bool) -> str:
             page.write(f"{group.title}:", style=GOOD)
             for change in group.changes:
                 page.write(_line(change), indent=2)
+                for line in _whole(change):
+                    page.write(line, indent=4)
     if view.withheld:
         page.blank()
         page.write(f"{WITHHELD}:", style=CAUTION)
@@ -131,12 +141,25 @@ def _change(page: TerminalPage, change: ChangeView, *, reason: bool) -> None:
     page.field("id", f"{change.id} ({change.source.file}:{change.source.line})")
     page.field("from", change.before)
     page.field("to", change.after)
+    for line in _whole(change):
+        page.write(line, indent=4)
     if reason:
         page.field("why", change.reason)
     for effect in change.effects:
         page.write(effect, indent=4)
     for note in change.warnings:
         page.write(f"warning: {note.rule}: {note.message}", indent=4, style=CAUTION)
+
+
+def _guard_rails(page: TerminalPage, guard_rails: tuple[GuardRailView, ...]) -> None:
+    if not guard_rails:
+        return
+    page.blank()
+    page.write(f"{GUARD_RAILS}:", style=CAUTION)
+    for one in guard_rails:
+        page.write(one.field, indent=2)
+        for line in one.difference:
+            page.write(line, indent=4)
 
 
 def _blocked(page: TerminalPage, blocked: Blocked) -> None:
@@ -156,6 +179,13 @@ def _outcome(page: TerminalPage, one: GuestOutcomeView) -> None:
 def _line(change: ChangeView) -> str:
     moved = f"with {change.before}" if change.after == SAME else f"from {change.before} to {change.after}"
     return f"{change.id} {change.display_name or NO_NAME}: {change.label}, {moved}"
+
+
+def _whole(change: ChangeView) -> Iterator[str]:
+    """Yield what a reviewer must see whole: the sign-ins that come and go, and the invitation."""
+    yield from (f"+ {address}" for address in change.added)
+    yield from (f"- {address}" for address in change.lost)
+    yield from (f"{key}: {value}" for key, value in change.invitation)
 
 
 def _caution(page: TerminalPage, sentence: str | None) -> None:

@@ -4,14 +4,18 @@ GitHub shows the first ten errors and the first ten warnings of a step in the di
 Source: https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
+from typing import Final
 
+from reconciler.desired.tree import TENANT_FILE
 from reconciler.guard.approval import ON_PURPOSE
 from reconciler.model import Blocked, Note, Problem, Source
 from reconciler.render.escape import command_data, command_property
-from reconciler.render.plan_view import PlanView
+from reconciler.render.plan_view import GUARD_RAILS, PlanView
 from reconciler.render.wording import NO_NAME
+
+_GUARD_RAIL: Final = "guard-rail"
 
 
 def problems(shown: Iterable[Problem], *, folder: str) -> str:
@@ -35,8 +39,8 @@ def problems(shown: Iterable[Problem], *, folder: str) -> str:
 def plan(view: PlanView, *, folder: str) -> str:
     """Annotate the lines of a plan that a reviewer should check, the gravest first.
 
-    These are: why apply would refuse, the blocked guests, and the warnings; of drift only the blocked guests,
-    because its lines are not under review. `folder` as for `problems`.
+    These are: why apply would refuse, the blocked guests, loosened guard rails, and the warnings; of drift
+    only the blocked guests, because its lines are not under review. `folder` as for `problems`.
     """
     lines = [] if view.partial is None else [_command("notice", command_data(view.partial), title="partial")]
     lines += [_note("error", note) for note in view.refusals]
@@ -44,6 +48,7 @@ def plan(view: PlanView, *, folder: str) -> str:
     on_purpose = (one for one in view.own.blocked if one.rule in ON_PURPOSE)
     no_errors = sorted((*on_purpose, *view.drift.blocked), key=attrgetter("id"))
     lines += [_blocked("notice", one, folder) for one in no_errors]
+    lines += _guard_rails(view, folder)
     for change in view.own.changes:
         who = f"{change.display_name or NO_NAME} ({change.id})"
         lines.extend(
@@ -52,6 +57,24 @@ def plan(view: PlanView, *, folder: str) -> str:
         )
     lines.extend(_note("warning", note) for note in view.warnings)
     return "".join(lines)
+
+
+def _guard_rails(view: PlanView, folder: str) -> Iterator[str]:
+    """Annotate `tenant.yaml`, or the entry of a guest whose hold is loosened where a row shows its line."""
+    sources = {
+        f"{row.id}.hold": row.source
+        for group in (view.own, view.drift)
+        for rows in (group.changes, group.blocked)
+        for row in rows
+    }
+    for one in view.guard_rails:
+        text = command_data(f"{GUARD_RAILS}: {one.field}", *one.difference)
+        if not one.field.endswith(".hold"):
+            yield _command("warning", text, file=_path(folder, TENANT_FILE), title=_GUARD_RAIL)
+        elif one.field in sources:
+            yield _at(sources[one.field], folder, "warning", title=_GUARD_RAIL, text=text)
+        else:
+            yield _command("warning", text, title=_GUARD_RAIL)
 
 
 def _blocked(level: str, one: Blocked, folder: str) -> str:

@@ -96,7 +96,7 @@ _OPTIONS = {
         (Where.RENDER,),
         {
             Rule.NO_SUCH_FORM: Text(
-                meaning="A report cannot be shown as annotations.",
+                meaning="A report cannot be shown as annotations; only a plan in Markdown has pages.",
                 remedy="give --format markdown, or render the plan",
             ),
         },
@@ -113,7 +113,7 @@ _OPTIONS = {
     ),
     **described(
         Severity.ERROR,
-        (Where.PLAN, Where.APPLY, Where.GITHUB),
+        (Where.PLAN, Where.APPLY, Where.RENDER, Where.GITHUB),
         {
             Rule.FILE_UNUSABLE: Text(
                 meaning="A file or folder that an option names cannot be written.",

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from hypothesis import given
 
-from reconciler.model import Note, Origin, Plan, Report
+from reconciler.model import Change, Note, Origin, Plan, Report
 from reconciler.render import escape, html
 from reconciler.render.plan_view import plan_view
 from reconciler.render.report_view import report_view
@@ -18,9 +18,18 @@ from tests.support.plans import (
     outcome_of,
     plan_of,
     report_of,
+    reset_of,
     rest_of,
     restored_of,
 )
+
+TWO = ["x@new.example", "y@new.example"]
+
+
+def moved(odd: Note) -> Change:
+    """Make a change with a value in every place that may hold one."""
+    sent = reset_of("ana@newco.example", cc="a@b.example", message="m", redirect_url="https://c.example")
+    return change_of(1, others=["x@y.example"], warnings=[LINGERS, odd], reset=sent)
 
 
 def outline(found: list[Element]) -> list[tuple[str, dict[str, str | None]]]:
@@ -36,17 +45,15 @@ def names(found: list[Element]) -> list[str]:
 def test_a_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None:
     """Whatever strangers wrote adds no element and no attribute, and names read as they are."""
     odd = plan.warnings[0]
-    changes = [
-        change_of(1, others=["x@y.example"], warnings=[LINGERS, odd]),
-        others_of(2),
-        restored_of(3),
-        rest_of(4),
-    ]
-    tame = plan_of(*changes, blocked=[blocked_of()], warnings=[odd], refusals=[hostile.refused(odd)])
+    changes = [moved(odd), others_of(2, after=TWO), restored_of(3), rest_of(4)]
+    tame = replace(
+        plan_of(*changes, blocked=[blocked_of()], warnings=[odd], refusals=[hostile.refused(odd)]),
+        guard_rails=hostile.rails_of(*"abcdef"),
+    )
     wild = elements_of(html.plan(plan_view(plan)))
     assert outline(wild) == outline(elements_of(html.plan(plan_view(tame))))
-    first, second, *others = plan.changes
-    expected = [row.display_name for row in (first, *others, second)]
+    first, second, third, fourth = plan.changes
+    expected = [row.display_name for row in (first, fourth, second, third)]
     expected += [row.display_name for row in plan.blocked]
     assert names(wild) == [escape.visible(name or "") for name in expected]
 
@@ -70,15 +77,16 @@ def test_a_compared_plan_page_has_the_elements_of_a_tame_one(plan: Plan) -> None
     odd = plan.warnings[0]
     here, drift = Origin.THIS_CHANGE, Origin.ELSEWHERE
     changes = [
-        replace(change_of(1, others=["x@y.example"], warnings=[LINGERS, odd]), origin=here),
-        replace(others_of(2), origin=drift),
+        replace(moved(odd), origin=here),
+        replace(others_of(2, after=TWO), origin=drift),
     ]
     blocked = replace(blocked_of(), origin=drift)
     tame = replace(
         plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[hostile.refused(odd)]),
         since="main",
         no_longer_declared=(gone_of(),),
+        guard_rails=hostile.rails_of(*"abcdef"),
     )
     wild = elements_of(html.plan(plan_view(plan)))
     assert outline(wild) == outline(elements_of(html.plan(plan_view(tame))))
-    assert names(wild)[-1] == escape.visible(plan.no_longer_declared[0].name or "")
+    assert names(wild)[1] == escape.visible(plan.no_longer_declared[0].name or "")

@@ -7,12 +7,14 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from reconciler.guard.approval import approve
-from reconciler.model import Plan, Report
+from reconciler.model import Plan, Report, ResetRedemption
 from reconciler.render import escape, markdown
 from reconciler.render.approval_view import approval_view
+from reconciler.render.guard_rail_view import raise_block
 from reconciler.render.plan_view import plan_view
 from reconciler.render.report_view import report_view
 from tests.support import hostile
+from tests.support.guard_rails import refusal_of
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
@@ -41,6 +43,8 @@ def cells_of(text: str) -> list[list[Token]]:
             check_inline(token)
             if in_cell:
                 rows[-1].append(token)
+        elif token.type == "fence":
+            assert token.content == raise_block([refusal_of()])
         else:
             assert token.type.split("_")[0] in {"paragraph", "table", "thead", "tbody", "tr", "th"}, token
     return [row for row in rows if row]
@@ -95,8 +99,13 @@ def test_a_plan_keeps_its_shape_whatever_strangers_wrote(plan: Plan) -> None:
         markdown.drift(plan_view(plan), marker="m", elsewhere="there"),
     ):
         rows = cells_of(page)
-        assert [len(row) for row in rows] == [2, *[4] * 4, 3, 2, *[5] * 4]
-        assert codes(rows[1][0])[0] == shown(plan.changes[0].display_name or "")
+        assert [len(row) for row in rows] == [4, 4, 2, *[3] * 4, 3, 2, *[2] * 4, *[5] * 4]
+        assert codes(rows[3][0])[0] == shown(plan.changes[0].display_name or "")
+        sent = plan.changes[0].actions[1]
+        assert isinstance(sent, ResetRedemption)
+        found = codes(rows[3][2])[1:]
+        values = (sent.invitation.message, sent.invitation.cc, sent.invitation.redirect_url)
+        assert found == [shown(str(value)) for value in values]
 
 
 @given(hostile.reports())
@@ -112,7 +121,7 @@ def test_a_report_keeps_its_shape_whatever_strangers_wrote(report: Report) -> No
 def test_a_compared_plan_keeps_its_shape_whatever_strangers_wrote(plan: Plan) -> None:
     """Revisions, drift and guests who were let go add no row, no cell and nothing live."""
     rows = cells_of(markdown.plan(plan_view(plan), marker="m", elsewhere="there"))
-    assert [len(row) for row in rows] == [2, 4, 4, 3, 3, 2, 5, 5]
+    assert [len(row) for row in rows] == [4, 4, 2, 3, 3, 2, 2, 5, 3, 3]
     assert codes(rows[4][0])[0] == shown(plan.no_longer_declared[0].name or "")
 
 
@@ -121,4 +130,4 @@ def test_what_is_approved_keeps_its_shape_whatever_strangers_wrote(plan: Plan) -
     """What would run and what would not is a row each."""
     found = approve(plan, [replace(plan, changes=plan.changes[:1])])
     rows = cells_of(markdown.approval(approval_view(plan, found), elsewhere="there"))
-    assert [len(row) for row in rows] == [2, 2, 2, 2, 4]
+    assert [len(row) for row in rows] == [3, 2, 2, 2, 2]

@@ -4,8 +4,20 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from reconciler.model import Blocked, GuestOutcome, Note, Origin, Outcome, Plan, Refusal, Report, Source
+from reconciler.model import (
+    Blocked,
+    GuardRail,
+    GuestOutcome,
+    Note,
+    Origin,
+    Outcome,
+    Plan,
+    Refusal,
+    Report,
+    Source,
+)
 from reconciler.rules import OtherRule
+from tests.support.guard_rails import refusal_of
 from tests.support.plans import (
     LINGERS,
     change_of,
@@ -15,6 +27,7 @@ from tests.support.plans import (
     outcome_of,
     plan_of,
     report_of,
+    reset_of,
     rest_of,
     restored_of,
 )
@@ -104,24 +117,38 @@ text = st.one_of(
 
 def refused(note: Note) -> Refusal:
     """Make a refusal with the text of a note."""
-    return Refusal(rule=note.rule, message=note.message)
+    return replace(refusal_of(), rule=note.rule, message=note.message)
+
+
+def rails_of(*texts: str) -> tuple[GuardRail, ...]:
+    """Make guard rails of six texts: one that holds a text, and one that holds a list."""
+    field, before, after, listed, removed, added = texts
+    return (
+        GuardRail(field=field, before=before, after=after),
+        GuardRail(field=listed, before=("same", f"removed-{removed}"), after=("same", f"added-{added}")),
+    )
 
 
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     """Make a plan in which every text that can come from outside does."""
     odd = Note(rule=OtherRule(draw(text)), message=draw(text))
+    address = "after-" + draw(text)
+    sent = reset_of(
+        address, cc=draw(text), message=draw(text), redirect_url=f"https://elsewhere.example/{draw(text)}"
+    )
     changes = [
         change_of(
             1,
             name=draw(text),
             before="before-" + draw(text),
-            after="after-" + draw(text),
+            after=address,
+            reset=sent,
             others=["other-" + draw(text)],
             warnings=[LINGERS, odd],
             file=draw(text),
         ),
-        others_of(2, before=[draw(text)], after=[draw(text), draw(text)]),
+        others_of(2, before=["had-" + draw(text)], after=["new-" + draw(text), "newer-" + draw(text)]),
         restored_of(3, before="restored-" + draw(text), after="seen-" + draw(text)),
         rest_of(4, email="begun-" + draw(text)),
     ]
@@ -132,7 +159,8 @@ def plans(draw: st.DrawFn) -> Plan:
         message=draw(text),
         source=Source(file=draw(text), line=1),
     )
-    return plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[refused(odd)])
+    plan = plan_of(*changes, blocked=[blocked], warnings=[odd], refusals=[refused(odd)])
+    return replace(plan, guard_rails=rails_of(*(draw(text) for _ in range(6))))
 
 
 @st.composite

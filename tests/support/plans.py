@@ -55,14 +55,19 @@ def digest_of(text: str) -> str:
 
 
 def reset_of(
-    email: str, *, send_message: bool = True, cc: str | None = None, message: str | None = None
+    email: str,
+    *,
+    send_message: bool = True,
+    cc: str | None = None,
+    message: str | None = None,
+    redirect_url: str = f"https://myapps.microsoft.com?tenantId={TENANT}",
 ) -> ResetRedemption:
     return ResetRedemption(
         email=EmailAddress(email),
         invitation=Invitation(
             send_message=send_message,
             language="en-US",
-            redirect_url=f"https://myapps.microsoft.com?tenantId={TENANT}",
+            redirect_url=redirect_url,
             cc=None if cc is None else EmailAddress(cc),
             message=message,
         ),

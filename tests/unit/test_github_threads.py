@@ -7,7 +7,17 @@ import pytest
 
 from reconciler.errors import GitHubError
 from reconciler.github.client import GitHub
-from reconciler.github.threads import DRIFT_LABEL, add_comment, marker, opening, put_comment, put_drift
+from reconciler.github.threads import (
+    DRIFT_LABEL,
+    OUTDATED,
+    add_comment,
+    marker,
+    opening,
+    put_comment,
+    put_drift,
+    put_pages,
+)
+from reconciler.render.markdown_page import page_marker
 from tests.e2e import fake_github
 from tests.e2e.fake_github import BOT, REPOSITORY, Answer, Pull, Reply, account
 
@@ -54,6 +64,62 @@ def test_the_comment_is_updated_in_place(hosting: fake_github.GitHub, github: Gi
     ours = [body for body in hosting.comments_on(5) if body.startswith("<!--")]
     assert ours == [f"{opening(MARK)}\n\nsecond"]
     assert len(hosting.comments) == 7
+
+
+def pages_of(*texts: str) -> list[str]:
+    """Make a body for each page."""
+    return [f"{opening(page_marker(MARK, n))}\n\n{text}" for n, text in enumerate(texts, start=1)]
+
+
+def test_each_page_is_a_comment_that_is_updated_in_place(hosting: fake_github.GitHub, github: GitHub) -> None:
+    """A longer plan adds comments, a shorter one leaves no outdated row, and the next uses them again."""
+    written(hosting, "ana", "a remark")
+    put_pages(github, REPOSITORY, 5, mark=MARK, bodies=pages_of("a1"))
+    written(hosting, "ana", "another")
+    addresses = put_pages(github, REPOSITORY, 5, mark=MARK, bodies=pages_of("b1", "b2", "b3"))
+    assert len(set(addresses)) == 3
+    ours = [one for one in hosting.comments_on(5) if one.startswith("<!--")]
+    assert ours == pages_of("b1", "b2", "b3")
+    put_pages(github, REPOSITORY, 5, mark=MARK, bodies=pages_of("c1"))
+    ours = [one.rstrip() for one in hosting.comments_on(5) if one.startswith("<!--")]
+    assert ours == pages_of("c1", OUTDATED, OUTDATED)
+    before = len(hosting.requests)
+    put_pages(github, REPOSITORY, 5, mark=MARK, bodies=pages_of("d1"))
+    assert [method for method, _ in hosting.requests[before:] if method != "GET"] == ["PATCH"]
+    put_pages(github, REPOSITORY, 5, mark=MARK, bodies=pages_of("e1", "e2"))
+    ours = [one.rstrip() for one in hosting.comments_on(5) if one.startswith("<!--")]
+    assert ours == pages_of("e1", "e2", OUTDATED)
+    assert [one for one in hosting.comments_on(5) if not one.startswith("<!--")] == ["a remark", "another"]
+
+
+def test_a_page_written_twice_is_outdated_once(hosting: fake_github.GitHub, github: GitHub) -> None:
+    """When an answer was lost and the comment written again, the second one does not stay as it was."""
+    first, second = pages_of("a1", "a2")
+    for body in (first, second, first, second):
+        written(hosting, BOT, body)
+    put_pages(github, REPOSITORY, 5, mark=MARK, bodies=pages_of("b1", "b2"))
+    assert [one.rstrip() for one in hosting.comments_on(5)] == [
+        *pages_of("b1", "b2"),
+        *pages_of(OUTDATED, OUTDATED),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("login", "body"),
+    [
+        ("mallory", opening(page_marker(MARK, 2))),
+        (BOT, opening(page_marker(marker("plan", "other"), 2))),
+        (BOT, f"a quote: {opening(page_marker(MARK, 2))}"),
+        (BOT, opening(f"{MARK} page two")),
+    ],
+)
+def test_pages_of_others_are_left_alone(
+    hosting: fake_github.GitHub, github: GitHub, login: str, body: str
+) -> None:
+    """Only our own comments about this tree are written over."""
+    written(hosting, login, body)
+    put_pages(github, REPOSITORY, 5, mark=MARK, bodies=pages_of("a1"))
+    assert hosting.comments_on(5) == [body, *pages_of("a1")]
 
 
 @pytest.mark.parametrize(

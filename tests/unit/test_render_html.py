@@ -41,8 +41,17 @@ def test_a_plan_page_shows_every_change_without_any_script() -> None:
         "Eve Moneypenny",
         "Max Admin",
     ]
-    assert cells(page, "From") == ["ana@old.example", "bo@fabrikam.example", "eve@private.example"]
-    assert cells(page, "To") == ["ana@newco.example", "(the same)", "(none)"]
+    assert cells(page, "From") == ["ana@old.example", "bo@fabrikam.example", "eve@fabrikam.example"]
+    assert [one.split("\n")[0] for one in cells(page, "To")] == [
+        "ana@newco.example",
+        "(the same)",
+        "(the same)",
+    ]
+    assert [one.text for one in of_class(page, "added")] == ["+ ana@newco.example"]
+    assert [one.text for one in of_class(page, "removed")] == [
+        "\u2212 ana@old.example",
+        "\u2212 eve@private.example",
+    ]
     assert "No message is sent: hand over the redeem link" in cells(page, "What will happen")[1]
     assert "domain-look-alike: newc0.example looks like" in cells(page, "What will happen")[0]
     assert "remove the role assignment" in cells(page, "Why, and what to do")[0]
@@ -97,10 +106,10 @@ def test_an_empty_plan_has_no_tables() -> None:
 
 
 def test_rows_are_ordered_by_risk() -> None:
-    """Odd changes come first, then those nobody tells, then other resets, then those that reset nobody."""
+    """New addresses come first, odd ones before others; then resets, then those that reset nobody."""
     odd = change_of(4, name="Odd", warnings=[Note(rule=Rule.GUEST_DISABLED, message="disabled")])
     page = html.plan(plan_view(plan_of(others_of(1), change_of(2), again_of(3), odd)))
-    assert [one.text for one in of_class(page, "name")] == ["Odd", "Bo Hansen", "Ana Souza", "Eve Moneypenny"]
+    assert [one.text for one in of_class(page, "name")] == ["Odd", "Ana Souza", "Bo Hansen", "Eve Moneypenny"]
 
 
 def test_a_long_plan_says_the_usual_once() -> None:
@@ -168,5 +177,5 @@ def test_a_report_page_says_what_its_run_could_not_see() -> None:
 def test_a_page_names_the_kind_of_every_change() -> None:
     """Mail put back is told from a new address, and can be filtered by its kind."""
     page = html.plan(plan_view(plan_of(restored_of(), rest_of())))
-    assert cells(page, "Kind") == ["mail put back", "new address"]
-    assert "Finishes change 0123456789abcdef" in cells(page, "What will happen")[1]
+    assert cells(page, "Kind") == ["new address", "mail put back"]
+    assert "Finishes change 0123456789abcdef" in cells(page, "What will happen")[0]

@@ -45,6 +45,8 @@ new address: Ana Souza
     id    1b6a4f0c-8a0c-4d6e-9a51-000000000001 (guests/fabrikam.yaml:4)
     from  ana@old.example
     to    ana@newco.example
+    + ana@newco.example
+    - ana@old.example
     why   the declared address differs from mail
     Cannot sign in until they redeem.
     Microsoft sends the invitation in en-US.
@@ -63,10 +65,11 @@ redeem again: Bo Hansen
 
 other addresses: Eve Moneypenny
     id    1b6a4f0c-8a0c-4d6e-9a51-000000000003 (guests/fabrikam.yaml:40)
-    from  eve@private.example
-    to    (none)
+    from  eve@fabrikam.example
+    to    (the same)
+    - eve@private.example
     why   the declared alternateEmails differ from otherMails
-    They keep their way to sign in.
+    Nobody is reset. 1 address will not be able to sign in any more.
 
 blocked: Max Admin
     id    1b6a4f0c-8a0c-4d6e-9a51-000000000009 (guests/fabrikam.yaml:9)
@@ -78,6 +81,7 @@ Warnings:
 
 3 guests to change, 2 of them cannot sign in until they redeem, 1 blocked.
 Declared 101: 3 to change, 1 blocked, 97 unchanged. Not declared: 12.
+Review sha256:a4a4fc0a5dfb0308134e73c916b00bd65048d1c24ef08c0aee1e95a168626389
 Plan sha256:a496c24c96477739bb1af8790ae36d05ba86619dbaa5b2aa07d17546f92e0e0c
 """
 
@@ -88,10 +92,10 @@ def test_a_small_plan_reads_like_this() -> None:
 
 
 def test_an_empty_plan_says_so() -> None:
-    """A converged tenant is one sentence, the counts and the digest."""
+    """A converged tenant is one sentence, the counts and the digests."""
     lines = text.plan(plan_view(plan_of()), width=80, colour=False).splitlines()
     assert lines[2] == "Nothing to change: 97 declared guests and the tenant agree."
-    assert len(lines) == 5
+    assert len(lines) == 6
 
 
 def test_output_about_the_emulator_says_so_first() -> None:
@@ -171,7 +175,7 @@ def test_refusals_and_incompleteness_are_said() -> None:
             others_of(reset=reset_of("eve@fabrikam.example")),
             "Has not redeemed yet; the link sent before stops working.",
         ),
-        (others_of(after=["a@x.example", "b@x.example"]), "to    a@x.example, b@x.example"),
+        (others_of(after=["a@x.example", "b@x.example"]), "    + a@x.example\n    + b@x.example\n"),
         (restored_of(), "mail put back: Kim Restored"),
         (restored_of(), "They keep their way to sign in; reset only if it is not seen once mail is written."),
         (
