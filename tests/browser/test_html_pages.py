@@ -1,15 +1,26 @@
 """The HTML pages in a real browser. Skipped where there is no Chromium."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from reconciler.model import GuardRail
 from reconciler.render import html
 from reconciler.render.plan_view import plan_view
 from reconciler.render.report_view import report_view
 from tests.browser.chromium import BINARY, Page, browser
-from tests.support.plans import blocked_of, change_of, large_plan, mixed_report, plan_of, small_plan
+from tests.support.guard_rails import loosened_rails, refusal_of
+from tests.support.plans import (
+    blocked_of,
+    change_of,
+    large_plan,
+    mixed_report,
+    plan_of,
+    reset_of,
+    small_plan,
+)
 
 pytestmark = pytest.mark.skipif(
     BINARY is None, reason="no chromium on this machine: apt-get install chromium"
@@ -46,10 +57,10 @@ def open_page(page: Page, text: str, folder: Path) -> None:
 def test_clicking_a_heading_sorts_up_and_down_and_says_so(load: Page) -> None:
     """A heading sorts its table by its column, numbers by value, and tells people and screen readers."""
     load.click("#changes-here + table th:nth-child(4) button")
-    assert load.evaluate(NAMES)[:3] == ["Eve Moneypenny", "Bo Hansen", "Ana Souza"]
+    assert load.evaluate(NAMES)[:3] == ["Bo Hansen", "Eve Moneypenny", "Ana Souza"]
     assert load.evaluate("document.querySelector('th:nth-child(4)').getAttribute('aria-sort')") == "ascending"
     load.click("#changes-here + table th:nth-child(4) button")
-    assert load.evaluate(NAMES)[:3] == ["Ana Souza", "Bo Hansen", "Eve Moneypenny"]
+    assert load.evaluate(NAMES)[:3] == ["Ana Souza", "Eve Moneypenny", "Bo Hansen"]
     assert load.evaluate("document.querySelectorAll('[aria-sort]').length") == 1
     assert load.evaluate(SAID) == "4 of 4 rows, sorted by To, descending"
 
@@ -108,8 +119,12 @@ def test_the_page_follows_the_colour_scheme(load: Page, dark: bool) -> None:  # 
 def test_nothing_runs_off_the_side(load: Page, tmp_path: Path, width: int) -> None:
     """No window is too narrow: long names and addresses are broken, and nobody has to scroll sideways."""
     load.show(width=width)
-    long = change_of(name="N" * 200, before="o" * 200 + "@old.example", after="n" * 200 + "@new.example")
-    open_page(load, html.plan(plan_view(plan_of(long, blocked=[blocked_of()]))), tmp_path)
+    after = "n" * 200 + "@new.example"
+    sent = reset_of(after, message="m" * 500, redirect_url=f"https://evil.example/{'x' * 500}")
+    long = change_of(name="N" * 200, before="o" * 200 + "@old.example", after=after, reset=sent)
+    plan = plan_of(long, blocked=[blocked_of()], refusals=[refusal_of()])
+    rails = (*loosened_rails(), GuardRail(field="f" * 200, before="b" * 200, after="a" * 200))
+    open_page(load, html.plan(plan_view(replace(plan, guard_rails=rails))), tmp_path)
     assert load.evaluate("document.documentElement.scrollWidth") <= width
 
 
