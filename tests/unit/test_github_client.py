@@ -168,12 +168,13 @@ def test_each_refusal_has_its_own_advice(
 def test_every_token_has_an_account(hosting: fake_github.GitHub, github: GitHub, login: str | None) -> None:
     """The token of a workflow, of a person and of an application each say whose comments are theirs."""
     (hosting.people if login == "ana" else hosting.applications)[TOKEN] = login or BOT
-    hosting.faults = [Reply(status=502)]
-    assert github.viewer() == account_id(login or BOT)
-    assert [target for _, target in hosting.requests] == ["/graphql"] * 2
     hosting.faults = [Reply(body={"data": None, "errors": [{}]})]
     with pytest.raises(GitHubError, match="the account of the token"):
         github.viewer()
+    hosting.faults = [Reply(status=502)]
+    assert github.viewer() == account_id(login or BOT)
+    assert github.viewer() == account_id(login or BOT)
+    assert [target for _, target in hosting.requests] == ["/graphql"] * 3
 
 
 def test_an_enterprise_server_has_its_graphql_beside_its_rest(hosting: fake_github.GitHub) -> None:
