@@ -86,10 +86,20 @@ class LimitExceeded(Refused):
         super().__init__(
             "; ".join(note.message for note in refusals),
             rule=refusals[0].rule,
-            hint="copy the raise that reconciler plan shows for tenant.yaml, and say why there are so many",
+            hint=_raise_to_review(refusals),
         )
         self.refusals = refusals
         """Sorted, never empty."""
+
+
+def _raise_to_review(refusals: tuple[Refusal, ...]) -> str:
+    """Write the raise that suffices as one line of YAML, which lacks the reason."""
+    suggested = next((one.suggested_raise for one in refusals if one.suggested_raise is not None), None)
+    if suggested is None:
+        return ""
+    limits = {"maxChanges": suggested.max_changes, "maxChangePercent": suggested.max_change_percent}
+    keys = [f"{key}: {limit}" for key, limit in limits.items() if limit is not None]
+    return f"below policy: raise: {{{', '.join(keys)}, until: {suggested.until}, reason: <why so many>}}"
 
 
 class DirectoryError(ReconcilerError):

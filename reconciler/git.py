@@ -120,7 +120,6 @@ class _Repository:
             "git",
             *(part for setting in settings for part in ("-c", setting)),
             "--no-replace-objects",
-            "--literal-pathspecs",
             "--no-pager",
             f"--git-dir={self.git_dir}",
             f"--work-tree={self.work_tree}",
@@ -169,6 +168,24 @@ def commit_of(root: Path) -> str | None:
     return found.stdout.decode().strip() if found.returncode == 0 else None
 
 
+def is_offered_to_git(path: Path) -> bool:
+    """Return whether a file, which need not exist, lies in a work tree that does not ignore it.
+
+    `git add --all` would put such a file into a commit. Only the repository's own rules count, not those of
+    the account: others have other ones. Without git nothing adds it.
+    """
+    folder = path.resolve().parent
+    for work_tree in (folder, *folder.parents):
+        if (work_tree / ".git").exists():
+            repository = _Repository(work_tree, work_tree / ".git")
+            try:
+                asked = repository.run("check-ignore", "--quiet", "--", str(folder / path.name))
+            except UsageError:
+                return False
+            return asked.returncode != 0
+    return False
+
+
 def _commit(revision: str, repository: _Repository) -> str:
     """Resolve a revision to the name of a commit, which git cannot parse as an option."""
     asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
@@ -190,7 +207,7 @@ def _listing(commit: str, root: Path, repository: _Repository, *, refused: Usage
     """List the files of the tree at a commit, by paths relative to the tree."""
     within = root.resolve().relative_to(repository.work_tree).as_posix()
     folder = "" if within == "." else f"{within}/"
-    pattern = (folder,) if folder else ()
+    pattern = (f":(literal){folder}",) if folder else ()
     listed = repository.ask(
         "ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", *pattern, refused=refused
     )

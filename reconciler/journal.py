@@ -129,7 +129,7 @@ class Journal:
 def open_journal(path: Path, *, run: str) -> Iterator[Journal]:
     """Open a journal for appending, and create it when there is none.
 
-    Raises `UsageError` when the file cannot be opened for appending.
+    Raises `UsageError` when the file cannot be opened for appending, or is a symbolic link.
     """
     try:
         lines = JsonLines(path)
@@ -137,7 +137,7 @@ def open_journal(path: Path, *, run: str) -> Iterator[Journal]:
         raise UsageError(
             f"the journal {path} cannot be written: {error.strerror}",
             rule=Rule.JOURNAL_UNUSABLE,
-            hint="name a file in a folder that exists and can be written",
+            hint="name a file, not a symbolic link, in a folder that exists and can be written",
         ) from error
     with closing(lines):
         yield Journal(lines, run=run)

@@ -15,14 +15,13 @@ _OWNER_ONLY = 0o600
 class JsonLines:
     """An open file of JSON lines; each line has left the process when `append` returns."""
 
-    def __init__(self, path: Path, *, no_follow: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         """Open `path` for appending; a new file is for its owner only. Raises `OSError`.
 
-        A run that was killed may have left half a line: the next document starts on a line of its own. With
-        `no_follow` a symbolic link is an error, on systems that can detect it.
+        A symbolic link is an error: it may have been committed by a stranger. A run that was killed may have
+        left half a line: the next document starts on a line of its own.
         """
-        flags = getattr(os, "O_NOFOLLOW", 0) if no_follow else 0
-        self._file = FileIO(path, "a+", opener=lambda name, mode: os.open(name, mode | flags, _OWNER_ONLY))
+        self._file = FileIO(path, "a+", opener=_open)
         self._torn = False
         self._read_to = 0
         self._commits = GroupCommit(self._force)
@@ -91,3 +90,11 @@ class JsonLines:
     def _write(self, data: bytes) -> None:
         while data:
             data = data[self._file.write(data) :]
+
+
+def _open(name: str, mode: int) -> int:
+    """Open a file, never through a symbolic link. Raises `OSError`."""
+    # Windows has no such flag.
+    if Path(name).is_symlink():
+        raise OSError(errno.ELOOP, "it is a symbolic link")
+    return os.open(name, mode | getattr(os, "O_NOFOLLOW", 0), _OWNER_ONLY)

@@ -31,7 +31,10 @@ class _Surroundings:
     """The ids that were named, and those of the declared owners."""
 
     guests: Mapping[ObjectId, Guest]
-    """The wanted ids that exist as users, sorted by id."""
+    """The wanted ids that exist as users, sorted by id, except those in `odd`."""
+
+    odd: Mapping[ObjectId, str]
+    """The wanted ids of users that cannot be parsed, with the property of an undocumented shape."""
 
     owners: Mapping[EmailAddress, tuple[AddressOwner, ...]]
     """Sorted by address; owners sorted by id and property."""
@@ -69,6 +72,7 @@ async def observe(
         invites_from=policy.invites_from,
         caller=reader.caller(),
         guests=around.guests,
+        odd=around.odd,
         deleted=found.deleted,
         role_holders={guest: how for guest, how in roles.holders.items() if guest in around.wanted},
         owners=around.owners,
@@ -87,7 +91,7 @@ async def _follow_owners(
 ) -> _Surroundings:
     """Find the owners of contested addresses, read those who are declared, and go on with their addresses."""
     declared = frozenset(entry.id for entry in desired.guests)
-    wanted, guests = named, dict(found.guests)
+    wanted, guests, odd = named, dict(found.guests), dict(found.odd)
     owners: dict[EmailAddress, tuple[AddressOwner, ...]] = {}
     not_checked: set[NotChecked] = set()
     while True:
@@ -101,11 +105,14 @@ async def _follow_owners(
             return _Surroundings(
                 wanted=wanted,
                 guests=dict(sorted(guests.items())),
+                odd=dict(sorted(odd.items())),
                 owners=dict(sorted(owners.items())),
                 not_checked=frozenset(not_checked),
             )
         wanted |= neighbours
-        guests |= await reader.read_guests(sorted(neighbours))
+        read = await reader.read_guests(sorted(neighbours))
+        guests |= read.guests
+        odd |= read.odd
 
 
 def _addresses(desired: Desired) -> frozenset[EmailAddress]:

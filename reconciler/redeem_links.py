@@ -54,7 +54,7 @@ def open_redeem_links(path: Path) -> Iterator[RedeemLinks]:
     other users. Windows has no such mode: there the folder's access list decides.
     """
     try:
-        lines = JsonLines(path, no_follow=True)
+        lines = JsonLines(path)
     except OSError as error:
         raise UsageError(
             f"the redeem links cannot be written to {path}: {error.strerror}",

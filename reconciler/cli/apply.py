@@ -12,16 +12,17 @@ from pathlib import Path
 import click
 
 from reconciler.apply import DEFAULT_WATCH, Services, Settings, Terms, apply_plan
-from reconciler.cli import console
+from reconciler.cli import actions_output, console
 from reconciler.cli.approved_plans import plan_files
 from reconciler.cli.earlier_runs import EarlierRuns, read_earlier_runs
 from reconciler.cli.endpoint import Endpoint, endpoint
-from reconciler.cli.loading import load_plan, load_tree
+from reconciler.cli.loading import departed_ids, load_baseline, load_plan, load_tree
 from reconciler.cli.output_files import check_writable, clear
 from reconciler.cli.path_conflicts import check_distinct
 from reconciler.cli.progress import progress_on
 from reconciler.cli.report_builder import ReportBuilder
 from reconciler.cli.report_output import exit_code_without_report, leave_report
+from reconciler.cli.secret_files import require_not_offered
 from reconciler.cli.signals import Signals, handled_signals
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import (
@@ -57,6 +58,10 @@ class _Options:
 
     tree: Path
     plans: tuple[Path, ...]
+
+    base: str | None
+    """The git revision since which the entry of a guest must have changed; `None`: whenever it did."""
+
     auto_approve: bool
     settings: Settings
 
@@ -97,6 +102,12 @@ class _Files:
     metavar="FILE",
     help="An approved plan document, or a folder of them; only changes they approve run. May be given"
     " several times.",
+)
+@click.option(
+    "--base",
+    metavar="REV",
+    help="With --plan: approve only changes of entries that differ from this git revision, whatever the plan"
+    " files say.",
 )
 @click.option(
     "--auto-approve", is_flag=True, help="Run everything that is planned, unreviewed and without asking."
@@ -161,6 +172,7 @@ def command(  # noqa: PLR0913 - click passes each option on its own
     desired: Path,
     *,
     plans: tuple[Path, ...],
+    base: str | None,
     auto_approve: bool,
     report_file: Path | None,
     journal_file: Path | None,
@@ -172,16 +184,17 @@ def command(  # noqa: PLR0913 - click passes each option on its own
 ) -> int:
     """Plan again from the whole tree and carry out what is approved.
 
-    Asks on a terminal. Without one, --plan or --auto-approve is needed.
+    Asks on a terminal. Without one, --plan or --auto-approve is needed. As a step of a GitHub workflow it
+    sets the output `run`, the id that its report carries.
 
-    Exit codes: 0 everything done; 2 no consent, or a file that cannot be used; 3 the desired state
-    is invalid; 5 refused as a whole, nothing written; 6 the directory cannot be used, nothing
-    written; 7 not everything was done, or the report could not be written; 130 interrupted, what was
-    in flight was finished.
+    Exit codes: 0 everything done; 2 no consent, or an unusable file or revision; 3 the desired state is
+    invalid; 5 refused as a whole, nothing written; 6 the directory cannot be used, nothing written; 7 not
+    everything was done, or no report could be written; 130 interrupted, what was in flight was finished.
     """
     options = _Options(
         tree=desired,
         plans=plans,
+        base=base,
         auto_approve=auto_approve,
         settings=Settings(max_in_flight=max_in_flight),
         watch=watch,
@@ -228,19 +241,23 @@ def _run(options: _Options, files: _Files, *, signals: Signals, runner: asyncio.
 def _carry_out(
     options: _Options, files: _Files, *, record: ReportBuilder, signals: Signals, runner: asyncio.Runner
 ) -> int:
+    actions_output.give("run", record.run)
     _require_consent(options)
+    _require_plan_with_base(options)
     earlier = read_earlier_runs(options.evidence, journal=files.journal, now=record.started_at)
     with contextlib.ExitStack() as open_files:
         journal = links = None
         if files.journal is not None:
             journal = open_files.enter_context(open_journal(files.journal, run=record.run))
         if files.links is not None:
+            require_not_offered(files.links, option="--redeem-links")
             links = open_files.enter_context(open_redeem_links(files.links))
         desired = load_tree(options.tree)
         record.declared(desired, commit=commit_of(options.tree))
         approved = [
             load_plan(file, tenant=desired.tenant_id) for path in options.plans for file in plan_files(path)
         ]
+        record.approved(approved)
         runner.get_loop().set_default_executor(DaemonThreads())
         return runner.run(
             _apply(
@@ -266,6 +283,16 @@ def _require_consent(options: _Options) -> None:
         )
 
 
+def _require_plan_with_base(options: _Options) -> None:
+    """Refuse `--base` alone: it narrows what a file approves, and a person approves what they are shown."""
+    if options.base is not None and not options.plans:
+        raise UsageError(
+            "--base narrows what --plan approves, and there is no --plan",
+            rule=Rule.BASE_WITHOUT_PLAN,
+            hint="give --plan FILE too, or leave --base out",
+        )
+
+
 async def _apply(
     options: _Options,
     desired: Desired,
@@ -277,6 +304,7 @@ async def _apply(
     links: RedeemLinks | None,
     signals: Signals,
 ) -> int:
+    base = None if options.base is None else load_baseline(options.base, options.tree, desired=desired)
     clock = SystemClock()
     stop = asyncio.Event()
     with signals.cancelling() as from_now_on_only_set, endpoint(desired, options.tree) as found:
@@ -285,8 +313,8 @@ async def _apply(
             reader,
             writer,
         ):
-            live = await observe(reader, desired)
-            plan = make_plan(desired, live, clock.now(), redeem_links=links is not None)
+            live = await observe(reader, desired, also=departed_ids(base, desired))
+            plan = make_plan(desired, live, clock.now(), base=base, redeem_links=links is not None)
             console.block(text.plan(plan_view(plan), width=console.width(), colour=False))
             approval = approve(plan, approved) if options.plans else approve_all(plan)
             record.planned(plan, approval)

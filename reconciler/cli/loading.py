@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.desired import load, read_tree
-from reconciler.documents import plan_from_json, report_from_json
+from reconciler.documents import LARGEST_DOCUMENT, plan_from_json, report_from_json
 from reconciler.errors import InvalidDesired, UnusablePlan
 from reconciler.git import tree_at
-from reconciler.model import Desired, Plan, Report, TenantId
+from reconciler.model import Desired, ObjectId, Plan, Report, TenantId
 from reconciler.plan import Baseline
 from reconciler.rules import Rule
 
@@ -26,6 +26,13 @@ def load_baseline(revision: str, root: Path, *, desired: Desired) -> Baseline:
         return Baseline.of(load(tree, now=datetime.now(UTC)), desired=desired)
     except InvalidDesired:
         return Baseline.unknown()
+
+
+def departed_ids(base: Baseline | None, desired: Desired) -> tuple[ObjectId, ...]:
+    """Return the ids of guests that only the base declares; they are read too, to name their whereabouts."""
+    if base is None:
+        return ()
+    return tuple(entry.id for entry in base.disappeared([entry.id for entry in desired.guests]))
 
 
 def load_plan(path: Path, *, tenant: TenantId | None = None) -> Plan:
@@ -60,6 +67,8 @@ def read_document(path: Path) -> bytes:
 
 def _read(path: Path, *, what: str, rule: Rule, hint: str) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as opened:
+            # One byte above the limit shows the parser that the document is too large.
+            return opened.read(LARGEST_DOCUMENT + 1)
     except OSError as error:
         raise UnusablePlan(f"{what} {path} cannot be read: {error.strerror}", rule=rule, hint=hint) from error

@@ -1,7 +1,7 @@
 """Writes the files of a command, except append-only ones.
 
-A plain file is replaced as a whole, in place: a symbolic link to it stays. Devices, pipes and the target of
-stdout are written through, never replaced.
+A plain file is replaced as a whole. So is a symbolic link, and the file it leads to stays: the link may have
+been committed by a stranger. Devices, pipes and the target of stdout are written through, never replaced.
 """
 
 import errno
@@ -45,9 +45,9 @@ def check_writable(path: Path) -> None:
 
 
 def clear(path: Path) -> None:
-    """Remove the file of an earlier run: a killed run must leave none, rather than the report of another.
+    """Remove the file of an earlier run: a killed run must leave none, rather than the result of another.
 
-    Links and devices stay. Raises `UsageError` when the file cannot be removed.
+    Devices stay. Raises `UsageError` when the file cannot be removed.
     """
     try:
         file = _plain_file(path)
@@ -105,25 +105,24 @@ def empty_folder(path: Path) -> None:
 
 
 def _plain_file(path: Path) -> Path | None:
-    """Find the plain file that a path leads to, or would create; `None` for a stream. Raises `OSError`."""
-    real = Path(os.path.realpath(path))
+    """Return a path whose file, or link to a file, can be replaced; `None` for a stream. Raises `OSError`."""
     try:
         found = path.stat()
     except FileNotFoundError:
-        return real
+        return path
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, "Is a directory")
     if not any(kind(found.st_mode) for kind in (stat.S_ISREG, stat.S_ISCHR, stat.S_ISFIFO)):
         raise OSError(errno.EINVAL, "neither a file nor a stream")
     # /dev/stdout and /dev/fd/3 may lead to a plain file that another process has open: its other output, or a
     # file already unlinked, would be lost if another file replaced it.
-    replaceable = stat.S_ISREG(found.st_mode) and _own_stream(found) is None and _is_at(found, real)
-    return real if replaceable else None
+    replaceable = stat.S_ISREG(found.st_mode) and _own_stream(found) is None and _has_a_name(found, path)
+    return path if replaceable else None
 
 
-def _is_at(found: os.stat_result, real: Path) -> bool:
+def _has_a_name(found: os.stat_result, path: Path) -> bool:
     try:
-        return os.path.samestat(found, real.stat())
+        return os.path.samestat(found, Path(os.path.realpath(path)).stat())
     except OSError:
         return False
 

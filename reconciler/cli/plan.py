@@ -9,8 +9,8 @@ import click
 from reconciler.cli import actions_output, console
 from reconciler.cli.endpoint import endpoint
 from reconciler.cli.format_option import format_option
-from reconciler.cli.loading import load_baseline, load_tree
-from reconciler.cli.output_files import write_whole
+from reconciler.cli.loading import departed_ids, load_baseline, load_tree
+from reconciler.cli.output_files import check_writable, clear, write_whole
 from reconciler.cli.signals import run_until_signal
 from reconciler.documents import dump, plan_to_json
 from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE, UsageError
@@ -38,7 +38,8 @@ _Format = Literal["text", "markdown", "json", "html"]
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Also write the plan document, for a reviewer to approve and for apply --plan.",
+    help="Also write the plan document, for a reviewer to approve and for apply --plan; an older file is"
+    " removed first.",
 )
 @format_option(get_args(_Format))
 @click.option("--detailed-exitcode", is_flag=True, help="End with 4 when the plan has changes.")
@@ -72,11 +73,15 @@ def command(
 ) -> int:
     """Compare the desired tree with the live directory and show what would change.
 
-    Sends nothing but GET requests.
+    Sends nothing but GET requests. As a step of a GitHub workflow it sets the output `planned` to true
+    when --out is written.
 
     Exit codes: 0 planned, whatever it says; 2 a revision that cannot be read; 3 the desired state is
     invalid; 4 see the options; 5 the live tenant is another one; 6 the directory cannot be read.
     """
+    if out is not None:
+        check_writable(out)
+        clear(out)
     if base is not None and since is not None:
         raise UsageError(
             "--base and --since ask for two different plans",
@@ -87,6 +92,7 @@ def command(
     plan = run_until_signal(lambda: _plan(declared, desired, base=base, since=since))
     if out is not None:
         write_whole(out, dump(plan_to_json(plan)))
+        actions_output.give("planned", "true")
     view = plan_view(plan)
     console.result(_shown(plan, view, format_))
     if actions_output.in_workflow():  # rendering a large plan takes time
@@ -116,11 +122,9 @@ async def _plan(desired: Desired, tree: Path, *, base: str | None, since: str | 
     only = None
     if baseline is not None and since is not None:
         only = _changed(baseline, desired, since)
-    declared = [entry.id for entry in desired.guests]
-    gone = [] if baseline is None else [entry.id for entry in baseline.disappeared(declared)]
     with endpoint(desired, tree) as found:
         async with open_reader(found.root, found.tokens) as reader:
-            live = await observe(reader, desired, only=only, also=gone)
+            live = await observe(reader, desired, only=only, also=departed_ids(baseline, desired))
     return make_plan(desired, live, datetime.now(UTC), base=baseline, since=since)
 
 

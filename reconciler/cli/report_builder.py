@@ -1,5 +1,7 @@
 """Collects the known facts of an apply run, so that there is a report however it ends."""
 
+from collections.abc import Iterable
+
 from reconciler.apply import RunResult
 from reconciler.clock import Clock
 from reconciler.errors import EXIT_DONE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, LimitExceeded, ReconcilerError
@@ -20,6 +22,7 @@ class ReportBuilder:
         self._clock = clock
         self.started_at = clock.now()
         self._commit: str | None = None
+        self._approved: tuple[str, ...] = ()
         self._desired: Desired | None = None
         self._plan: Plan | None = None
         self._work: tuple[Work, ...] = ()
@@ -31,6 +34,10 @@ class ReportBuilder:
     def declared(self, desired: Desired, *, commit: str | None) -> None:
         """Record a desired tree that is valid, and its commit, if it lies in a repository."""
         self._desired, self._commit = desired, commit
+
+    def approved(self, plans: Iterable[Plan]) -> None:
+        """Record the plans that approve the run's work."""
+        self._approved = tuple(sorted({plan.digest for plan in plans}))
 
     def planned(self, plan: Plan, approval: Approval) -> None:
         """Record the work of the plan, and the outcomes of all other guests."""
@@ -79,4 +86,5 @@ class ReportBuilder:
             complete=self._plan.complete if self._plan else True,
             warnings=self._plan.warnings if self._plan else (),
             commit=self._commit,
+            approved=self._approved,
         )

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from reconciler.desired.characters import hidden_characters
 from reconciler.desired.document import Path
 from reconciler.desired.guests import addresses, build_guests, check_guests, entries
 from reconciler.desired.problems import problem
+from reconciler.desired.reader import MAX_PROBLEMS
 from reconciler.desired.schema_check import CheckedFile, bounded
 from reconciler.desired.tenant import build_tenant, check_tenant
 from reconciler.desired.tree import ROOT, TENANT_FILE, Tree, is_declaring
@@ -14,7 +16,8 @@ from reconciler.model import Desired, DesiredGuest, Problem
 from reconciler.rules import Rule
 from reconciler.schemas import quoted
 
-_Place = tuple[CheckedFile, Path]
+MAX_ENTRIES = 100_000
+"""Most guests of one tree."""
 
 
 def load(tree: Tree, *, now: datetime) -> Desired:
@@ -24,14 +27,17 @@ def load(tree: Tree, *, now: datetime) -> Desired:
     file, line and column, those of reading the files among them.
     """
     names = sorted(name for name in tree.files if is_declaring(name))
-    desired = _desired(tree, names, now)
+    checked: dict[str, CheckedFile] = {}
+    desired = _desired(tree, names, now, checked)
     if desired is None:
-        raise InvalidDesired(tuple(sorted(set(_problems(tree, names, now)))))
+        raise InvalidDesired(tuple(sorted(set(_problems(tree, names, now, checked)))))
     return desired
 
 
-def _desired(tree: Tree, names: Sequence[str], now: datetime) -> Desired | None:
-    """Build the desired state; `None` at the first problem.
+def _desired(
+    tree: Tree, names: Sequence[str], now: datetime, checked: dict[str, CheckedFile]
+) -> Desired | None:
+    """Build the desired state; `None` at the first problem. Adds the file with that problem to `checked`.
 
     The positions of a file are dropped before the next file is read: with twenty thousand guests, keeping
     them costs a third more time. So the problems are collected in a pass of their own.
@@ -45,11 +51,12 @@ def _desired(tree: Tree, names: Sequence[str], now: datetime) -> Desired | None:
     guests: list[DesiredGuest] = []
     for name in names:
         if name != TENANT_FILE:
-            checked = check_guests(name, tree.files[name], now=now)
-            if checked.problems:
+            file = check_guests(name, tree.files[name], now=now)
+            if file.problems:
+                checked[name] = file
                 return None
-            guests += build_guests(checked, settled.invitation)
-    if not _all_different(guests):
+            guests += build_guests(file, settled.invitation)
+    if len(guests) > MAX_ENTRIES or not _all_different(guests):
         return None
     return Desired(
         tenant_id=settled.tenant_id,
@@ -69,48 +76,87 @@ def _all_different(guests: Sequence[DesiredGuest]) -> bool:
     return len({guest.id for guest in guests}) == len(guests) and len(set(claimed)) == len(claimed)
 
 
-def _problems(tree: Tree, names: Sequence[str], now: datetime) -> Iterator[Problem]:
-    """Find every problem of the tree."""
+def _problems(
+    tree: Tree, names: Sequence[str], now: datetime, checked: dict[str, CheckedFile]
+) -> Iterator[Problem]:
+    """Find every problem of the tree, up to a number; `checked` are files that need not be checked again."""
     yield from tree.problems
     yield from _bad_names(names)
     if TENANT_FILE in names:
         yield from check_tenant(TENANT_FILE, tree.files[TENANT_FILE]).problems
     elif {ROOT, TENANT_FILE}.isdisjoint(known.file for known in tree.problems):
         yield problem(TENANT_FILE, (1, 1), Rule.MISSING_TENANT, "the tree has no tenant.yaml")
-    checked = [check_guests(name, tree.files[name], now=now) for name in names if name != TENANT_FILE]
-    for file in checked:
+    claims, found = _Claims(), 0
+    for name in names:
+        if name == TENANT_FILE:
+            continue
+        if found >= MAX_PROBLEMS:
+            message = f"there are more than {MAX_PROBLEMS} problems in the files before this one"
+            yield problem(name, (1, 1), Rule.TOO_MANY_PROBLEMS, message)
+            break
+        # The document is dropped before the next one is read: a hostile one takes a hundred megabytes.
+        file = checked.pop(name, None) or check_guests(name, tree.files[name], now=now)
         yield from file.problems
-    yield from bounded(_duplicates(checked))
+        found += len(file.problems)
+        claims.add(file)
+        if claims.entries > MAX_ENTRIES:
+            yield problem(
+                name, (1, 1), Rule.TOO_LARGE, f"the tree declares more than {MAX_ENTRIES} guests here"
+            )
+            break
+    yield from claims.duplicates
 
 
 def _bad_names(names: Sequence[str]) -> Iterator[Problem]:
     for name in names:
-        if not name.isprintable() or ":" in name:
+        if not name.isprintable() or ":" in name or any(hidden_characters(name)):
             message = "the name of the file holds a colon or a character that cannot be shown"
             yield problem(name, (1, 1), Rule.FILE_NAME, message)
 
 
-def _duplicates(checked: Sequence[CheckedFile]) -> Iterator[Problem]:
-    """Find ids and addresses that occur in the tree more than once, without regard to case."""
-    ids: dict[str, _Place] = {}
-    claimed: dict[str, _Place] = {}
-    for file in checked:
+class _Claims:
+    """The ids and addresses that the files declare, without regard to case, and those declared twice."""
+
+    def __init__(self) -> None:
+        self.entries = 0
+        self._ids: dict[str, _Place] = {}
+        self._addresses: dict[str, _Place] = {}
+        self._found: list[Problem] = []
+
+    @property
+    def duplicates(self) -> Iterator[Problem]:
+        """The ids and addresses that occur more than once, up to a number."""
+        return bounded(self._found)
+
+    def add(self, file: CheckedFile) -> None:
+        """Add what a file declares."""
         for index, entry in entries(file):
+            self.entries += 1
+            if self.entries > MAX_ENTRIES or len(self._found) > MAX_PROBLEMS:
+                return
             guest_id = entry.get("id")
             if isinstance(guest_id, str):
-                here: _Place = (file, ("guests", index, "id"))
-                if (first := ids.setdefault(guest_id.lower(), here)) is not here:
-                    yield _duplicate(here, first, Rule.DUPLICATE_ID, guest_id)
+                self._claim(self._ids, _Place(file, index, ("id",)), Rule.DUPLICATE_ID, guest_id)
             for text, path in addresses(entry):
-                here = (file, ("guests", index, *path))
-                first = claimed.setdefault(text.lower(), here)
-                # An email among the guest's own alternate addresses has a rule of its own.
-                if first is not here and first != (file, ("guests", index, "email")):
-                    yield _duplicate(here, first, Rule.DUPLICATE_ADDRESS, text)
+                self._claim(self._addresses, _Place(file, index, path), Rule.DUPLICATE_ADDRESS, text)
+
+    def _claim(self, known: dict[str, "_Place"], here: "_Place", rule: Rule, text: str) -> None:
+        first = known.setdefault(text.lower(), here)
+        # An email among the guest's own alternate addresses has a rule of its own.
+        if first is here or (first.entry == here.entry and first.is_email):
+            return
+        where = f"{first.file}:{first.position[0]}:{first.position[1]}"
+        message = f"{quoted(text)} stands already at {where}"
+        self._found.append(problem(here.file, here.position, rule, message))
 
 
-def _duplicate(here: _Place, first: _Place, rule: Rule, text: str) -> Problem:
-    file, path = here
-    known, known_path = first
-    line, column = known.document.position(known_path)
-    return file.problem(path, rule, f"{quoted(text)} stands already at {known.file}:{line}:{column}")
+class _Place:
+    """Where an id or address stands, without the document it stands in."""
+
+    __slots__ = ("entry", "file", "is_email", "position")
+
+    def __init__(self, checked: CheckedFile, index: int, path: Path) -> None:
+        self.file = checked.file
+        self.entry = (checked.file, index)
+        self.is_email = path == ("email",)
+        self.position = checked.document.position(("guests", index, *path))

@@ -1,5 +1,6 @@
 """Makes a problem of the desired tree, with its remedy, and formats it as one line."""
 
+from reconciler.desired.characters import hidden_characters
 from reconciler.model import Problem
 from reconciler.rules import Rule
 
@@ -31,11 +32,14 @@ def format_problem(problem: Problem) -> str:
 def visible(text: str) -> str:
     """Escape every character that a terminal or a log would act on instead of showing it.
 
-    Line breaks, other control characters, and marks that change the direction of writing become escapes.
-    `##[` is broken up because GitHub's runner parses it as a command anywhere in a line.
+    Line breaks, other control characters, and marks that change the direction of writing become escapes, as
+    does what shows nothing. `##[` is broken up because GitHub's runner parses it as a command anywhere in a
+    line.
     """
-    if not text.isprintable():
+    if not text.isascii() or not text.isprintable():
+        hidden = {found.offset for found in hidden_characters(text)}
         text = "".join(
-            char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+            char if char.isprintable() and place not in hidden else char.encode("unicode_escape").decode()
+            for place, char in enumerate(text)
         )
     return text.replace("##[", "##\\[")

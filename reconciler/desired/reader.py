@@ -7,21 +7,26 @@ thousand opening brackets kill the process instead of raising.
 
 from collections.abc import Callable
 from enum import Enum
+from itertools import islice
 from typing import Any, Final, NoReturn
 
 import yaml
 
+from reconciler.desired.characters import Hiding, hidden_characters
 from reconciler.desired.document import Digits, Document, Flaw, Mark, Position, position_of
 from reconciler.rules import Rule
 from reconciler.schemas import quoted
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_PROBLEMS", "Position", "read"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_PROBLEMS", "MAX_VALUES", "Position", "read"]
 
 MAX_BYTES = 8 * 1024 * 1024
 """Largest file that is read, in bytes."""
 
 MAX_DEPTH = 16
 """Deepest nesting of mappings and lists; the formats need six levels."""
+
+MAX_VALUES = 1_000_000
+"""Most mappings, lists, keys and scalars of one file; the shortest entries that fill a file are fewer."""
 
 MAX_PROBLEMS = 10_000
 """Most problems that are collected from one file."""
@@ -33,6 +38,13 @@ _CONSTANTS = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
     **dict.fromkeys(("null", "Null", "NULL", "~", "")),
+}
+
+
+_HIDDEN: Final = {
+    Hiding.LINE_BREAK: (Rule.HIDDEN_LINE_BREAK, "ends a line here, which no diff shows"),
+    Hiding.DIRECTION: (Rule.HIDDEN_CHARACTER, "changes the direction of writing"),
+    Hiding.INVISIBLE: (Rule.HIDDEN_CHARACTER, "stands here and shows nothing"),
 }
 
 
@@ -123,11 +135,15 @@ class _Builder:
         }
         try:
             # The parser itself would accept UTF-16, which git and editors treat as binary.
-            data.decode()
-            for event in iter(yaml.CSafeLoader(data).get_event, None):
+            self._check_characters(data.decode())
+            events = iter(yaml.CSafeLoader(data).get_event, None)
+            for event in islice(events, MAX_VALUES):
                 handle = handlers.get(event.__class__)
                 if handle is not None:
                     handle(event)
+            for event in islice(events, 1):
+                message = f"the file has more than {MAX_VALUES} values"
+                self._stop(Rule.TOO_LARGE, message, position_of(event.start_mark))
         except UnicodeDecodeError as error:
             self._stop(Rule.ENCODING, "the file is not UTF-8", _position_of_byte(data, error.start))
         except yaml.reader.ReaderError as error:
@@ -137,6 +153,22 @@ class _Builder:
             mark = error.problem_mark or error.context_mark
             why = ": ".join(part for part in (error.context, error.problem) if part)
             self._stop(Rule.SYNTAX, why, position_of(mark) if mark else (1, 1))
+
+    def _check_characters(self, text: str) -> None:
+        """Check that the file reads as it looks. Stops where the parser's lines are not those of git."""
+        if text.isascii() and "\r" not in text:
+            return
+        breaks = False
+        line, start, read = 1, int(text.startswith("\ufeff")), 0
+        for hidden in hidden_characters(text):
+            line += text.count("\n", read, hidden.offset)
+            start = max(start, text.rfind("\n", read, hidden.offset) + 1)
+            read = hidden.offset
+            rule, what = _HIDDEN[hidden.hiding]
+            breaks |= hidden.hiding is Hiding.LINE_BREAK
+            self._flaw(rule, f"{hidden.code_point} {what}", (line, hidden.offset - start + 1))
+        if breaks:
+            raise _StopReading(whole=False)
 
     def finish(self, *, whole: bool) -> Document:
         """Return the document that was built."""

@@ -6,13 +6,12 @@ from difflib import get_close_matches
 from typing import Any, Self
 
 from reconciler.desired.document import Digits, Document, Path
-from reconciler.desired.fast_validator import Accept
 from reconciler.desired.problems import problem
 from reconciler.desired.reader import MAX_PROBLEMS, read
 from reconciler.desired.values import Breach
-from reconciler.model import Problem
+from reconciler.model import Problem, address_flaw
 from reconciler.rules import Rule
-from reconciler.schemas import Violation, load_schema, violations
+from reconciler.schemas import Violation, load_schema, quoted, violations
 
 _LONGEST_NUMBER = 18
 """Longest run of digits that becomes a number; every limit of the schemas is far below."""
@@ -60,12 +59,10 @@ class CheckedFile:
         return replace(self, problems=self.problems + found) if found else self
 
 
-def check(file: str, data: bytes, schema: str, *, accepts: Accept | None = None) -> CheckedFile:
+def check(file: str, data: bytes, schema: str) -> CheckedFile:
     """Read a file and check it against the published schema called `schema`, such as `guests`.
 
-    Unquoted digits become numbers where the schema wants numbers. `accepts` is a faster validator of the same
-    schema, called first: only the values it refuses are passed to jsonschema. Never raises for the content of
-    the file.
+    Unquoted digits become numbers where the schema wants numbers. Never raises for the content of the file.
     """
     document = read(data)
     problems = [problem(file, flaw.position, flaw.rule, flaw.message) for flaw in document.flaws]
@@ -73,11 +70,10 @@ def check(file: str, data: bytes, schema: str, *, accepts: Accept | None = None)
         if document.has_digits:
             root = load_schema(schema)
             _set_numbers(document.value, root, root.get("$defs", {}))
-        if accepts is None or not accepts(document.value):
-            # A flaw of the YAML is not reported again as a value of the wrong type.
-            told = {(known.line, known.column) for known in problems}
-            found = bounded(_told_by_schema(file, document, schema))
-            problems += [item for item in found if (item.line, item.column) not in told]
+        # A flaw of the YAML is not reported again as a value of the wrong type.
+        told = {(known.line, known.column) for known in problems}
+        found = bounded(_told_by_schema(file, document, schema))
+        problems += [item for item in found if (item.line, item.column) not in told]
     return CheckedFile(file=file, document=document, problems=tuple(problems))
 
 
@@ -93,24 +89,25 @@ def bounded(problems: Iterable[Problem]) -> Iterator[Problem]:
 
 def _told_by_schema(file: str, document: Document, schema: str) -> Iterator[Problem]:
     for violation in violations(schema, document.value):
-        yield problem(
-            file,
-            document.position(violation.path, on_key=violation.on_key),
-            _RULES.get(violation.keyword, Rule.WRONG_TYPE),
-            violation.message,
-            hint=_did_you_mean(violation, document.value),
-        )
+        position = document.position(violation.path, on_key=violation.on_key)
+        rule, message = _RULES.get(violation.keyword, Rule.WRONG_TYPE), violation.message
+        if (violation.keyword, violation.format) == ("pattern", "email"):
+            text = _value_at(document.value, violation.path)
+            rule, message = Rule.ADDRESS, f"{quoted(text)} cannot be used: {address_flaw(text) or message}"
+        yield problem(file, position, rule, message, hint=_did_you_mean(violation, document.value))
+
+
+def _value_at(root: Any, path: Path) -> Any:
+    for step in path:
+        root = root[step]
+    return root
 
 
 def _did_you_mean(violation: Violation, root: Any) -> str | None:
     """Return a hint when the offending text looks like one of the choices."""
     if not violation.choices:
         return None
-    written: Any = violation.path[-1]
-    if not violation.on_key:
-        written = root
-        for step in violation.path:
-            written = written[step]
+    written = violation.path[-1] if violation.on_key else _value_at(root, violation.path)
     if not isinstance(written, str) or len(written) > _LONGEST_TYPO:
         return None
     spellings = {choice.lower(): choice for choice in violation.choices}

@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from typing import Any
 
-from reconciler.desired.fast_validator import Accept, acceptance
 from reconciler.desired.schema_check import CheckedFile, check
-from reconciler.desired.values import Breach, address_breaches, day_breaches, read_invitation, text_at
+from reconciler.desired.values import Breach, day_breaches, marker_breaches, read_invitation, text_at
 from reconciler.model import (
     DEFAULT_MARKER_DOMAIN,
     Cloud,
@@ -19,7 +17,6 @@ from reconciler.model import (
     TenantId,
     built_in_invitation,
 )
-from reconciler.schemas import load_schema
 
 _SCHEMA = "tenant"
 
@@ -44,7 +41,7 @@ class TenantFile:
 
 def check_tenant(file: str, data: bytes) -> CheckedFile:
     """Check the file by its schema and by the rules about its values."""
-    checked = check(file, data, _SCHEMA, accepts=_accepts())
+    checked = check(file, data, _SCHEMA)
     return checked.with_violations(_breaches(checked.value))
 
 
@@ -61,13 +58,8 @@ def build_tenant(value: Mapping[str, Any]) -> TenantFile:
     )
 
 
-@cache
-def _accepts() -> Accept:
-    return acceptance(load_schema(_SCHEMA))
-
-
 def _breaches(value: Any) -> Iterator[Breach]:
-    yield from address_breaches(text_at(value, _CC), _CC)
+    yield from marker_breaches(text_at(value, _CC), _CC)
     yield from day_breaches(text_at(value, _RAISE_UNTIL), _RAISE_UNTIL)
 
 

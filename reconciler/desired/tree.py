@@ -27,8 +27,8 @@ ROOT = "."
 MAX_FILES = 10_000
 """Most files of one tree."""
 
-MAX_TREE_BYTES = 64 * 1024 * 1024
-"""Most bytes of all files of one tree together."""
+MAX_TREE_BYTES = 32 * 1024 * 1024
+"""Most bytes of all files of one tree together; 100,000 entries with every key have about that many."""
 
 _GIT_NAMES = frozenset({"head", "objects", "refs"})
 """What makes a folder a repository to git, which may not tell large letters from small ones.

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from reconciler.desired.document import Path
-from reconciler.model import EmailAddress, Invitation, address_flaw, parse_instant, parse_marker
+from reconciler.model import EmailAddress, Invitation, parse_instant, parse_marker
 from reconciler.rules import Rule
 from reconciler.schemas import quoted
 
@@ -26,18 +26,9 @@ def text_at(value: Any, path: Path) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def is_good_address(text: str) -> bool:
-    """Return whether an address breaks none of the rules about addresses."""
-    return address_flaw(text) is None and not _spells_marker(text)
-
-
-def address_breaches(text: str | None, path: Path) -> Iterator[Breach]:
-    """Check an address against what Graph accepts in an invitation, and against markers; `None` passes."""
-    if text is None:
-        return
-    if (flaw := address_flaw(text)) is not None:
-        yield path, Rule.ADDRESS, f"{quoted(text)} cannot be used: {flaw}"
-    if _spells_marker(text):
+def marker_breaches(text: str | None, path: Path) -> Iterator[Breach]:
+    """Check that an address is no marker; `None` passes."""
+    if text is not None and spells_marker(text):
         yield path, Rule.MARKER_ADDRESS, f"{quoted(text)} reads as the marker of an unfinished change"
 
 
@@ -58,7 +49,8 @@ def reset_breaches(text: str | None, path: Path, now: datetime) -> Iterator[Brea
         yield path, Rule.FUTURE_RESET, f"{quoted(text)} is in the future"
 
 
-def _spells_marker(text: str) -> bool:
+def spells_marker(text: str) -> bool:
+    """Return whether an address reads as the marker of an unfinished change."""
     return parse_marker(EmailAddress(text)) is not None
 
 

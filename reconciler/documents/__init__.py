@@ -3,7 +3,7 @@
 Converts values to values; callers read and write files.
 """
 
-from reconciler.documents.opening import FORMAT_VERSION
+from reconciler.documents.opening import FORMAT_VERSION, LARGEST_DOCUMENT
 from reconciler.documents.reading import plan_from_json
 from reconciler.documents.reports import report_from_json
 from reconciler.documents.writing import (
@@ -16,6 +16,7 @@ from reconciler.documents.writing import (
 
 __all__ = [
     "FORMAT_VERSION",
+    "LARGEST_DOCUMENT",
     "approval_to_json",
     "dump",
     "plan_from_json",

@@ -21,7 +21,7 @@ from reconciler.model import (
     SetOtherMails,
     parse_marker,
 )
-from reconciler.plan.compare import Written, carried_out, changed_fields
+from reconciler.plan.compare import Written, carried_out, changed_fields, in_order
 
 _SEQUENCES: Final[dict[ChangeKind, frozenset[tuple[type[Action], ...]]]] = {
     ChangeKind.CHANGE_EMAIL: frozenset({(SetMail, ResetRedemption, ClearMarker)}),
@@ -50,11 +50,23 @@ def contradiction(plan: Plan) -> str | None:
 def _contradictions(plan: Plan) -> Iterator[str]:
     rows = Counter([*(change.id for change in plan.changes), *(blocked.id for blocked in plan.blocked)])
     yield from (f"{guest} stands there more than once" for guest, count in rows.items() if count > 1)
+    yield from _about_counts(plan)
     yield from _about_waiting(plan)
     for change, fields in zip(
         plan.changes, changed_fields([_written(one) for one in plan.changes]), strict=True
     ):
         yield from (f"in the change of {change.id}, {what}" for what in _about_change(change, fields))
+
+
+def _about_counts(plan: Plan) -> Iterator[str]:
+    """Check the counts of a whole plan; a partial one is never more than shown."""
+    summary = plan.summary
+    if plan.since is not None:
+        return
+    if (summary.changes, summary.blocked) != (len(plan.changes), len(plan.blocked)):
+        yield "the summary counts other changes or blocked guests than there are"
+    if summary.declared != summary.changes + summary.blocked + summary.unchanged:
+        yield "the summary does not add up to the declared guests"
 
 
 def _about_waiting(plan: Plan) -> Iterator[str]:
@@ -81,6 +93,7 @@ def _about_change(change: Change, fields: tuple[FieldChange, ...]) -> Iterator[s
     """Check a change, whose actions alter the `fields` of the precondition."""
     if tuple(map(type, change.actions)) in _SEQUENCES[change.kind]:
         yield from _about_addresses(change)
+        yield from _about_lists(change)
         yield from _about_marker(change)
         if change.fields != fields:
             yield "the fields are not what the actions make of the precondition"
@@ -110,6 +123,17 @@ def _about_addresses(change: Change) -> Iterator[str]:
         yield "the list that is written lacks the guest's address"
     if any(parse_marker(address) for address in _addresses(change, actions)):
         yield "a marker stands where an address is expected"
+
+
+def _about_lists(change: Change) -> Iterator[str]:
+    """Check that each list stands in its one canonical form."""
+    for action in change.actions:
+        if isinstance(action, SetMail | ClearMarker | SetOtherMails):
+            keys = [address.key for address in action.other_mails]
+            if keys != sorted({*keys}):
+                yield "a list that is written is not sorted, or holds an address twice"
+    if change.precondition.other_mails != in_order(change.precondition.other_mails):
+        yield "the otherMails of the precondition are not sorted"
 
 
 def _about_marker(change: Change) -> Iterator[str]:

@@ -1,14 +1,17 @@
 """The first checks of a document from outside: JSON, a supported version, the published schema."""
 
-import json
 from typing import Any, Final, NoReturn
 
+from reconciler import bounded_json
 from reconciler.errors import UnusablePlan
 from reconciler.rules import Rule
 from reconciler.schemas import violations
 
 FORMAT_VERSION = "1.1"
 """The version of all documents. The major number changes when readers of the old form would misread it."""
+
+LARGEST_DOCUMENT: Final = 64 * 1024 * 1024
+"""Most bytes of a document that is read: a plan of 40,000 changes has about as many."""
 
 SUPPORTED_MAJOR = "1"
 """Reports of this major version can be read, whatever keys their minor version adds."""
@@ -20,8 +23,8 @@ _INVALID: Final = {"plan": Rule.INVALID_PLAN, "report": Rule.INVALID_REPORT}
 def open_document(data: bytes, kind: str) -> dict[str, Any]:
     """Parse a document that should be a `plan` or a `report`.
 
-    Raises `UnusablePlan` when it is no JSON, breaks its schema, or has an unsupported version: for a report
-    another major one, for a plan any other one.
+    Raises `UnusablePlan` when it is too large, is no JSON, breaks its schema, or has an unsupported version:
+    for a report another major one, for a plan any other one.
     """
     document = _parse(data, kind)
     _check_version(document, kind)
@@ -42,10 +45,13 @@ def refuse(kind: str, rule: Rule, message: str, hint: str = "") -> NoReturn:
 
 
 def _parse(data: bytes, kind: str) -> Any:
+    if len(data) > LARGEST_DOCUMENT:
+        refuse(kind, _UNREADABLE[kind], f"it has more than {LARGEST_DOCUMENT // 1024**2} MiB")
     try:
-        return json.loads(data, object_pairs_hook=_unique)
-    except (ValueError, RecursionError):
-        refuse(kind, _UNREADABLE[kind], "it is not a JSON document")
+        return bounded_json.parse(data, pairs=_unique)
+    except ValueError:
+        message = f"it is not a JSON document of at most {bounded_json.MAX_VALUES:,} values"
+        refuse(kind, _UNREADABLE[kind], message)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

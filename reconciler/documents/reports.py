@@ -43,6 +43,8 @@ def report_from_json(data: bytes) -> Report:
         complete=document["complete"],
         warnings=_notes(document["warnings"]),
         commit=document["commit"],
+        # Reports of format 1.1 may have been written before this key was.
+        approved=tuple(document.get("approved", ())),
     )
 
 

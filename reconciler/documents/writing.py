@@ -89,6 +89,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "complete": report.complete,
         "warnings": [_note(warning) for warning in report.warnings],
         "commit": report.commit,
+        "approved": list(report.approved),
         "refusals": [_note(refusal) for refusal in report.refusals],
         "summary": {outcome.value: counts[outcome] for outcome in Outcome},
         "outcomes": [_outcome(outcome) for outcome in report.outcomes],

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reconciler.emulator.clock import EmulatedClock, http_date
+from reconciler.emulator.control.guard import ControlGuard
 from reconciler.emulator.control.routes import control_routes
 from reconciler.emulator.faults.fault import FaultKind
 from reconciler.emulator.pipeline import ConnectionBroken, Pipeline
@@ -31,7 +32,7 @@ def make_app(pipeline: Pipeline) -> Starlette:
     """Build the application of all routes."""
     graph = Route("/v1.0/{path:path}", _Graph(pipeline), methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
     dated = Middleware(_Dated, clock=pipeline.clock)
-    return Starlette(routes=[graph, *control_routes(pipeline)], middleware=[dated])
+    return Starlette(routes=[graph, *control_routes(pipeline)], middleware=[dated, Middleware(ControlGuard)])
 
 
 class _Dated:

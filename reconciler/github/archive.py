@@ -7,9 +7,11 @@ import zipfile
 import zlib
 from typing import Final
 
-LARGEST: Final = 256 * 1024 * 1024
-"""Most bytes of the unpacked file; a plan of 100,000 changes has about 150 million."""
+LARGEST: Final = 64 * 1024 * 1024
+"""Most bytes of the unpacked file: no larger document is read."""
 
+_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""The compressions that GitHub uses, and that zipfile unpacks no further than it is asked to."""
 
 # All errors that zipfile was observed to raise for damaged archives, and those its decompressors document.
 _BROKEN: Final = (
@@ -36,6 +38,8 @@ def member(archive: bytes, name: str, *, largest: int = LARGEST) -> bytes:
             found = [one for one in files.infolist() if one.filename == name]
             if len(found) != 1:
                 raise BadArchiveError(f"the archive holds {len(found)} files called {name}")
+            if found[0].compress_type not in _METHODS:
+                raise BadArchiveError(f"{name} is compressed in a way that GitHub does not use")
             with files.open(found[0]) as file:
                 # The size an archive states is not trusted.
                 content = file.read(largest + 1)

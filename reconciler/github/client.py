@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 import httpx
 
+from reconciler import bounded_json
 from reconciler.errors import GitHubError
 from reconciler.rules import Rule
 
@@ -25,12 +26,18 @@ _ATTEMPTS: Final = 4
 _LONGEST_PAUSE: Final = 60.0
 """Seconds; a request asked to wait longer fails instead, and the job can be run again."""
 
+LARGEST_ANSWER: Final = 32 * 1024 * 1024
+"""Most bytes of an answer once it is unpacked. A page of a hundred workflow runs has about two million."""
+
 LARGEST_DOWNLOAD: Final = 64 * 1024 * 1024
 """Most bytes of a download. A plan for 100,000 changes, zipped, has a tenth of that."""
 
 _REPEATABLE: Final = frozenset({"GET", "PATCH"})
+_GONE_STATUS: Final = frozenset({404, 410})
 
 _DENIED = "give the job the permission that docs/setup-github.md names for this step"
+_EXPIRED = "give the step a token that is valid now: `env: GITHUB_TOKEN: ${{ github.token }}`"
+_GONE = "look on GitHub whether it is still there"
 _ILL = "run the job again, or look at https://www.githubstatus.com"
 
 
@@ -52,6 +59,7 @@ class GitHub:
         """
         self._root = httpx.URL(api)
         self._pause = pause
+        self._viewer: int | None = None
         self._http = httpx.Client(
             timeout=_SECONDS,
             trust_env=trust_env,
@@ -78,13 +86,6 @@ class GitHub:
         """Read one document. `path` begins with a slash. Raises `GitHubError`."""
         return _json(self._checked("GET", self._url(path).copy_merge_params(query)))
 
-    def find(self, path: str, **query: str | int) -> Any:
-        """Read one document; return `None` where there is none or the token has no access to it."""
-        answer = self._send("GET", self._url(path).copy_merge_params(query))
-        if answer.status_code in {401, 403, 404}:
-            return None
-        return _json(_accepted(answer, path))
-
     def pages(self, path: str, **query: str | int) -> Iterator[Any]:
         """Read a list page by page, each page unchanged. Raises `GitHubError`, also for a foreign link."""
         url: httpx.URL | None = self._url(path).copy_merge_params({"per_page": 100, **query})
@@ -97,6 +98,28 @@ class GitHub:
         """Send one document, with POST or PATCH, and return the answer. Raises `GitHubError`."""
         return _json(self._checked(method, self._url(path), body))
 
+    def viewer(self) -> int:
+        """Return the id of the account that writes with this token: a person, or the bot of an application.
+
+        Only GraphQL tells that for every kind of token; `GET /user` refuses those of applications, among them
+        the token of a workflow. Raises `GitHubError`.
+
+        Sources: https://docs.github.com/graphql/reference/queries#viewer and
+        https://docs.github.com/enterprise-server/graphql/guides/forming-calls-with-graphql
+        """
+        if self._viewer is None:
+            self._viewer = self._ask_viewer()
+        return self._viewer
+
+    def _ask_viewer(self) -> int:
+        # GitHub Enterprise Server has /api/v3 and /api/graphql, github.com / and /graphql.
+        root = self._root.path.rstrip("/").removesuffix("/v3")
+        url = self._root.copy_with(path=f"{root}/graphql")
+        asked = {"query": "query { viewer { databaseId } }"}
+        answer = _json(_accepted(self._send("POST", url, asked, repeatable=True), url.path))
+        with shape("the account of the token"):
+            return int(answer["data"]["viewer"]["databaseId"])
+
     def download(self, path: str, *, largest: int = LARGEST_DOWNLOAD) -> bytes:
         """Fetch a file that GitHub redirects to another host for.
 
@@ -104,6 +127,7 @@ class GitHub:
         """
         answer = self._send("GET", self._url(path))
         if answer.status_code not in {301, 302, 303, 307, 308}:
+            _accepted(answer, path)
             raise _odd(path, f"status {answer.status_code} instead of the place of a file")
         try:
             place = httpx.URL(answer.headers["location"])
@@ -138,16 +162,24 @@ class GitHub:
     def _checked(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None = None) -> httpx.Response:
         return _accepted(self._send(method, url, body), url.path)
 
-    def _send(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None = None) -> httpx.Response:
+    def _send(
+        self,
+        method: str,
+        url: httpx.URL,
+        body: Mapping[str, Any] | None = None,
+        *,
+        repeatable: bool = False,
+    ) -> httpx.Response:
         """Send, and send again where that is safe, until there is a final answer."""
+        repeatable = repeatable or method in _REPEATABLE
         attempt = 0
         while True:
             attempt += 1
             last = attempt == _ATTEMPTS
             try:
-                answer = self._http.request(method, url, json=body)
-            except httpx.TransportError as error:
-                if last or (method not in _REPEATABLE and not isinstance(error, httpx.ConnectError)):
+                answer = self._request(method, url, body)
+            except httpx.RequestError as error:  # of transport, or of an encoding that is broken
+                if last or (not repeatable and not isinstance(error, httpx.ConnectError)):
                     raise GitHubError(
                         f"GitHub did not answer ({type(error).__name__})",
                         rule=Rule.GITHUB_UNREACHABLE,
@@ -155,22 +187,43 @@ class GitHub:
                     ) from None
                 self._pause(_growing(attempt))
                 continue
-            wait = _wait(answer, attempt, repeatable=method in _REPEATABLE)
+            wait = _wait(answer, attempt, repeatable=repeatable)
             if last or wait is None:
                 return answer
             self._pause(wait)
 
+    def _request(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None) -> httpx.Response:
+        """Send once, and read an answer as far as it is of a sensible size."""
+        with self._http.stream(method, url, json=body) as answer:
+            content = bytearray()
+            for chunk in answer.iter_bytes():
+                content += chunk
+                if len(content) > LARGEST_ANSWER:
+                    raise _odd(url.path, f"more than {LARGEST_ANSWER} bytes")
+        headers = [
+            (name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"
+        ]
+        return httpx.Response(
+            answer.status_code, headers=headers, content=bytes(content), request=answer.request
+        )
+
     def _fetch(self, place: httpx.URL, path: str, largest: int) -> bytes:
         try:
             with self._bare.stream("GET", place) as answer:
+                if answer.status_code in _GONE_STATUS:
+                    raise _gone(path, answer.status_code)
                 if answer.status_code != 200:
                     raise _odd(path, f"a place that answers with status {answer.status_code}")
                 content = bytearray()
                 for chunk in answer.iter_bytes():
                     content += chunk
                     if len(content) > largest:
-                        raise _odd(path, f"a file of more than {largest} bytes")
-        except httpx.TransportError as error:
+                        raise GitHubError(
+                            f"the file behind {path} has more than {largest} bytes",
+                            rule=Rule.GITHUB_TOO_LARGE,
+                            hint="look at what the run has kept",
+                        )
+        except httpx.RequestError as error:  # of transport, or of an encoding that is broken
             raise GitHubError(
                 f"the file behind {path} could not be fetched ({type(error).__name__})",
                 rule=Rule.GITHUB_UNREACHABLE,
@@ -218,20 +271,29 @@ def _wait(answer: httpx.Response, attempt: int, *, repeatable: bool) -> float | 
 def _accepted(answer: httpx.Response, path: str) -> httpx.Response:
     if answer.is_success:
         return answer
-    if answer.status_code in {401, 403, 404}:
+    if answer.status_code in {401, 403}:
         raise GitHubError(
             f"GitHub refused {answer.request.method} {path} ({answer.status_code})",
             rule=Rule.GITHUB_DENIED,
-            hint=_DENIED,
+            hint=_DENIED if answer.status_code == 403 else _EXPIRED,
         )
+    if answer.status_code in _GONE_STATUS:
+        raise _gone(path, answer.status_code)
     raise _odd(path, f"status {answer.status_code}")
 
 
 def _json(answer: httpx.Response) -> Any:
     try:
-        return answer.json()
+        return bounded_json.parse(answer.content)
     except ValueError:
         raise _odd(answer.url.path, "something that is no JSON") from None
+
+
+def _gone(path: str, status: int) -> GitHubError:
+    # GitHub also hides in this way what the token may not see.
+    return GitHubError(
+        f"GitHub has no {path}, or hides it ({status})", rule=Rule.GITHUB_NOT_FOUND, hint=_GONE
+    )
 
 
 def _odd(path: str, what: str) -> GitHubError:

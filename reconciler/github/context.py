@@ -120,6 +120,17 @@ def pull_of(event: Any) -> EventPull | None:
         ) from error
 
 
+def before_of(event: Any) -> str | None:
+    """Return the commit that the branch was at before the push of an event's payload.
+
+    `None` when the event is no push, or the push made the branch.
+    """
+    before = event.get("before") if isinstance(event, dict) else None
+    if not isinstance(before, str) or _COMMIT.fullmatch(before) is None or not before.strip("0"):
+        return None
+    return before
+
+
 def _fitting(environ: Mapping[str, str], name: str, form: re.Pattern[str]) -> str:
     value = _needed(environ, name)
     if form.fullmatch(value) is None:

@@ -1,7 +1,7 @@
 """Fetches the journals that earlier runs of a workflow have stored, newest run first.
 
 A journal proves to a later run which guests an earlier run has reset. It can only come from users who can
-start a run of the workflow on the branch: runs of forks and of other branches are ignored.
+start a run of the workflow on the branch: runs of forks, and of commits elsewhere, are ignored.
 
 Sources: https://docs.github.com/rest/actions/workflow-runs and https://docs.github.com/rest/actions/artifacts
 """
@@ -16,6 +16,7 @@ from reconciler.errors import GitHubError
 from reconciler.github.archive import BadArchiveError, member
 from reconciler.github.client import GitHub, shape
 from reconciler.github.context import WorkflowRun
+from reconciler.github.runs import EarlierRun, History, Notice, branch_runs
 
 JOURNAL_FILE: Final = "journal.jsonl"
 """The name of the journal within its artifact."""
@@ -23,7 +24,6 @@ JOURNAL_FILE: Final = "journal.jsonl"
 _NAME: Final = re.compile(r"apply-journal-[0-9]{1,6}")
 """The artifact name of one attempt of a run."""
 
-_EVENTS: Final = frozenset({"push", "workflow_dispatch"})
 _MOST_RUNS: Final = 100
 _MOST_ARTIFACTS: Final = 100
 _LARGEST: Final = 64 * 1024 * 1024
@@ -45,27 +45,26 @@ class KeptJournal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _EarlierRun:
-    id: int
-    succeeded: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Artifact:
     id: int
     name: str
     expired: bool
 
 
-def earlier_journals(github: GitHub, repository: str, run: WorkflowRun) -> Iterator[KeptJournal]:
+def earlier_journals(
+    github: GitHub, repository: str, run: WorkflowRun, *, notice: Notice
+) -> Iterator[KeptJournal]:
     """Fetch the journals of this run's earlier attempts, and of runs back to the last successful apply.
 
     A run that had nothing to apply stores none, and proves nothing about earlier runs. A journal that cannot
     be fetched is reported as missing, and the others are used. Raises `GitHubError` when the runs cannot be
     listed.
     """
-    for earlier in islice(_runs(github, repository, run), _MOST_RUNS):
+    history = History(github, repository, run.commit)
+    for earlier in islice(branch_runs(github, repository, run, notice=notice), _MOST_RUNS):
         try:
+            if not history.holds(earlier.commit):
+                continue
             kept = list(islice(_artifacts(github, repository, earlier), _MOST_ARTIFACTS))
         except GitHubError as error:
             yield KeptJournal(name=f"{earlier.id}", content=None, missing=error.message)
@@ -76,22 +75,7 @@ def earlier_journals(github: GitHub, repository: str, run: WorkflowRun) -> Itera
             return
 
 
-def _runs(github: GitHub, repository: str, run: WorkflowRun) -> Iterator[_EarlierRun]:
-    path = f"/repos/{repository}/actions/workflows/{run.workflow}/runs"
-    for page in github.pages(path, branch=run.branch):
-        with shape("a workflow run"):
-            found = [
-                _EarlierRun(id=int(one["id"]), succeeded=one["conclusion"] == "success")
-                for one in page["workflow_runs"]
-                if one["event"] in _EVENTS
-                and one["head_branch"] == run.branch
-                and one["head_repository"] is not None
-                and one["head_repository"]["full_name"] == repository
-            ]
-        yield from found
-
-
-def _artifacts(github: GitHub, repository: str, run: _EarlierRun) -> Iterator[_Artifact]:
+def _artifacts(github: GitHub, repository: str, run: EarlierRun) -> Iterator[_Artifact]:
     for page in github.pages(f"/repos/{repository}/actions/runs/{run.id}/artifacts"):
         with shape("an artifact"):
             found = [
@@ -102,7 +86,7 @@ def _artifacts(github: GitHub, repository: str, run: _EarlierRun) -> Iterator[_A
         yield from found
 
 
-def _fetched(github: GitHub, repository: str, run: _EarlierRun, artifact: _Artifact) -> KeptJournal:
+def _fetched(github: GitHub, repository: str, run: EarlierRun, artifact: _Artifact) -> KeptJournal:
     name = f"{run.id}-{artifact.name}.jsonl"
     if artifact.expired:
         return KeptJournal(name=name, content=None, missing="GitHub does not keep it any longer")

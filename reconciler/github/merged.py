@@ -1,22 +1,31 @@
-"""Finds the pull requests merged since the last successful apply, and the plan each was reviewed with.
+"""Finds the commit that was last applied well, and the pull requests merged since then.
 
 GitHub keeps one waiting run of a concurrency group and drops the others, so a run answers for every
 pull request since the last run that succeeded, not only for the one whose merge started it.
 
 Sources: https://docs.github.com/actions/how-tos/write-workflows/choose-when-workflows-run/control-workflow-concurrency,
-https://docs.github.com/rest/commits/commits, https://docs.github.com/rest/actions/workflow-runs and
-https://docs.github.com/rest/actions/artifacts
+https://docs.github.com/rest/commits/commits and
+https://docs.github.com/pull-requests/collaborating-with-pull-requests/incorporating-changes-from-a-pull-request/about-pull-request-merges
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Final
 
-from reconciler.github.archive import BadArchiveError, member
+from reconciler.errors import GitHubError
 from reconciler.github.client import GitHub, shape
 from reconciler.github.context import WorkflowRun
+from reconciler.github.runs import (
+    History,
+    Notice,
+    branch_runs,
+    commit_name,
+    rows_of,
+)
 
-PLAN_FILE: Final = "plan.json"
-"""The name of the plan within its artifact."""
+_MOST_RUNS: Final = 100
+"""Most successful runs that are compared with this run's history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -27,6 +36,9 @@ class MergedPull:
 
     head: str
     """Its last commit, which was reviewed, whatever the merge commit is."""
+
+    alone: bool = True
+    """Whether it was merged by itself. GitHub also calls one merged whose commits came in with another's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,117 +53,114 @@ class ReviewedPlan:
     missing: str
     """Why there is no plan, in words of our own; empty when there is one."""
 
-
-def artifact_name(number: int) -> str:
-    """Return the name of the artifact that stores the plan of a pull request."""
-    return f"plan-{number}"
+    passing: bool = False
+    """Whether there may be a plan another time: until then, this pull request must stay answered for."""
 
 
-def merged_pulls(github: GitHub, repository: str, run: WorkflowRun) -> tuple[MergedPull, ...]:
-    """Find the pull requests merged since the last successful run of this workflow, sorted by number.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """The pull requests merged since a commit."""
 
-    Without one, only the pull request whose merge started this run. Raises `GitHubError`.
+    pulls: tuple[MergedPull, ...]
+    """Sorted by number."""
+
+    unread: tuple[str, ...]
+    """What could not be read, in words of our own; pull requests may be missing because of it."""
+
+
+def base_of(github: GitHub, repository: str, run: WorkflowRun, *, before: str | None, notice: Notice) -> str:
+    """Find the commit since which merges count for this run; always this run's commit or an ancestor of it.
+
+    That is the commit of the newest successful run of this workflow. Without one, it is `before`, where the
+    branch was before the push that started this run. Where that is not known either, or this run is an old
+    one that was started again, it is this run's own commit, and nothing counts. Raises `GitHubError`.
     """
-    since = _last_success(github, repository, run)
-    commits = [run.commit] if since is None else _commits(github, repository, since, run.commit)
-    pulls: set[MergedPull] = set()
+    history = History(github, repository, run.commit)
+    failed: GitHubError | None = None
+    done = branch_runs(github, repository, run, notice=notice, status="success")
+    for earlier in islice((one for one in done if one.id != run.id), _MOST_RUNS):
+        try:
+            if history.holds(earlier.commit):
+                return earlier.commit
+            if history.precedes(earlier.commit, run.branch):
+                return run.commit
+        except GitHubError as error:
+            # An older one counts in its place: more is then looked at again, and nothing is forgotten.
+            notice(f"Warning: the commit of run {earlier.id} cannot be placed: {error.message}")
+            failed = error
+    if failed is not None:
+        raise failed
+    return before if before is not None and history.holds(before) else run.commit
+
+
+def merged_pulls(github: GitHub, repository: str, run: WorkflowRun, *, base: str) -> Merged:
+    """Find the pull requests that brought the commits from `base` to this run's.
+
+    Raises `GitHubError` when these commits cannot be listed.
+    """
+    if base == run.commit:
+        return Merged(pulls=(), unread=())
+    commits = _commits(github, repository, base, run.commit)
+    found = _Found()
     for commit in commits:
-        for page in github.pages(f"/repos/{repository}/commits/{commit}/pulls"):
-            with shape("a pull request"):
-                pulls.update(
-                    MergedPull(number=int(pull["number"]), head=str(pull["head"]["sha"]))
-                    for pull in page
-                    if pull["merged_at"] and pull["base"]["ref"] == run.branch
-                )
-    return tuple(sorted(pulls))
+        path = f"/repos/{repository}/commits/{commit}/pulls"
+        try:
+            for page in github.pages(path):
+                found.add(page, run.branch, commit)
+        except GitHubError as error:
+            found.unread.append(f"the pull requests of commit {commit}: {error.message}")
+    pulls = _told_apart(found.pulls, commits, tip=run.commit)
+    return Merged(pulls=tuple(sorted(pulls)), unread=tuple(found.unread))
 
 
-def reviewed(github: GitHub, repository: str, pull: MergedPull, *, workflow: str) -> ReviewedPlan:
-    """Fetch the newest plan of the last commit of a pull request from a successful run of `workflow`.
+@dataclass(slots=True)
+class _Found:
+    pulls: set[MergedPull] = field(default_factory=set)
+    unread: list[str] = field(default_factory=list)
 
-    A run on a fork's commit is ignored: it cannot plan, so its artifact is not trusted. Raises `GitHubError`.
-    """
-    runs = _plan_runs(github, repository, pull, workflow=workflow)
-    if not runs:
-        return _without(pull, f"{workflow} has not succeeded on its last commit within this repository")
-    found: list[tuple[int, bool]] = []
-    for run in runs:
-        found = _artifacts(github, repository, run, artifact_name(pull.number))
-        if found:
-            break
-    if not found:
-        return _without(pull, f"{workflow} has kept no plan of it")
-    artifact, expired = max(found)
-    if expired:
-        return _without(pull, "GitHub does not keep its plan any longer")
-    archive = github.download(f"/repos/{repository}/actions/artifacts/{artifact}/zip")
-    try:
-        return ReviewedPlan(pull=pull, plan=member(archive, PLAN_FILE), missing="")
-    except BadArchiveError as error:
-        return _without(pull, str(error))
+    def add(self, page: Any, branch: str, commit: str) -> None:
+        with shape("pull requests"):
+            rows = list(page)
+        for row in rows:
+            try:
+                with shape("a pull request"):
+                    if row["merged_at"] and row["base"]["ref"] == branch:
+                        head = commit_name(row["head"]["sha"])
+                        self.pulls.add(MergedPull(number=int(row["number"]), head=head))
+            except GitHubError as error:
+                self.unread.append(f"a pull request of commit {commit}: {error.message}")
 
 
-def _without(pull: MergedPull, reason: str) -> ReviewedPlan:
-    return ReviewedPlan(pull=pull, plan=None, missing=reason)
-
-
-def _last_success(github: GitHub, repository: str, run: WorkflowRun) -> str | None:
-    """Find the commit of the newest successful run of this workflow on this branch, except this run."""
-    path = f"/repos/{repository}/actions/workflows/{run.workflow}/runs"
-    for page in github.pages(path, branch=run.branch, status="success"):
-        with shape("a workflow run"):
-            # By number, not by time: a re-run of an old run stays an old run.
-            done = [(int(one["run_number"]), _commit(one)) for one in _runs(page) if int(one["id"]) != run.id]
-        if done:
-            return max(done)[1]
-    return None
-
-
-def _commits(github: GitHub, repository: str, base: str, head: str) -> list[str]:
-    found: list[str] = []
+def _commits(github: GitHub, repository: str, base: str, head: str) -> Mapping[str, tuple[str, ...]]:
+    """List the commits from `base` to `head`, each with its parents."""
+    found: dict[str, tuple[str, ...]] = {}
     for page in github.pages(f"/repos/{repository}/compare/{base}...{head}"):
+        rows = rows_of(page, "commits")
         with shape("a comparison of commits"):
-            found.extend(_commit(one, "sha") for one in page["commits"])
+            for row in rows:
+                parents = tuple(commit_name(parent["sha"]) for parent in row["parents"])
+                found[commit_name(row["sha"])] = parents
     return found
 
 
-def _plan_runs(github: GitHub, repository: str, pull: MergedPull, *, workflow: str) -> list[int]:
-    """List the successful runs on the last commit of a pull request, the newest first."""
-    path = f"/repos/{repository}/actions/workflows/{workflow}/runs"
-    found: list[tuple[int, int]] = []
-    for page in github.pages(path, event="pull_request", head_sha=pull.head, status="success"):
-        with shape("a workflow run"):
-            found.extend(
-                (int(one["run_number"]), int(one["id"]))
-                for one in _runs(page)
-                if one["head_sha"] == pull.head
-                and one["head_repository"] is not None
-                and one["head_repository"]["full_name"] == repository
-            )
-    return [number for _, number in sorted(found, reverse=True)]
+def _told_apart(
+    pulls: Iterable[MergedPull], commits: Mapping[str, tuple[str, ...]], *, tip: str
+) -> list[MergedPull]:
+    """Mark the pull requests that nobody merged: their commits came in with another pull request's.
 
-
-def _artifacts(github: GitHub, repository: str, run: int, name: str) -> list[tuple[int, bool]]:
-    """List the artifacts of a run that have this name: the id of each, and whether it has expired."""
-    found: list[tuple[int, bool]] = []
-    for page in github.pages(f"/repos/{repository}/actions/runs/{run}/artifacts", name=name):
-        with shape("an artifact"):
-            found.extend(
-                (int(one["id"]), bool(one["expired"])) for one in page["artifacts"] if one["name"] == name
-            )
-    return found
-
-
-def _runs(page: Any) -> list[Any]:
-    runs = page["workflow_runs"]
-    if not isinstance(runs, list):
-        raise TypeError("workflow_runs is no list")
-    return runs
-
-
-def _commit(described: Any, key: str = "head_sha") -> str:
-    """Read a commit from an answer: it becomes part of the next URL, so any other text is an error."""
-    commit = described[key]
-    if not isinstance(commit, str) or not commit.isalnum():
-        raise ValueError("no name of a commit")
-    return commit
+    Squashing and rebasing make new commits, so there the head itself is not among the commits. A merge has it
+    as a parent. A head that was pushed as it is stands on the branch itself, where the newest one counts.
+    """
+    branch: list[str] = []
+    step: str | None = tip
+    while step is not None and step in commits:
+        branch.append(step)
+        step = next(iter(commits[step]), None)
+    merged = {parent for commit in branch for parent in commits[commit][1:]}
+    pulls = tuple(pulls)
+    heads = {pull.head for pull in pulls}
+    pushed = next((commit for commit in branch if commit in heads), None)
+    return [
+        replace(pull, alone=pull.head not in commits or pull.head in merged or pull.head == pushed)
+        for pull in pulls
+    ]

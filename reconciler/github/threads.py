@@ -1,6 +1,8 @@
 """Comments and issues of our own: found again by a hidden marker and by their author.
 
-Bodies arrive rendered and escaped, with the marker in their first line.
+The author is the account of the token: a person, the bot of an application, or that of GitHub's own Actions,
+which all workflows of a repository share. Bodies arrive rendered and escaped, with the marker in their first
+line.
 
 Sources: https://docs.github.com/rest/issues/comments and https://docs.github.com/rest/issues/issues
 """
@@ -10,14 +12,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
+from reconciler.errors import GitHubError
 from reconciler.github.client import GitHub, shape
 from reconciler.render.markdown_page import hidden, page_marker
-
-ACTIONS_LOGIN: Final = "github-actions[bot]"
-"""The author of comments written with the token of a workflow.
-
-Source: https://docs.github.com/actions/tutorials/authenticate-with-github_token
-"""
+from reconciler.rules import Rule
 
 OUTDATED: Final = "The newest plan has fewer pages: what stood here does not hold any more."
 
@@ -41,13 +39,12 @@ def put_comment(github: GitHub, repository: str, number: int, *, mark: str, body
 
     Raises `GitHubError`.
     """
-    me = _login(github)
+    me = github.viewer()
     for page in github.pages(f"/repos/{repository}/issues/{number}/comments"):
         with shape("a comment"):
             mine = [int(one["id"]) for one in page if _is_mine(one, me=me, mark=mark)]
         if mine:
-            path = f"/repos/{repository}/issues/comments/{mine[0]}"
-            return _address(github.send("PATCH", path, {"body": body}))
+            return _write(github, repository, number, body, replacing=mine[0])
     return add_comment(github, repository, number, body=body)
 
 
@@ -70,7 +67,7 @@ def _outdated(
     github: GitHub, repository: str, number: int, *, mark: str, pages: int
 ) -> list[tuple[int, str]]:
     """Find our comments on pages that a document does not have, with the texts to replace theirs."""
-    me, found, seen = _login(github), [], set[int]()
+    me, found, seen = github.viewer(), [], set[int]()
     page_of = re.compile(f"<!-- {re.escape(mark)}(?: page ([0-9]+))? -->")
     for listed in github.pages(f"/repos/{repository}/issues/{number}/comments"):
         with shape("a comment"):
@@ -89,7 +86,33 @@ def _outdated(
 
 def add_comment(github: GitHub, repository: str, number: int, *, body: str) -> str:
     """Write a new comment on a pull request or an issue; return its URL. Raises `GitHubError`."""
-    return _address(github.send("POST", f"/repos/{repository}/issues/{number}/comments", {"body": body}))
+    return _write(github, repository, number, body)
+
+
+def _write(github: GitHub, repository: str, number: int, body: str, *, replacing: int | None = None) -> str:
+    issues = f"/repos/{repository}/issues"
+    try:
+        if replacing is not None:
+            return _address(github.send("PATCH", f"{issues}/comments/{replacing}", {"body": body}))
+        return _address(github.send("POST", f"{issues}/{number}/comments", {"body": body}))
+    except GitHubError as error:
+        if error.rule is Rule.GITHUB_DENIED and _is_locked(github, repository, number):
+            raise GitHubError(
+                f"the conversation of #{number} is locked",
+                rule=Rule.GITHUB_LOCKED,
+                hint="unlock the conversation and run the job again",
+            ) from error
+        raise
+
+
+def _is_locked(github: GitHub, repository: str, number: int) -> bool:
+    """Return whether a conversation is locked; what cannot be read is not called so."""
+    try:
+        issue = github.get(f"/repos/{repository}/issues/{number}")
+        with shape("an issue"):
+            return bool(issue["locked"])
+    except GitHubError:
+        return False
 
 
 def put_drift(github: GitHub, repository: str, *, mark: str, body: str, converged: bool) -> str | None:
@@ -112,7 +135,7 @@ def put_drift(github: GitHub, repository: str, *, mark: str, body: str, converge
 
 def _drift(github: GitHub, repository: str, *, mark: str) -> tuple[int, bool] | None:
     """Find our issue about drift: the open one, else the newest; its number and whether it is open."""
-    me = _login(github)
+    me = github.viewer()
     newest = None
     for page in github.pages(f"/repos/{repository}/issues", state="all", labels=DRIFT_LABEL):
         with shape("an issue"):
@@ -126,17 +149,10 @@ def _drift(github: GitHub, repository: str, *, mark: str) -> tuple[int, bool] | 
     return newest
 
 
-def _login(github: GitHub) -> str:
-    """Return the author with this token: a workflow's token may not ask, and its author never changes."""
-    user = github.find("/user")
-    with shape("the user"):
-        return ACTIONS_LOGIN if user is None else str(user["login"])
-
-
-def _is_mine(thread: Any, *, me: str, mark: str) -> bool:
+def _is_mine(thread: Any, *, me: int, mark: str) -> bool:
     # A comment of another author that only looks like ours is not changed; a deleted author is null.
     author = thread["user"]
-    return author is not None and author["login"] == me and (thread["body"] or "").startswith(opening(mark))
+    return author is not None and author["id"] == me and (thread["body"] or "").startswith(opening(mark))
 
 
 def _address(answer: Any) -> str:

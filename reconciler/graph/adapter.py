@@ -25,6 +25,34 @@ from reconciler.errors import UnexpectedAnswer
 from reconciler.graph.loopback import is_loopback
 from reconciler.rules import Rule
 
+LARGEST_ANSWER = 32 * 1024 * 1024
+"""Most bytes of an answer once it is unpacked. A page of 999 users has about five million."""
+
+
+class BoundedClient(httpx.AsyncClient):
+    """Reads an answer as far as it is of a sensible size.
+
+    A larger one has no body here: to a read that is an answer of no documented shape, and after a write it
+    leaves open what happened, as half an answer does.
+    """
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request, and read the answer."""
+        answer = await super().send(request, **{**options, "stream": True})
+        content = bytearray()
+        try:
+            async for chunk in answer.aiter_bytes():
+                content += chunk
+                if len(content) > LARGEST_ANSWER:
+                    content.clear()
+                    break
+        finally:
+            await answer.aclose()
+        headers = [
+            (name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"
+        ]
+        return httpx.Response(answer.status_code, headers=headers, content=bytes(content), request=request)
+
 
 @asynccontextmanager
 async def open_adapter(
@@ -42,7 +70,7 @@ async def open_adapter(
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
     )
     http = GraphClientFactory.create_with_custom_middleware(
-        client=httpx.AsyncClient(
+        client=BoundedClient(
             transport=transport, trust_env=False, timeout=httpx.Timeout(call_seconds, pool=None)
         ),
         # These of the SDK's default handlers. Without the handlers that retry and redirect no option can

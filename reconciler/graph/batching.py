@@ -132,11 +132,14 @@ def opened(answer: Answer, asked: Collection[str], *, what: str) -> dict[str, An
 
 def _item(row: Any, answer: Answer, *, what: str) -> tuple[str, Answer]:
     match row:
-        case {"id": str(key), "status": int(status)}:
-            headers: Mapping[str, Any] = row.get("headers") or {}
+        case {"id": str(key), "status": int(status)} if not isinstance(status, bool):
+            headers = row.get("headers") or {}
         case _:
             raise unexpected(what, "holds a part of a batch without id or status")
-    own = httpx.Headers({name: str(value) for name, value in headers.items()})
+    try:
+        own = httpx.Headers({name: str(value) for name, value in headers.items()})
+    except (AttributeError, UnicodeError):
+        raise unexpected(what, "holds a part of a batch with headers that are none") from None
     # An item is as old as its batch: a `Retry-After` that is a date is measured from the batch's `Date`.
     own.setdefault("date", answer.headers.get("date", ""))
     return key, Answer(status=status, headers=own, body=row.get("body"))

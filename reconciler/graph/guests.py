@@ -4,7 +4,7 @@ A listing that fails is never used in part: it is restarted, or the run ends.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -14,10 +14,10 @@ from reconciler.graph.batching import BATCH_SIZE
 from reconciler.graph.holdings import Wanted
 from reconciler.graph.paging import PageCursor
 from reconciler.graph.responses import Answer, Row, unexpected
-from reconciler.graph.rows import carries_marker, guest, is_b2b, object_id, rows
+from reconciler.graph.rows import OddGuest, carries_marker, guest, guest_or_odd, is_b2b, object_id, rows
 from reconciler.graph.sessions import ReadSession
 from reconciler.graph.unavailable import Check, Unavailable
-from reconciler.model import AddressOwner, EmailAddress, FoundGuests, Guest, NotChecked, ObjectId
+from reconciler.model import AddressOwner, EmailAddress, FoundGuests, Guest, NotChecked, ObjectId, ReadGuests
 from reconciler.rules import Rule
 
 _LISTINGS = 4
@@ -38,11 +38,11 @@ _DELETED = Check(
 class _Listing:
     """All that a listing showed, whole or cut short."""
 
-    guests: dict[ObjectId, Guest]
+    users: dict[ObjectId, Guest | OddGuest]
     """The wanted ids among the rows."""
 
     holders: dict[EmailAddress, set[AddressOwner]]
-    """Other users who hold an address that matters."""
+    """Users who hold an address that matters, except those in `users` who can be read."""
 
     b2b: dict[ObjectId, str]
     """The B2B users with the domain of `mail`, empty where there is none."""
@@ -67,12 +67,14 @@ async def find_guests(
     """
     asked = frozenset(wanted)
     listing = await _listed(session, asked, Wanted(addresses))
-    missing = sorted(asked - listing.guests.keys())
-    guests = listing.guests | await read_by_id(session, missing)
-    deleted, not_checked = await _find_deleted(session, [key for key in missing if key not in guests])
+    missing = sorted(asked - listing.users.keys())
+    users = listing.users | await _read_by_id(session, missing)
+    deleted, not_checked = await _find_deleted(session, [key for key in missing if key not in users])
+    read = _sorted_out(users)
     undeclared = listing.b2b.keys() - frozenset(declared)
     return FoundGuests(
-        guests=dict(sorted(guests.items())),
+        guests=read.guests,
+        odd=read.odd,
         deleted=deleted,
         holders={address: frozenset(owners) for address, owners in listing.holders.items()},
         unmanaged=len(undeclared),
@@ -86,14 +88,28 @@ async def find_guests(
 async def read_guest(session: ReadSession, key: ObjectId) -> Guest | None:
     """Read one user, in one request with others read at the same time; `None` when there is none."""
     answer = await session.get_shared(lambda: requests.user(key), url=_url(key), what=f"user {key}")
-    return _guest_of(answer, key)
+    row = _row_of(answer, key)
+    return None if row is None else guest(row)
 
 
-async def read_by_id(session: ReadSession, keys: Sequence[ObjectId]) -> dict[ObjectId, Guest]:
+async def read_by_id(session: ReadSession, keys: Sequence[ObjectId]) -> ReadGuests:
     """Read users in batches; ids of no user are omitted. Raises `AccessDenied`."""
+    return _sorted_out(await _read_by_id(session, keys))
+
+
+async def _read_by_id(session: ReadSession, keys: Sequence[ObjectId]) -> dict[ObjectId, Guest | OddGuest]:
     answers = await session.batch_get([_url(key) for key in keys], what=_USERS)
-    found = ((key, _guest_of(answer, key)) for key, answer in zip(keys, answers, strict=True))
-    return {key: user for key, user in found if user is not None}
+    found = ((key, _row_of(answer, key)) for key, answer in zip(keys, answers, strict=True))
+    return {key: guest_or_odd(row) for key, row in found if row is not None}
+
+
+def _sorted_out(users: Mapping[ObjectId, Guest | OddGuest]) -> ReadGuests:
+    """Split users into those that can be read and the odd ones, each sorted by id."""
+    in_order = sorted(users.items())
+    return ReadGuests(
+        guests={key: user for key, user in in_order if isinstance(user, Guest)},
+        odd={key: user.property for key, user in in_order if isinstance(user, OddGuest)},
+    )
 
 
 def _url(key: ObjectId) -> str:
@@ -115,7 +131,7 @@ async def _list(session: ReadSession, wanted: frozenset[ObjectId], addresses: Wa
     cheaper one, although the size of the tenant is not known beforehand.
     """
     batches = -(-len(wanted) // BATCH_SIZE)
-    guests: dict[ObjectId, Guest] = {}
+    users: dict[ObjectId, Guest | OddGuest] = {}
     holders: defaultdict[EmailAddress, set[AddressOwner]] = defaultdict(set)
     b2b: dict[ObjectId, str] = {}
     marked: set[ObjectId] = set()
@@ -129,8 +145,8 @@ async def _list(session: ReadSession, wanted: frozenset[ObjectId], addresses: Wa
         for row in rows(page, what=_USERS):
             key = object_id(row.get("id"), what=_USERS)
             if key in wanted:
-                guests[key] = guest(row)
-            else:
+                users[key] = guest_or_odd(row)
+            if not isinstance(users.get(key), Guest):
                 for address, owner in addresses.held_in(row):
                     holders[address].add(owner)
             if is_b2b(row):
@@ -139,7 +155,7 @@ async def _list(session: ReadSession, wanted: frozenset[ObjectId], addresses: Wa
                     marked.add(key)
         link = trail.next(page)
         if link is None or len(trail) >= batches:
-            return _Listing(guests=guests, holders=holders, b2b=b2b, marked=marked, whole=link is None)
+            return _Listing(users=users, holders=holders, b2b=b2b, marked=marked, whole=link is None)
         answer = await session.get_url(link, what=_USERS)
 
 
@@ -150,14 +166,14 @@ def _domain(row: Row) -> str:
     return domain.lower() if at else ""
 
 
-def _guest_of(answer: Answer, key: ObjectId) -> Guest | None:
+def _row_of(answer: Answer, key: ObjectId) -> Row | None:
     if answer.status == 404:
         return None
     _must_be_readable(answer)
-    user = guest(answer.document(f"user {key}"))
-    if user.id != key:
+    row = answer.document(f"user {key}")
+    if object_id(row.get("id"), what=_USERS) != key:
         raise unexpected(f"user {key}", "is about another one")
-    return user
+    return row
 
 
 async def _find_deleted(

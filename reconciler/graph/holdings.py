@@ -50,9 +50,7 @@ def _uses(row: Row, place: Place, address: EmailAddress) -> list[AddressOwner]:
     """Return the properties in which a row really holds the address."""
     key = object_id(row.get("id"), what=WHAT)
     name = row.get("displayName")
-    if name is not None and not isinstance(name, str):
-        raise unexpected(WHAT, "holds a name that is none")
-    mail, principal_name, other_mails, proxies = addresses_in(row, what=WHAT)
+    mail, principal_name, other_mails, proxies = addresses_in(row)
     primaries = {entry.primary for entry in proxy_addresses(proxies) if entry.address == address}
     uses = {
         AddressUse.MAIL: mail is not None and EmailAddress(mail) == address,
@@ -66,7 +64,7 @@ def _uses(row: Row, place: Place, address: EmailAddress) -> list[AddressOwner]:
         AddressOwner(
             id=key,
             kind=kind,
-            display_name=name,
+            display_name=name if isinstance(name, str) else None,
             use=use,
             primary=use is AddressUse.PROXY_ADDRESSES and True in primaries,
         )

@@ -18,7 +18,7 @@ from reconciler.graph.lookups import Lookup, look_up, pack, requests_for
 from reconciler.graph.paging import PageCursor
 from reconciler.graph.places import CONTACTS, GROUPS, USERS, Place
 from reconciler.graph.responses import Answer
-from reconciler.graph.rows import addresses_in, rows
+from reconciler.graph.rows import check_addresses, rows
 from reconciler.graph.sessions import ReadSession
 from reconciler.graph.unavailable import Unavailable
 from reconciler.model import AddressOwner, EmailAddress, FoundOwners
@@ -89,8 +89,10 @@ async def _search(
             found.unavailable.setdefault(lookup.place.path, set()).add(reply)
             continue
         for row in reply:
-            addresses_in(complete(row, lookup.place), what=WHAT)
-            found.held.update(wanted.held_in(row, lookup.place))
+            held = set(wanted.held_in(complete(row, lookup.place), lookup.place))
+            if not held:  # the filter found an address here: an odd row may hold it
+                check_addresses(row, what=WHAT)
+            found.held |= held
     return found
 
 

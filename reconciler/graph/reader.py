@@ -1,6 +1,6 @@
 """The directory over Microsoft Graph. Nothing here can write: the session cannot."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from reconciler.graph import guests, owners, roles, tenant
@@ -15,6 +15,7 @@ from reconciler.model import (
     Guest,
     InvitationPolicy,
     ObjectId,
+    ReadGuests,
     TenantFacts,
     TenantId,
 )
@@ -49,7 +50,7 @@ class GraphReader:
         self._session.size_tenant(self._users)
         return found
 
-    async def read_guests(self, ids: Collection[ObjectId]) -> Mapping[ObjectId, Guest]:
+    async def read_guests(self, ids: Collection[ObjectId]) -> ReadGuests:
         """Read users by id, in batches."""
         return await guests.read_by_id(self._session, sorted(ids))
 

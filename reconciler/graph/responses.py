@@ -4,7 +4,6 @@ No part of a body is ever copied to a message here: bodies may hold addresses of
 an invitation holds a link that any reader can redeem.
 """
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from reconciler import bounded_json
 from reconciler.errors import UnexpectedAnswer
 from reconciler.rules import Rule
 
@@ -41,8 +41,8 @@ class Answer:
     def of(cls, response: httpx.Response) -> "Answer":
         """Parse a response whose body was read."""
         try:
-            body = json.loads(response.content)
-        except (ValueError, RecursionError):  # the latter for a body that is nested too deeply
+            body = bounded_json.parse(response.content)
+        except ValueError:
             body = None
         return cls(status=response.status_code, headers=response.headers, body=body)
 
@@ -98,7 +98,7 @@ class Answer:
     def document(self, what: str) -> Row:
         """Return the body as a JSON object; raise `UnexpectedAnswer` naming `what` when it is none."""
         if not isinstance(self.body, dict):
-            raise unexpected(what, "is not a JSON object")
+            raise unexpected(what, "is not a JSON object, or is larger than what is read")
         return self.body
 
     @property

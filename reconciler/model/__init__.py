@@ -76,7 +76,14 @@ from reconciler.model.plan import (
     Summary,
     Whereabouts,
 )
-from reconciler.model.reads import FoundGuests, FoundOwners, FoundRoles, InvitationPolicy, TenantFacts
+from reconciler.model.reads import (
+    FoundGuests,
+    FoundOwners,
+    FoundRoles,
+    InvitationPolicy,
+    ReadGuests,
+    TenantFacts,
+)
 from reconciler.model.report import (
     ActionRecord,
     ActionResult,
@@ -138,6 +145,7 @@ __all__ = [
     "Precondition",
     "Problem",
     "ProxyAddress",
+    "ReadGuests",
     "RedeemUrl",
     "RedemptionState",
     "Refusal",

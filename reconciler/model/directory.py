@@ -4,7 +4,7 @@ An implementation of the writer translates every answer of Graph into `Done` or 
 by `FailureKind` alone and never see a code or a body.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,14 @@ from reconciler.model.identity import EmailAddress, ObjectId, TenantId
 from reconciler.model.live import CallerKind, Guest
 from reconciler.model.marker import Marker
 from reconciler.model.plan import ResetRedemption
-from reconciler.model.reads import FoundGuests, FoundOwners, FoundRoles, InvitationPolicy, TenantFacts
+from reconciler.model.reads import (
+    FoundGuests,
+    FoundOwners,
+    FoundRoles,
+    InvitationPolicy,
+    ReadGuests,
+    TenantFacts,
+)
 from reconciler.rules import RuleId
 
 
@@ -161,7 +168,7 @@ class DirectoryReader(Protocol):
         """
         ...
 
-    async def read_guests(self, ids: Collection[ObjectId]) -> Mapping[ObjectId, Guest]:
+    async def read_guests(self, ids: Collection[ObjectId]) -> ReadGuests:
         """Read users by id; ids of no user are omitted."""
         ...
 

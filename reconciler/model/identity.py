@@ -25,6 +25,9 @@ Source: https://learn.microsoft.com/graph/api/user-update
 # The characters an invitation refuses anywhere in the address, `@` aside.
 # Source: https://learn.microsoft.com/graph/api/resources/invitation
 _REFUSED = re.compile(r"""[~!#$%^&*()+=\[\]{}\\/|;:"<>?,\s\x00-\x1f\x7f]""")
+MAX_LOCAL_PART = 64
+"""Longest part before the `@`. Source: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.1"""
+
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
 
 
@@ -61,7 +64,10 @@ def address_flaw(text: str) -> str | None:
     """Return why an invitation would refuse this address; `None` when it would accept it.
 
     The rules are those of https://learn.microsoft.com/graph/api/resources/invitation (characters,
-    ends of the local part), https://learn.microsoft.com/graph/api/user-update (length, no accents).
+    ends of the local part), https://learn.microsoft.com/graph/api/user-update (length, no accents),
+    https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1 (length of the local part) and
+    https://www.rfc-editor.org/rfc/rfc3696#section-2 (no number for a top-level domain). The schemas have them
+    as a pattern.
     """
     if len(text) > MAX_ADDRESS_LENGTH:
         return f"it has {len(text)} characters, {MAX_ADDRESS_LENGTH} are allowed"
@@ -73,6 +79,8 @@ def address_flaw(text: str) -> str | None:
     refused = _REFUSED.search(text)
     if refused:
         return f"it holds {refused.group()!r}, which Graph refuses in an invited address"
+    if len(local) > MAX_LOCAL_PART:
+        return f"the part before @ has {len(local)} characters, {MAX_LOCAL_PART} are allowed"
     if local[0] in ".-" or local[-1] in ".-":
         return "the part before @ begins or ends with a dot or hyphen"
     if ".." in local:
@@ -80,6 +88,8 @@ def address_flaw(text: str) -> str | None:
     labels = domain.split(".")
     if len(labels) < 2 or not all(_LABEL.match(label) for label in labels):
         return f"{domain!r} is not a domain name"
+    if labels[-1].isdigit():
+        return f"{domain!r} ends in a number, as no domain name does"
     return None
 
 

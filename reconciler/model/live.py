@@ -197,7 +197,7 @@ class Live:
     caller: CallerKind
 
     guests: Mapping[ObjectId, Guest]
-    """The requested ids that exist as users, B2B or not."""
+    """The requested ids that exist as users, B2B or not, except those in `odd`."""
 
     deleted: frozenset[ObjectId]
     """The requested ids that were found among the soft-deleted users."""
@@ -222,6 +222,9 @@ class Live:
 
     markers_left: tuple[ObjectId, ...] = ()
     """Listed guests who carry a marker and are not declared, sorted."""
+
+    odd: Mapping[ObjectId, str] = field(default_factory=dict)
+    """Requested ids that exist as users, with the property for whose undocumented shape each is not read."""
 
     domains: Mapping[str, int] = field(default_factory=dict)
     """Domain in lower case to the number of B2B users with a `mail` in it, as far as the listing showed."""

@@ -33,6 +33,17 @@ class InvitationPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadGuests:
+    """The users among ids that were read one by one."""
+
+    guests: Mapping[ObjectId, Guest]
+    """The ids that exist as users, sorted by id, except those in `odd`."""
+
+    odd: Mapping[ObjectId, str] = field(default_factory=dict)
+    """The ids of users that cannot be parsed, with the name of a property of an undocumented shape."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FoundGuests:
     """The users and deleted users found for the wanted ids, and the other users that were shown beside them.
 
@@ -40,7 +51,10 @@ class FoundGuests:
     """
 
     guests: Mapping[ObjectId, Guest]
-    """The wanted ids that exist as users, sorted by id."""
+    """The wanted ids that exist as users, sorted by id, except those in `odd`."""
+
+    odd: Mapping[ObjectId, str] = field(default_factory=dict)
+    """The wanted ids of users that cannot be parsed, with the name of a property of an undocumented shape."""
 
     deleted: frozenset[ObjectId] = frozenset()
     """The wanted ids that were found among the soft-deleted users."""

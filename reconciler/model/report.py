@@ -119,3 +119,6 @@ class Report:
 
     commit: str | None = None
     """The commit of the desired tree if it lies in a git repository; else `None`."""
+
+    approved: tuple[str, ...] = ()
+    """The digests of the plan documents that approved the run, sorted; empty when none was given."""

@@ -12,6 +12,7 @@ from reconciler.rules import Rule, RuleId
 GRAVEST_FIRST: Final = (
     Rule.NOT_FOUND,
     Rule.DELETED,
+    Rule.ODD_GUEST,
     Rule.NOT_B2B,
     Rule.ON_PREMISES_SYNCED,
     Rule.NO_STATE_TIME,
@@ -54,7 +55,14 @@ def gravest_first(obstacles: Iterable[Note]) -> tuple[Note, ...]:
 
 
 def absence(entry: DesiredGuest, live: Live) -> Note:
-    """Return why a declared id is not among the users."""
+    """Return why a declared id is not among the users that were read."""
+    if entry.id in live.odd:
+        return Note(
+            rule=Rule.ODD_GUEST,
+            message=f"the directory gives {live.odd[entry.id]} of this user in a shape that is not "
+            "documented, so nothing is known for sure: put the user right in the Entra admin center, or use "
+            "a version of reconciler that knows this shape",
+        )
     if entry.id in live.deleted:
         return Note(
             rule=Rule.DELETED,

@@ -12,17 +12,15 @@ def departures(entries: Iterable[DesiredGuest], live: Live) -> tuple[NoLongerDec
     return tuple(_departure(entry, live) for entry in entries)
 
 
-def about_departure(departed: NoLongerDeclared) -> Note:
+def about_departure(departed: NoLongerDeclared, live: Live) -> Note:
     """Warn that removing an entry removes nothing else."""
-    return naming(
-        departed.id,
-        Note(rule=Rule.NO_LONGER_DECLARED, message=f"the entry is gone, and {_left(departed)}"),
-    )
+    left = _left(departed, unread=departed.id in live.odd)
+    return naming(departed.id, Note(rule=Rule.NO_LONGER_DECLARED, message=f"the entry is gone, and {left}"))
 
 
 def _departure(entry: DesiredGuest, live: Live) -> NoLongerDeclared:
     guest = live.guests.get(entry.id)
-    if guest is not None:
+    if guest is not None or entry.id in live.odd:
         found = Whereabouts.LIVE
     else:
         found = Whereabouts.DELETED if entry.id in live.deleted else Whereabouts.NOT_FOUND
@@ -36,14 +34,15 @@ def _departure(entry: DesiredGuest, live: Live) -> NoLongerDeclared:
     )
 
 
-def _left(departed: NoLongerDeclared) -> str:
+def _left(departed: NoLongerDeclared, *, unread: bool) -> str:
     if departed.found is Whereabouts.DELETED:
         return "the user is deleted already: nothing is left to do"
     if departed.found is Whereabouts.NOT_FOUND:
         return "no user has this object id: nothing is left to do"
     mail = departed.mail or "empty"
     state = f" ({departed.state})" if departed.state else ""
+    shown = "" if unread else f", with mail {mail}{state}"
     return (
-        f"the guest stays as they are, with mail {mail}{state}: nobody looks after this guest any more; "
+        f"the guest stays as they are{shown}: nobody looks after this guest any more; "
         "to take the access away, delete or disable the guest"
     )

@@ -245,7 +245,7 @@ def _warnings(
     base, now = inputs.base, inputs.now
     warnings = [
         *notices.about_checks(inputs.live.not_checked),
-        *(about_departure(one) for one in departed),
+        *(about_departure(one, inputs.live) for one in departed),
         *unfinished.about_undeclared(inputs.desired, inputs.live),
     ]
     for guest_id in inputs.shown:

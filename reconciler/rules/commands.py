@@ -15,6 +15,12 @@ _OPTIONS = {
                 meaning="`--base` and `--since` ask for two different plans.",
                 remedy="give --base for the whole plan, or --since for a quick look",
             ),
+        },
+    ),
+    **described(
+        Severity.ERROR,
+        (Where.PLAN, Where.APPLY),
+        {
             Rule.UNKNOWN_REVISION: Text(
                 meaning="The revision names no commit that this clone has.",
                 remedy="name a commit, a branch or a tag; a shallow clone needs the whole history "
@@ -39,6 +45,10 @@ _OPTIONS = {
         Severity.ERROR,
         (Where.APPLY,),
         {
+            Rule.BASE_WITHOUT_PLAN: Text(
+                meaning="`apply --base` narrows what `--plan` approves, and there is no `--plan`.",
+                remedy="give --plan FILE too, or leave --base out",
+            ),
             Rule.INVALID_DESIRED: Text(
                 meaning="The desired tree is invalid; stands in the report of the run, in place of the "
                 "problems.",
@@ -49,8 +59,8 @@ _OPTIONS = {
                 remedy="give each a file of its own",
             ),
             Rule.JOURNAL_UNUSABLE: Text(
-                meaning="The journal cannot be written.",
-                remedy="name a file in a folder that exists and can be written",
+                meaning="The journal cannot be written, or is a symbolic link.",
+                remedy="name a file, not a symbolic link, in a folder that exists and can be written",
             ),
             Rule.EVIDENCE_UNREADABLE: Text(
                 meaning="A journal given as `--journal` or `--evidence` cannot be read, or is too large.",
@@ -59,6 +69,11 @@ _OPTIONS = {
             Rule.REDEEM_LINKS_UNUSABLE: Text(
                 meaning="The file for redeem links cannot be written, or is no plain file.",
                 remedy="name a plain file, not a symbolic link, in a folder that exists and can be written",
+            ),
+            Rule.SECRET_OFFERED_TO_GIT: Text(
+                meaning="A file for secrets lies in a work tree of git that does not ignore it, so that "
+                "`git add --all` would commit it.",
+                remedy="name a file outside of the work tree, or put it into .gitignore",
             ),
             Rule.REDEEM_LINKS_READABLE: Text(
                 meaning="The file for redeem links can be read by others.",
@@ -128,7 +143,7 @@ _DOCUMENTS = {
         (Where.COMPARE, Where.APPLY, Where.RENDER, Where.GITHUB),
         {
             Rule.UNREADABLE_PLAN: Text(
-                meaning="The plan file is not a JSON document.",
+                meaning="The plan file is not a JSON document, or is larger than what is read.",
                 remedy="make the plan again with this version of reconciler",
             ),
             Rule.UNSUPPORTED_PLAN: Text(
@@ -174,7 +189,7 @@ _DOCUMENTS = {
                 remedy="use the version of reconciler that made the report, or make it again",
             ),
             Rule.UNREADABLE_REPORT: Text(
-                meaning="The report file is not a JSON document.",
+                meaning="The report file is not a JSON document, or is larger than what is read.",
                 remedy="make the report again with this version of reconciler",
             ),
         },
@@ -260,11 +275,39 @@ _GITHUB = {
             ),
             Rule.GITHUB_DENIED: Text(
                 meaning="GitHub refused what the job asked for.",
-                remedy="give the job the permission that docs/setup-github.md names for this step",
+                remedy="give the job the permission that docs/setup-github.md names for this step, or "
+                "a token that is valid now",
+            ),
+            Rule.GITHUB_NOT_FOUND: Text(
+                meaning="GitHub does not have what was asked for any more, or hides it from this token.",
+                remedy="look on GitHub whether it is still there",
+            ),
+            Rule.GITHUB_LOCKED: Text(
+                meaning="The conversation of a pull request is locked, so nothing could be written there.",
+                remedy="unlock the conversation and run the job again",
+            ),
+            Rule.GITHUB_TOO_LARGE: Text(
+                meaning="A file that a run has kept is larger than any plan or journal.",
+                remedy="look at what the run has kept",
             ),
             Rule.GITHUB_UNEXPECTED: Text(
                 meaning="GitHub answered in a form that nobody documented.",
                 remedy="run the job again, or look at https://www.githubstatus.com",
+            ),
+        },
+    ),
+    **described(
+        Severity.REFUSAL,
+        (Where.GITHUB,),
+        {
+            Rule.NOT_AT_TIP: Text(
+                meaning="A run by hand is not at the tip of its branch: it would bring back what was merged "
+                "since.",
+                remedy="start a new run by hand, instead of running an old one again",
+            ),
+            Rule.FOREIGN_REPORT: Text(
+                meaning="The report is not of this run, or names another approved plan than this run's.",
+                remedy="run the apply job again; look at the run's log for what became of each guest",
             ),
         },
     ),

@@ -20,6 +20,8 @@ class Rule(StrEnum):
     FILE_NAME = "file-name"
     TOO_LARGE = "too-large"
     ENCODING = "encoding"
+    HIDDEN_LINE_BREAK = "hidden-line-break"
+    HIDDEN_CHARACTER = "hidden-character"
     SYNTAX = "syntax"
     TAG = "tag"
     ALIAS = "alias"
@@ -46,6 +48,7 @@ class Rule(StrEnum):
 
     # The rules of a plan.
     DELETED = "deleted"
+    ODD_GUEST = "odd-guest"
     NOT_B2B = "not-b2b"
     ON_PREMISES_SYNCED = "on-premises-synced"
     NO_STATE_TIME = "no-state-time"
@@ -155,6 +158,7 @@ class Rule(StrEnum):
 
     # Options, files, documents, git and GitHub.
     BASE_AND_SINCE = "base-and-since"
+    BASE_WITHOUT_PLAN = "base-without-plan"
     UNKNOWN_REVISION = "unknown-revision"
     UNREADABLE_REVISION = "unreadable-revision"
     NO_REPOSITORY = "no-repository"
@@ -164,6 +168,7 @@ class Rule(StrEnum):
     JOURNAL_UNUSABLE = "journal-unusable"
     EVIDENCE_UNREADABLE = "evidence-unreadable"
     REDEEM_LINKS_UNUSABLE = "redeem-links-unusable"
+    SECRET_OFFERED_TO_GIT = "secret-offered-to-git"
     REDEEM_LINKS_READABLE = "redeem-links-readable"
     NOT_CONFIRMED = "not-confirmed"
     NO_SUCH_FORM = "no-such-form"
@@ -189,8 +194,13 @@ class Rule(StrEnum):
     GITHUB_VARIABLE = "github-variable"
     NO_PULL_REQUEST = "no-pull-request"
     GITHUB_DENIED = "github-denied"
+    GITHUB_NOT_FOUND = "github-not-found"
+    GITHUB_LOCKED = "github-locked"
+    GITHUB_TOO_LARGE = "github-too-large"
     GITHUB_UNEXPECTED = "github-unexpected"
     GITHUB_UNREACHABLE = "github-unreachable"
+    NOT_AT_TIP = "not-at-tip"
+    FOREIGN_REPORT = "foreign-report"
 
 
 OtherRule = NewType("OtherRule", str)

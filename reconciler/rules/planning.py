@@ -16,6 +16,12 @@ _BLOCKS = described(
             meaning="The user with the declared object id is deleted.",
             remedy="restore the user within 30 days of its deletion, or remove the entry",
         ),
+        Rule.ODD_GUEST: Text(
+            meaning="A property of the user, which the message names, has a shape that is not documented, so "
+            "nothing is planned for this guest; the others are planned as ever.",
+            remedy="put the user right in the Entra admin center, or use a version of reconciler that knows "
+            "this shape",
+        ),
         Rule.NOT_B2B: Text(
             meaning="The user was not invited, so there is no redemption to reset.",
             remedy="remove the entry, or correct the id",
@@ -234,7 +240,7 @@ _WARNINGS = described(
 
 _BASE_INVALID = described(
     (Severity.ERROR, Severity.WARNING),
-    (Where.PLAN,),
+    (Where.PLAN, Where.APPLY),
     {
         Rule.BASE_INVALID: Text(
             meaning="The desired tree is not valid at the revision of `--base`, where it is a warning and "

@@ -51,6 +51,17 @@ PROBLEMS: Final[Table] = MappingProxyType(
                 meaning="The file is not UTF-8, or holds a control character.",
                 remedy="save the file as UTF-8 without control characters",
             ),
+            Rule.HIDDEN_LINE_BREAK: Text(
+                meaning="A character ends a line for a YAML parser and for no diff, so a reviewer would take "
+                "for a comment what is read as a key: U+0085, U+2028, U+2029, or a carriage return without a "
+                "line feed.",
+                remedy="end the line with a line feed, or remove the character",
+            ),
+            Rule.HIDDEN_CHARACTER: Text(
+                meaning="A character shows nothing, or changes the direction of writing, where no script "
+                "needs it, so a reviewer cannot see what the file says.",
+                remedy="remove the character; in quotation marks an escape such as \\u200B shows it",
+            ),
             Rule.SYNTAX: Text(
                 meaning="The file is not YAML from here on.",
                 remedy="correct the YAML here; the rest of the file was not checked",

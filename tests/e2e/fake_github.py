@@ -12,72 +12,22 @@ import re
 import subprocess
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.e2e.github_records import FORK, REPOSITORY, Answer, Artifact, Pull, Reply, Run
 
 BOT = "github-actions[bot]"
-REPOSITORY = "contoso/guests"
-FORK = "somebody/guests"
+__all__ = ["FORK", "REPOSITORY", "Answer", "Artifact", "GitHub", "Pull", "Reply", "Run", "github"]
 
 _LEVELS = {"none": 0, "read": 1, "write": 2}
-
-
-@dataclass(kw_only=True)
-class Pull:
-    """A pull request."""
-
-    number: int
-    head: str
-    repository: str = REPOSITORY
-    base: str = "main"
-    merged: bool = False
-    commits: set[str] = field(default_factory=set)
-    """The commits on the base branch that the merge made."""
-
-
-@dataclass(kw_only=True)
-class Run:
-    """A workflow run."""
-
-    id: int
-    workflow: str
-    event: str
-    branch: str
-    head: str
-    repository: str = REPOSITORY
-    conclusion: str | None = None
-    """`None` while it goes on."""
-
-    attempt: int = 1
-
-
-@dataclass(kw_only=True)
-class Artifact:
-    """A ZIP archive that a run has kept."""
-
-    id: int
-    run: int
-    name: str
-    content: bytes
-    expired: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """An answer."""
-
-    status: int = 200
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-Answer = Reply | None
-"""`None`: the connection is closed without an answer."""
 
 
 @dataclass(kw_only=True)
@@ -89,11 +39,23 @@ class GitHub:
     page_size: int = 2
     """Small, so that every list takes several pages."""
 
+    longest_list: int = 1000
+    """Most runs that a list of them has on all its pages."""
+
     tokens: dict[str, Mapping[str, str]] = field(default_factory=dict)
     """The permissions of each token."""
 
     people: dict[str, str] = field(default_factory=dict)
     """The login of each token that belongs to a person."""
+
+    applications: dict[str, str] = field(default_factory=dict)
+    """The login of each token of an application's installation; all other tokens are a workflow's."""
+
+    gone: set[int] = field(default_factory=set)
+    """Numbers of pull requests that are not there any more."""
+
+    broken: dict[str, "Answer"] = field(default_factory=dict)
+    """Answers given to each request whose target has this text in it, in place of the right ones."""
 
     pulls: dict[int, Pull] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
@@ -142,8 +104,9 @@ class GitHub:
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer one request."""
         self.requests.append((method, target))
-        if self.faults:
-            return self.faults.pop(0)
+        broken = [answer for text, answer in self.broken.items() if text in target]
+        if self.faults or broken:
+            return self.faults.pop(0) if self.faults else broken[0]
         url = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         token = headers.get("Authorization", "").removeprefix("Bearer ")
@@ -153,9 +116,9 @@ class GitHub:
             return Reply(body=self._artifact(int(url.path.rpartition("/")[2])).content)
         if token not in self.tokens:
             return Reply(status=401, body={"message": "Bad credentials"})
-        if url.path == "/user":
-            login = self.people.get(token)
-            return Reply(body={"login": login}) if login else Reply(status=403, body={"message": "no user"})
+        if url.path == "/graphql":
+            assert json.loads(body) == {"query": "query { viewer { databaseId } }"}
+            return Reply(body={"data": {"viewer": {"databaseId": account_id(self._login(token))}}})
         path = url.path.removeprefix(f"/repos/{REPOSITORY}")
         for verb, pattern, permission, level, name in _ROUTES:
             match = re.fullmatch(pattern, path)
@@ -192,6 +155,9 @@ class GitHub:
                 "event": run.event,
                 "conclusion": run.conclusion,
                 "head_repository": {"full_name": run.repository},
+                "pull_requests": self._open_pulls(run),
+                "created_at": _instant(run.created_at),
+                "updated_at": _instant(datetime.now(UTC)),
             }
             for run in reversed(self.runs)
             if run.workflow == workflow
@@ -200,7 +166,7 @@ class GitHub:
             and query.get("head_sha", run.head) == run.head
             and query.get("status", run.conclusion) == run.conclusion
         ]
-        return {"total_count": len(wanted), "workflow_runs": wanted}
+        return {"total_count": len(wanted), "workflow_runs": wanted[: self.longest_list]}
 
     def list_artifacts(self, run: str, *, query: Mapping[str, str], **_: Any) -> Any:
         """List the artifacts of a run."""
@@ -215,9 +181,32 @@ class GitHub:
         """Say where an artifact is."""
         return Reply(status=302, headers={"Location": f"{self.root}/storage/{artifact}"})
 
+    def _open_pulls(self, run: Run) -> list[dict[str, Any]]:
+        """List the pull requests of a run: open ones of this repository that fit its commit or branch."""
+        return [
+            {"number": pull.number, "head": {"sha": pull.head}, "base": {"ref": pull.base}}
+            for pull in self.pulls.values()
+            if not pull.merged and not pull.closed and pull.repository == REPOSITORY == run.repository
+            if pull.head == run.head or run.branch == f"change-{pull.number}"
+        ]
+
     def compare(self, base: str, head: str, **_: Any) -> Any:
-        """List the commits that one has and the other has not."""
-        return {"status": "ahead", "commits": [{"sha": sha} for sha in self._new(base, head)]}
+        """Say where a commit stands to another, and list the commits that one has and the other has not."""
+        if not all(self._git("cat-file", "-e", f"{one}^{{commit}}") is not None for one in (base, head)):
+            return Reply(status=404, body={"message": "Not Found"})
+        new, old = self._new(base, head), self._new(head, base)
+        status = {(True, True): "diverged", (True, False): "ahead", (False, True): "behind"}
+        commits = [{"sha": sha, "parents": [{"sha": one} for one in parents]} for sha, *parents in new]
+        return {"status": status.get((bool(new), bool(old)), "identical"), "commits": commits}
+
+    def branch(self, name: str, **_: Any) -> Any:
+        """Describe a branch by its newest commit."""
+        found = self._git("log", "-1", "--format=%H %cI", f"refs/heads/{unquote(name)}", "--")
+        if found is None:
+            return Reply(status=404, body={"message": "Branch not found"})
+        commit, date = found.split()
+        date = _instant(datetime.fromisoformat(date))
+        return {"name": name, "commit": {"sha": commit, "commit": {"committer": {"date": date}}}}
 
     def pulls_of(self, commit: str, **_: Any) -> Any:
         """List the pull requests of a commit: the merged one that brought it, or open ones that hold it."""
@@ -236,12 +225,34 @@ class GitHub:
         """List the comments on a pull request or an issue."""
         return [one for one in self.comments if one["on"] == int(number)]
 
+    def issue(self, number: str, **_: Any) -> Any:
+        """Describe a pull request as the issue that it is too."""
+        if int(number) in self.gone:
+            return Reply(status=404, body={"message": "Not Found"})
+        return {"number": int(number), "locked": self._locked(int(number))}
+
+    def issue_events(self, number: str, **_: Any) -> Any:
+        """List what has happened to a pull request."""
+        pull = self.pulls.get(int(number))
+        happened = [] if pull is None else pull.events
+        return [{"event": name, "created_at": at} for name, at in happened]
+
+    def _locked(self, number: int) -> bool:
+        return number in self.pulls and self.pulls[number].locked
+
+    def _login(self, token: str) -> str:
+        return self.people.get(token) or self.applications.get(token, BOT)
+
     def add_comment(self, number: str, *, body: Mapping[str, Any], token: str, **_: Any) -> Any:
         """Write a comment."""
+        if int(number) in self.gone:
+            return Reply(status=404, body={"message": "Not Found"})
+        if self._locked(int(number)):
+            return Reply(status=403, body={"message": "Unable to create comment because issue is locked."})
         comment = {
             "id": 9000 + len(self.comments),
             "on": int(number),
-            "user": {"login": self.people.get(token, BOT)},
+            "user": account(self._login(token)),
             "body": body["body"],
             "html_url": f"https://github.example/{number}#{len(self.comments)}",
         }
@@ -265,7 +276,7 @@ class GitHub:
             **body,
             "number": number,
             "state": "open",
-            "user": {"login": self.people.get(token, BOT)},
+            "user": account(self._login(token)),
             "html_url": f"https://github.example/{number}",
         }
         self.issues.append(issue)
@@ -280,13 +291,31 @@ class GitHub:
     def _artifact(self, number: int) -> Artifact:
         return next(one for one in self.artifacts if one.id == number)
 
-    def _new(self, base: str, head: str) -> Sequence[str]:
-        return subprocess.run(
-            ["git", "-C", self.bare, "rev-list", "--reverse", f"{base}..{head}"],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.split()
+    def _new(self, base: str, head: str) -> Sequence[Sequence[str]]:
+        """List the commits that one has and the other has not, each with its parents."""
+        listed = self._git("rev-list", "--reverse", "--topo-order", "--parents", f"{base}..{head}")
+        assert listed is not None
+        return [line.split() for line in listed.splitlines()]
+
+    def _git(self, *arguments: str) -> str | None:
+        done = subprocess.run(
+            ["git", "-C", self.bare, *arguments], check=False, capture_output=True, text=True
+        )
+        return None if done.returncode else done.stdout
+
+
+def account(login: str) -> dict[str, Any]:
+    """Describe the author of a comment or an issue."""
+    return {"login": login, "id": account_id(login)}
+
+
+def account_id(login: str) -> int:
+    """Give the id of an account."""
+    return zlib.crc32(login.encode())
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 _ROUTES = (
@@ -294,6 +323,9 @@ _ROUTES = (
     ("GET", r"/actions/runs/(\d+)/artifacts", "actions", "read", "list_artifacts"),
     ("GET", r"/actions/artifacts/(\d+)/zip", "actions", "read", "download"),
     ("GET", r"/compare/([0-9a-f]+)\.\.\.([0-9a-f]+)", "contents", "read", "compare"),
+    ("GET", r"/branches/(.+)", "contents", "read", "branch"),
+    ("GET", r"/issues/(\d+)", "pull-requests", "read", "issue"),
+    ("GET", r"/issues/(\d+)/events", "pull-requests", "read", "issue_events"),
     ("GET", r"/commits/([0-9a-f]+)/pulls", "pull-requests", "read", "pulls_of"),
     ("GET", r"/issues/([0-6]?\d{1,3})/comments", "pull-requests", "read", "list_comments"),
     ("POST", r"/issues/([0-6]?\d{1,3})/comments", "pull-requests", "write", "add_comment"),

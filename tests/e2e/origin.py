@@ -11,8 +11,11 @@ from tests.e2e.shell import REPOSITORY as CHECKOUT
 from tests.e2e.workflows import Event
 from tests.support.repository import git
 
-_PARTS = (".github", "desired", "requirements")
+_PARTS = (".github", "action.yml", "desired", "requirements")
 """What of this checkout goes into the repository; the product itself is the installed one."""
+
+_PRODUCT = (*_PARTS, "LICENSE", "README.md", "pyproject.toml", "reconciler", "schemas")
+"""What goes into the repository where a job installs the product."""
 
 
 @dataclass(kw_only=True)
@@ -23,18 +26,30 @@ class Origin:
     clone: Path
 
     @classmethod
-    def create(cls, github: GitHub, folder: Path, *, workflows: Mapping[str, str] | None = None) -> "Origin":
+    def create(
+        cls,
+        github: GitHub,
+        folder: Path,
+        *,
+        workflows: Mapping[str, str] | None = None,
+        whole: bool = False,
+    ) -> "Origin":
         """Make the remote with a first commit on main, and a clone of it.
 
-        With `workflows`, the repository holds these and the desired tree, and nothing of the product.
+        With `workflows`, the repository holds these and the desired tree, and nothing of the product; with
+        `whole`, all that an installation needs.
         """
         origin = cls(github=github, clone=folder / "clone")
         bare = github.bare
         origin.git("init", "--quiet", "--bare", "--initial-branch=main", str(bare), at=folder)
         origin.git("config", "uploadpack.allowAnySHA1InWant", "true", at=bare)
         origin.git("clone", "--quiet", str(bare), str(origin.clone), at=folder)
-        for part in _PARTS if workflows is None else ["desired"]:
-            shutil.copytree(CHECKOUT / part, origin.clone / part)
+        for part in ["desired"] if workflows is not None else _PRODUCT if whole else _PARTS:
+            if (CHECKOUT / part).is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(CHECKOUT / part, origin.clone / part, ignore=ignored)
+            else:
+                shutil.copy(CHECKOUT / part, origin.clone / part)
         for name, content in (workflows or {}).items():
             path = origin.clone / ".github" / "workflows" / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,6 +110,30 @@ class Origin:
             head_ref=f"change-{pull.number}",
         )
 
+    def queued(self, pull: Pull) -> Event:
+        """Give the event of a pull request that is first in a merge queue, on a branch of the queue's own."""
+        base = self.main()
+        self.git("checkout", "--quiet", "--detach", base)
+        self.git("merge", "--quiet", "--no-ff", "--message", f"Merge #{pull.number}", pull.head)
+        head = self.git("rev-parse", "HEAD")
+        branch = f"gh-readonly-queue/main/pr-{pull.number}-{base}"
+        self.git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{branch}")
+        group = {
+            "head_sha": head,
+            "head_ref": f"refs/heads/{branch}",
+            "base_sha": base,
+            "base_ref": "refs/heads/main",
+        }
+        return Event(
+            name="merge_group",
+            payload={"action": "checks_requested", "merge_group": group},
+            commit=head,
+            ref=f"refs/heads/{branch}",
+            ref_name=branch,
+            head=head,
+            branch=branch,
+        )
+
     def merge(self, pull: Pull, *, squash: bool = False) -> Event:
         """Merge a pull request and give the event of the push that this is."""
         before = self.main()
@@ -107,11 +146,17 @@ class Origin:
         self.git("push", "--quiet", "origin", "HEAD:main")
         pull.commits = set(self.git("rev-list", f"{before}..HEAD").split())
         pull.merged = True
-        return self.on_main("push")
+        return self.on_main("push", {"before": before})
 
-    def on_main(self, name: str) -> Event:
+    def on_main(self, name: str, payload: Mapping[str, Any] | None = None) -> Event:
         """Give an event on the tip of the main branch."""
         tip = self.main()
         return Event(
-            name=name, payload={}, commit=tip, ref="refs/heads/main", ref_name="main", head=tip, branch="main"
+            name=name,
+            payload=payload or {},
+            commit=tip,
+            ref="refs/heads/main",
+            ref_name="main",
+            head=tip,
+            branch="main",
         )

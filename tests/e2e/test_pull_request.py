@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from reconciler.emulator.tenant.seed import load_seed
 from tests.e2e.fake_github import GitHub, github
 from tests.e2e.origin import Origin
 from tests.e2e.shell import REPOSITORY, Shell, clean_environment
-from tests.e2e.workflows import Job, Runner
+from tests.e2e.workflows import Job, Runner, install_this_product
 
 pytestmark = [
     pytest.mark.skipif(
@@ -143,6 +142,46 @@ def test_what_was_reviewed_is_applied_and_told(world: World) -> None:
     assert "EMULATOR" in issue["body"]
 
 
+def test_a_merge_queue_is_planned_and_approves_nothing(world: World) -> None:
+    """In the queue both checks run, against the commit before the group; the review is what is applied."""
+    origin, runner, hosting = world.origin, world.runner, world.hosting
+    pull = origin.propose(14, MOVE_CHIARA)
+    reviewed = runner.run("plan.yml", origin.proposed(pull))
+    assert results(reviewed) == {"validate": "success", "plan": "success"}, said(reviewed)
+    other = origin.propose(15, MOVE_INES)
+    assert results(runner.run("plan.yml", origin.proposed(other)))["plan"] == "success"
+    runner.run("apply.yml", origin.merge(other))
+    before = hosting.comments_on(14)
+
+    queued = runner.run("plan.yml", origin.queued(pull))
+
+    assert results(queued) == {"validate": "success", "plan": "success"}, said(queued)
+    assert hosting.comments_on(14) == before
+    rows = {one["id"]: one["origin"] for one in world.newest("plan-merge-group", "plan.json")["changes"]}
+    assert [guest for guest, origin in rows.items() if origin == "this-change"] == [CHIARA]
+    merged = runner.run("apply.yml", origin.merge(pull))
+    assert results(merged) == {"plan": "success", "apply": "success", "report": "success"}, said(merged)
+    assert world.outcomes()[CHIARA] == "applied"
+    assert f"at commit `{pull.head}`, is among those approved" in hosting.comments_on(14)[-1]
+
+
+def test_an_old_run_by_hand_applies_nothing(world: World) -> None:
+    """Run again after a merge, it would plan the older tree: neither its first job nor its second goes on."""
+    origin, runner = world.origin, world.runner
+    old = origin.on_main("workflow_dispatch")
+    pull = origin.propose(9, MOVE_CHIARA)
+    runner.run("plan.yml", origin.proposed(pull))
+    origin.merge(pull)
+    again = runner.run("apply.yml", old)
+    assert results(again) == {"plan": "failure", "apply": "skipped", "report": "skipped"}, said(again)
+    assert "not-at-tip" in again["plan"].step("Collect what was approved").stderr
+    waited = Job(result="success", outputs={"work": "true"})
+    alone = runner.run("apply.yml", old, only="apply", done={"plan": waited}, artifacts={"run-approved": {}})
+    assert alone["apply"].result == "failure"
+    assert [step.name for step in alone["apply"].steps][-1] == "Look whether the branch has moved on"
+    assert world.tenant.truth()[CHIARA].mail == "chiara@fabrikam.example"
+
+
 def test_a_guest_who_changed_after_the_review_is_left_alone(world: World) -> None:
     """A guest edited in the portal between review and merge is refused, and nobody else."""
     origin, runner, hosting = world.origin, world.runner, world.hosting
@@ -212,6 +251,7 @@ def test_a_cancelled_run_finishes_what_is_half_done(tmp_path: Path) -> None:
     workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "apply.yml").read_text())
     [script] = [step["run"] for step in workflow["jobs"]["apply"]["steps"] if step["name"] == "Apply"]
     (tmp_path / "step.sh").write_text(script)
+    install_this_product(tmp_path)
     shutil.copytree(REPOSITORY / "desired", tmp_path / "desired")
     (tmp_path / "approved" / "plans").mkdir(parents=True)
     (tmp_path / "journals").mkdir()
@@ -225,8 +265,8 @@ def test_a_cancelled_run_finishes_what_is_half_done(tmp_path: Path) -> None:
                 "rules": [{"on": "POST /invitations", "do": "pause", "where": "after", "at": 1}],
             }
         )
-        environment = clean_environment(shell.environment)
-        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+        places = {"RUNNER_TEMP": str(tmp_path), "GITHUB_WORKSPACE": str(tmp_path)}
+        environment = clean_environment({**shell.environment, **places})
         with subprocess.Popen(
             ["bash", "-e", tmp_path / "step.sh"],
             cwd=tmp_path,

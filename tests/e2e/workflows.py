@@ -4,9 +4,11 @@ Actions are played by name, in one table; a workflow that uses another one fails
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +18,23 @@ import yaml
 
 from tests.e2e.expressions import holds, interpolate
 from tests.e2e.fake_github import REPOSITORY, GitHub, Run
+from tests.e2e.shell import COMMAND, clean_environment
 from tests.e2e.shell import REPOSITORY as CHECKOUT
-from tests.e2e.shell import clean_environment
 from tests.support.repository import git
 
 PRODUCT = "OWNER/reconciler"
 """How the docs call this repository where another one uses its action."""
+
+LOCAL = "./"
+"""How the workflows of this repository call its action."""
+
+INSTALLING = (
+    "Make a virtual environment",
+    "Install what the product needs",
+    "Install what the emulator needs",
+    "Install the product",
+)
+"""Steps of the action that run where `Runner.installs` says so; elsewhere this test's own product is used."""
 
 _STEP_SECONDS = 120
 
@@ -83,11 +96,31 @@ class Runner:
     environment: dict[str, str]
     """What the test adds for every step, such as where the tenant is."""
 
-    installed: set[str] = field(default_factory=set)
-    """What was installed: every job of a test has the same machine, so once is enough."""
+    plant: Callable[[Path], None] = lambda workspace: None
+    """Adds to every checkout what a stranger could have committed."""
 
-    def run(self, workflow: str, event: Event) -> dict[str, Job]:
-        """Run a workflow to its end; give its jobs by their keys."""
+    installs: bool = False
+    """Whether the first job installs the product as the action says; later ones use what it has installed."""
+
+    installed: Path | None = None
+    """The command that was installed."""
+
+    ran: set[str] = field(default_factory=set)
+    """The scripts of all steps that have run."""
+
+    def run(
+        self,
+        workflow: str,
+        event: Event,
+        *,
+        only: str | None = None,
+        done: Mapping[str, Job] | None = None,
+        artifacts: Mapping[str, Mapping[str, bytes]] | None = None,
+    ) -> dict[str, Job]:
+        """Run a workflow to its end; give its jobs by their keys.
+
+        With `only`, run one job again, when those of `done` have run and have kept `artifacts`.
+        """
         run = self.github.start(
             workflow, event=event.name, branch=event.branch, head=event.head, repository=event.repository
         )
@@ -96,8 +129,12 @@ class Runner:
         # YAML 1.1 reads the key `on` as true.
         assert event.name in content[True], f"{workflow} does not run on {event.name}"
         assert content["permissions"] == {}
-        jobs: dict[str, Job] = {}
+        jobs: dict[str, Job] = dict(done or {})
+        for name, files in (artifacts or {}).items():
+            self.github.upload(run, name, files)
         for key, described in content["jobs"].items():
+            if only is not None and key != only:
+                continue
             jobs[key] = _Runner(self, run, workflow, event, jobs).job(key, described)
         failed = any(job.result == "failure" for job in jobs.values())
         run.conclusion = "failure" if failed else "success"
@@ -138,6 +175,8 @@ class _Runner:
     def _steps(self, key: str, described: Mapping[str, Any], contexts: dict[str, Any]) -> Job:
         self.room = self.machine.folder / f"run-{self.run.id}-{key}"
         self.workspace.mkdir(parents=True)
+        self.temp.mkdir()
+        contexts["runner"] = {"temp": str(self.temp)}
         self.permissions = described["permissions"]
         if self.event.repository != REPOSITORY:
             self.permissions = {name: "read" for name in self.permissions if name != "id-token"}
@@ -156,15 +195,23 @@ class _Runner:
     def workspace(self) -> Path:
         return self.room / "workspace"
 
+    @property
+    def temp(self) -> Path:
+        return self.room / "temp"
+
     def _run_steps(
         self, job: Job, steps: Sequence[Mapping[str, Any]], contexts: dict[str, Any], env: Mapping[str, Any]
     ) -> None:
+        contexts["env"] = {name: interpolate(str(value), contexts) for name, value in env.items()}
         for step in steps:
             contexts["success"], contexts["failure"] = job.result == "success", job.result == "failure"
             if not holds(step.get("if"), contexts):
                 continue
             if "uses" in step:
                 self._use(job, step, contexts, env)
+                continue
+            if step["name"] in INSTALLING and (self.machine.installed or not self.machine.installs):
+                install_this_product(self.temp, self.machine.installed or COMMAND)
                 continue
             own = {
                 name: interpolate(str(value), contexts)
@@ -173,31 +220,33 @@ class _Runner:
             number = len(job.steps)
             output, summary = self.room / f"output-{number}", self.room / f"summary-{number}"
             environment = self._environment(own, output=output, summary=summary)
-            script = step["run"]
-            if script in self.machine.installed:
-                continue
-            done = self._script(script, self.room / f"step-{number}.sh", environment)
+            folder = Path(interpolate(step.get("working-directory", str(self.workspace)), contexts))
+            done = self._script(step["run"], self.room / f"step-{number}.sh", environment, folder)
             job.steps.append(
                 Step(name=step["name"], code=done.returncode, stdout=done.stdout, stderr=done.stderr)
             )
             job.summary += summary.read_text()
+            self.machine.ran.add(step["run"])
+            if step["name"] == INSTALLING[0]:
+                borrow_packages(self.temp)
+            elif step["name"] == INSTALLING[-1]:
+                self.machine.installed = self.temp / "reconciler" / "bin" / "reconciler"
             if "id" in step:
                 given = dict(line.split("=", 1) for line in output.read_text().splitlines())
                 contexts["steps"][step["id"]] = {"outputs": given}
             if done.returncode:
                 job.result = "failure"
-            elif script.startswith("python -m pip install "):
-                self.machine.installed.add(script)
 
     def _use(
         self, job: Job, step: Mapping[str, Any], contexts: dict[str, Any], env: Mapping[str, Any]
     ) -> None:
         action = step["uses"].partition("@")[0]
         options = {name: _option(value, contexts) for name, value in step.get("with", {}).items()}
-        if action != PRODUCT:
+        if action not in {PRODUCT, LOCAL}:
             _ACTIONS[action](self, self.workspace, options)
             return
-        described = yaml.safe_load((CHECKOUT / "action.yml").read_text())
+        path = self.workspace if action == LOCAL else CHECKOUT
+        described = yaml.safe_load((path / "action.yml").read_text())
         given = {
             name: options.get(name, _option(one.get("default"), contexts))
             for name, one in described["inputs"].items()
@@ -206,10 +255,10 @@ class _Runner:
         inner = {
             **contexts,
             "inputs": given,
-            "github": {**contexts["github"], "action_path": str(CHECKOUT)},
+            "steps": {},
         }
         assert all(one.get("shell") == "bash" for one in described["runs"]["steps"] if "run" in one)
-        self._run_steps(job, described["runs"]["steps"], inner, {**env, "GITHUB_ACTION_PATH": str(CHECKOUT)})
+        self._run_steps(job, described["runs"]["steps"], inner, {**env, "GITHUB_ACTION_PATH": f"{path}/"})
 
     def _environment(self, own: Mapping[str, str], *, output: Path, summary: Path) -> dict[str, str]:
         event = self.room / "event.json"
@@ -221,7 +270,7 @@ class _Runner:
             if self.permissions.get("id-token") == "write"
             else {}
         )
-        environment = clean_environment(
+        return clean_environment(
             {
                 "CI": "true",
                 "GITHUB_ACTIONS": "true",
@@ -240,26 +289,23 @@ class _Runner:
                 "GITHUB_STEP_SUMMARY": str(summary),
                 "GITHUB_WORKFLOW_REF": f"{REPOSITORY}/.github/workflows/{self.workflow}@{self.event.ref}",
                 "GITHUB_WORKSPACE": str(self.workspace),
-                # What there is to install is there, in this test's own environment: pip only looks.
-                "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-                "PIP_DRY_RUN": "1",
+                "RUNNER_TEMP": str(self.temp),
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
                 "PIP_NO_INDEX": "1",
                 **signing_in,
                 **self.machine.environment,
                 **own,
             }
         )
-        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-        return environment
 
     def _script(
-        self, script: str, file: Path, environment: Mapping[str, str]
+        self, script: str, file: Path, environment: Mapping[str, str], folder: Path
     ) -> subprocess.CompletedProcess[str]:
         assert "${{" not in script, "an expression in a script lets data become code"
         file.write_text(script)
         return subprocess.run(
             ["bash", "-e", file],
-            cwd=self.workspace,
+            cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -278,17 +324,19 @@ class _Runner:
         shallow = ["--depth=1"] if depth else ["+refs/heads/*:refs/remotes/origin/*"]
         git(workspace, "fetch", "--quiet", "origin", *shallow, self.event.commit)
         git(workspace, "checkout", "--quiet", "--detach", self.event.commit)
+        self.machine.plant(workspace)
 
     def set_up_python(self, workspace: Path, options: Mapping[str, Any]) -> None:
         """Play actions/setup-python: this test's own Python is the one."""
-        cached = options.get("cache-dependency-path")
-        assert cached is None or (workspace / cached).exists()
+        assert options.keys() == {"python-version"}
 
     def upload(self, workspace: Path, options: Mapping[str, Any]) -> None:
         """Play actions/upload-artifact: what is not there is left out."""
         paths = [workspace / line.strip() for line in options["path"].splitlines()]
-        assert all(path.is_relative_to(workspace) for path in paths)
-        root = paths[0] if len(paths) == 1 and paths[0].is_dir() else workspace
+        assert all(path.is_relative_to(self.temp) for path in paths), (
+            "a result would be kept from the checkout"
+        )
+        root = paths[0] if len(paths) == 1 and paths[0].is_dir() else paths[0].parent
         files = [one for path in paths for one in (path.rglob("*") if path.is_dir() else [path])]
         kept = {one.relative_to(root).as_posix(): one.read_bytes() for one in files if one.is_file()}
         if kept:
@@ -297,13 +345,29 @@ class _Runner:
     def download(self, workspace: Path, options: Mapping[str, Any]) -> None:
         """Play actions/download-artifact: one by its name, or each of a pattern into its own folder."""
         found = [one for one in self.machine.github.artifacts if one.run == self.run.id]
+        assert Path(options["path"]).is_relative_to(self.temp), "a result would lie in the checkout"
         if "name" in options:
             (only,) = [one for one in found if one.name == options["name"]]
             _unpack(only.content, workspace / options["path"])
             return
         for one in found:
             if one.name.startswith(options["pattern"].removesuffix("*")):
-                _unpack(one.content, workspace / one.name)
+                _unpack(one.content, workspace / options["path"] / one.name)
+
+
+def borrow_packages(temp: Path) -> None:
+    """Let a new virtual environment find what this test's own one has, so that pip has nothing to fetch."""
+    (packages,) = temp.glob("reconciler/lib/python*/site-packages")
+    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
+
+
+def install_this_product(temp: Path, installed: Path = COMMAND) -> None:
+    """Put a command that is installed elsewhere where the action installs the product."""
+    folder = temp / "reconciler" / "bin"
+    folder.mkdir(parents=True, exist_ok=True)
+    command = folder / "reconciler"
+    command.write_text(f'#!/bin/sh\nexec "{installed}" "$@"\n')
+    command.chmod(0o755)
 
 
 def _option(value: Any, contexts: Mapping[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 """Plans as JSON documents, and what reading an edited one is refused with."""
 
 import copy
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -84,3 +85,21 @@ def with_base() -> Plan:
         NOW,
         base=Baseline.of(desired(entries[1], *gone, policy=Policy(max_changes=1)), desired=desired(*entries)),
     )
+
+
+def review_digest(document: dict[str, Any]) -> str:
+    """Hash what a reviewer relied on, as the documentation of the format says."""
+    keys = ("id", "digest", "origin", "precondition", "resumes", "fallback", "waitsFor")
+    return document_digest(
+        {
+            **{key: document.get(key) for key in ("digest", "createdAt", "since")},
+            "guardRails": document.get("guardRails", []),
+            "changes": [{key: change.get(key) for key in keys} for change in document["changes"]],
+        }
+    )
+
+
+def document_digest(value: object) -> str:
+    """Hash as the documentation of the format says; the samples have addresses in lower case only."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -1,6 +1,6 @@
 """A `DirectoryReader` over values in memory, which records what it is asked for."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from reconciler.model import (
@@ -14,6 +14,7 @@ from reconciler.model import (
     InvitationPolicy,
     Live,
     ObjectId,
+    ReadGuests,
     TenantFacts,
     TenantId,
 )
@@ -71,6 +72,7 @@ class ReaderInMemory:
         held = {address: self._users_of(others, address) for address in addresses}
         return FoundGuests(
             guests={key: self.live.guests[key] for key in sorted(wanted) if key in self.live.guests},
+            odd={key: self.live.odd[key] for key in sorted(wanted) if key in self.live.odd},
             deleted=self.live.deleted & frozenset(wanted),
             holders={address: frozenset(owners) for address, owners in held.items() if owners},
             unmanaged=len(unmanaged),
@@ -79,10 +81,13 @@ class ReaderInMemory:
             domains=self.live.domains,
         )
 
-    async def read_guests(self, ids: Collection[ObjectId]) -> Mapping[ObjectId, Guest]:
+    async def read_guests(self, ids: Collection[ObjectId]) -> ReadGuests:
         """Return the users among these ids."""
         self.read.extend(ids)
-        return {key: self.live.guests[key] for key in ids if key in self.live.guests}
+        return ReadGuests(
+            guests={key: self.live.guests[key] for key in ids if key in self.live.guests},
+            odd={key: self.live.odd[key] for key in ids if key in self.live.odd},
+        )
 
     async def find_owners(self, addresses: Collection[EmailAddress]) -> FoundOwners:
         """Return the users who hold each address, and what else does."""

@@ -35,6 +35,9 @@ from tests.model.machine import Mood, Situation, Visited, beginnings, events, ev
 from tests.model.world import instant
 from tests.support.directory import guest
 
+pytestmark = pytest.mark.timeout(600)
+"""The first law in a process goes everywhere for all of them, which takes minutes on a busy machine."""
+
 SAMPLE = 12
 """Situations of each phase and change that are looked at in every mood."""
 

@@ -1,4 +1,4 @@
-"""Files that are written as a whole: plain ones are replaced, links stay, and streams are written through."""
+"""Files that are written as a whole: plain ones and links are replaced, streams are written through."""
 
 import os
 import resource
@@ -40,8 +40,8 @@ def test_a_result_can_be_read_like_any_other_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path, *, there: bool) -> None:
-    """A link, to a file that is there or not yet, goes on leading to where it led."""
+def test_a_link_is_replaced_and_its_target_stays(tmp_path: Path, *, there: bool) -> None:
+    """A link, to a file that is there or not yet, may have been committed: nothing is written through it."""
     (tmp_path / "real").mkdir()
     real, link = tmp_path / "real" / "plan.json", tmp_path / "link.json"
     link.symlink_to(Path("real") / "plan.json")
@@ -49,19 +49,21 @@ def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path, *, there: bool)
         real.write_text("old")
     check_writable(link)
     write_whole(link, "new")
-    assert link.is_symlink()
-    assert real.read_text() == "new"
-    assert list((tmp_path / "real").iterdir()) == [real]
+    assert not link.is_symlink()
+    assert link.read_text() == "new"
+    assert [one.read_text() for one in (tmp_path / "real").iterdir()] == (["old"] if there else [])
 
 
-def test_clearing_follows_a_link(tmp_path: Path) -> None:
-    """What an earlier run has left at the end of a link is gone, and the link is not."""
-    (tmp_path / "real.json").write_text("old")
+@pytest.mark.parametrize("there", [True, False])
+def test_clearing_takes_the_link_away(tmp_path: Path, *, there: bool) -> None:
+    """What a link leads to is nothing that an earlier run has left."""
+    if there:
+        (tmp_path / "real.json").write_text("old")
     (tmp_path / "link.json").symlink_to("real.json")
     clear(tmp_path / "link.json")
     clear(tmp_path / "link.json")
-    assert (tmp_path / "link.json").is_symlink()
-    assert not (tmp_path / "real.json").exists()
+    assert not (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "real.json").exists() is there
 
 
 def test_a_device_is_written_through(tmp_path: Path) -> None:
@@ -113,13 +115,12 @@ def test_what_is_neither_file_nor_stream_is_refused(tmp_path: Path, use: Callabl
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """A file in no folder, and a link into none, are found out before anything else happens."""
-    (tmp_path / "link").symlink_to("nowhere/plan.json")
-    for path in (tmp_path / "nowhere" / "plan.json", tmp_path / "link"):
-        with pytest.raises(UsageError):
-            check_writable(path)
-        with pytest.raises(UsageError):
-            write_whole(path, "new")
+    """A file in no folder is found out before anything else happens."""
+    path = tmp_path / "nowhere" / "plan.json"
+    with pytest.raises(UsageError):
+        check_writable(path)
+    with pytest.raises(UsageError):
+        write_whole(path, "new")
 
 
 def test_a_device_that_may_not_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """Plans whose digests are right and whose parts contradict each other."""
 
 import copy
-import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -12,7 +11,15 @@ from reconciler.documents import dump, plan_from_json, plan_to_json
 from reconciler.errors import UnusablePlan
 from reconciler.plan.digests import plan_digest
 from tests.support.directory import guest_id
-from tests.support.documents import Edit, every_kind, refusal, row, written
+from tests.support.documents import (
+    Edit,
+    document_digest,
+    every_kind,
+    refusal,
+    review_digest,
+    row,
+    written,
+)
 from tests.support.plans import TENANT, marker_of
 
 
@@ -21,30 +28,12 @@ def forged(edit: Edit) -> UnusablePlan:
     document = copy.deepcopy(written())
     edit(document)
     for change in document["changes"]:
-        change["digest"] = digest(
+        change["digest"] = document_digest(
             {"tenantId": TENANT, **{key: change[key] for key in ("id", "kind", "fields", "actions")}}
         )
-    document["digest"] = digest(sorted(change["digest"] for change in document["changes"]))
+    document["digest"] = document_digest(sorted(change["digest"] for change in document["changes"]))
     document["reviewDigest"] = review_digest(document)
     return refusal(json.dumps(document).encode())
-
-
-def review_digest(document: dict[str, Any]) -> str:
-    """Hash what a reviewer relied on, as the documentation of the format says."""
-    keys = ("id", "digest", "origin", "precondition", "resumes", "fallback", "waitsFor")
-    return digest(
-        {
-            **{key: document.get(key) for key in ("digest", "createdAt", "since")},
-            "guardRails": document.get("guardRails", []),
-            "changes": [{key: change.get(key) for key in keys} for change in document["changes"]],
-        }
-    )
-
-
-def digest(value: object) -> str:
-    """Hash as the documentation of the format says; the samples have addresses in lower case only."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def acts(number: int, *names: str) -> Edit:
@@ -66,8 +55,8 @@ def action(number: int, place: int, **values: Any) -> Edit:
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (acts(1), "the actions do not fit the kind change-email: none"),
-        (acts(1, "SetMail", "ClearMarker"), "do not fit the kind change-email: SetMail, ClearMarker"),
+        (acts(1), "the actions do not fit the kind change-email"),
+        (acts(1, "SetMail", "ClearMarker"), "do not fit the kind change-email"),
         (acts(1, "ResetRedemption", "SetMail", "ClearMarker"), "do not fit"),
         (acts(1, "SetMail", "ResetRedemption"), "do not fit"),
         (acts(1, "SetMail", "SetMail", "ResetRedemption", "ClearMarker"), "do not fit"),

@@ -139,10 +139,9 @@ def test_a_plan_of_another_tenant_is_refused_naming_both() -> None:
     "edit",
     [
         lambda plan: plan["changes"][0]["actions"][0].update(email="eve@evil.example"),
-        lambda plan: plan["changes"][0]["actions"].pop(),
+        lambda plan: plan["changes"][0]["actions"][1].update(language="de-DE"),
         lambda plan: plan["changes"][0]["fields"][0].update(after="eve@evil.example"),
         lambda plan: plan["changes"][0].update(id=guest_id(99)),
-        lambda plan: plan["changes"][0].update(kind="reset"),
         lambda plan: plan["changes"][0].update(digest=plan["changes"][1]["digest"]),
         lambda plan: plan["changes"].pop(),
         lambda plan: plan.update(digest=plan["changes"][0]["digest"]),

@@ -1,16 +1,26 @@
 """What is written on GitHub fits there, says where it comes from, and ends with the digest."""
 
+from datetime import timedelta
+
 import pytest
 
-from reconciler.github.bodies import MOST_COMMENTS, approvals, drift_issue, plan_comments, report_comment
+from reconciler.github.bodies import (
+    MOST_COMMENTS,
+    approvals,
+    by_hand,
+    drift_issue,
+    plan_comments,
+    report_comment,
+)
 from reconciler.github.context import WorkflowRun
 from reconciler.github.merged import MergedPull, ReviewedPlan
 from reconciler.github.threads import marker, opening
+from reconciler.github.tip import BranchTip
 from reconciler.model import Outcome
 from reconciler.render.markdown_page import LIMIT, page_marker
 from reconciler.render.plan_view import plan_view
 from reconciler.render.report_view import report_view
-from tests.support.plans import large_plan, outcome_of, report_of, small_plan
+from tests.support.plans import NOW, large_plan, outcome_of, report_of, small_plan
 
 MARK = marker("plan", "desired")
 RUN = WorkflowRun(
@@ -50,6 +60,24 @@ def test_any_number_of_guests_fits(count: int) -> None:
         assert f"the artifacts of [this run]({RUN.url})" in body
 
 
+@pytest.mark.parametrize(
+    ("passed", "age"),
+    [
+        (timedelta(days=9, hours=5), "9 days"),
+        (timedelta(hours=1, minutes=59), "1 hour"),
+        (timedelta(minutes=2), "2 minutes"),
+        (timedelta(seconds=59), "0 minutes"),
+        (timedelta(seconds=-90), "0 minutes"),
+    ],
+)
+def test_a_run_by_hand_says_how_old_its_commit_is(passed: timedelta, age: str) -> None:
+    """The commit, the branch and the age stand there, in the largest unit; a slow clock gives no nonsense."""
+    tip = BranchTip(commit="e" * 40, committed_at=NOW - passed)
+    told = by_hand(tip, RUN, now=NOW)
+    assert f"`{'e' * 40}`, made {age} ago, " in told
+    assert "the tip of `main`" in told
+
+
 def test_each_page_of_a_plan_is_a_comment_with_a_marker_of_its_own() -> None:
     """Every comment fits, says which page of how many it is, and of which commit."""
     bodies = plan_comments(plan_view(large_plan(1_000)), mark=MARK, run=RUN, commit="d" * 40)
@@ -74,7 +102,9 @@ def test_a_reason_cannot_write_markdown() -> None:
         pull=MergedPull(number=3, head="d" * 40), plan=None, missing="at /a: '@team #12 <b>|[x](y)' | is none"
     )
     report = report_comment(report_view(report_of()), mark=MARK, run=RUN, reviewed=reviewed)
-    for body in (approvals([reviewed]), report):
+    unread = approvals([], [reviewed.missing])
+    assert "will not count as a success" in unread
+    for body in (approvals([reviewed], []), unread, report):
         assert "`'@team`" in body
         assert "`#12`" in body
         assert "`<b>\\|[x](y)'`" in body

@@ -9,7 +9,7 @@ from reconciler.errors import EXIT_DIRECTORY, GitHubError
 from reconciler.github import client
 from reconciler.github.client import GitHub
 from tests.e2e import fake_github
-from tests.e2e.fake_github import REPOSITORY, Answer, Reply
+from tests.e2e.fake_github import BOT, REPOSITORY, Answer, Reply, account_id
 
 TOKEN = "ghs_a-secret"
 ISSUES = f"/repos/{REPOSITORY}/issues"
@@ -130,8 +130,10 @@ def test_a_link_to_another_host_is_not_followed(
 @pytest.mark.parametrize(
     ("fault", "rule"),
     [
+        (Reply(status=401, body={"message": TOKEN}), "github-denied"),
         (Reply(status=403, body={"message": TOKEN}), "github-denied"),
-        (Reply(status=404, body={"message": TOKEN}), "github-denied"),
+        (Reply(status=404, body={"message": TOKEN}), "github-not-found"),
+        (Reply(status=410, body={"message": TOKEN}), "github-not-found"),
         (Reply(status=422, body={"message": TOKEN}), "github-unexpected"),
         (Reply(body=f"<html>{TOKEN}".encode()), "github-unexpected"),
     ],
@@ -147,11 +149,42 @@ def test_a_refusal_is_told_without_its_words(
     assert TOKEN not in f"{caught.value} {caught.value.hint}"
 
 
-def test_what_may_be_missing_is_none(hosting: fake_github.GitHub, github: GitHub) -> None:
-    """Asking for what the token may not see is no error where the caller can do without."""
-    assert github.find("/user") is None
-    hosting.people[TOKEN] = "ana"
-    assert github.find("/user") == {"login": "ana"}
+@pytest.mark.parametrize(("status", "advice"), [(401, "a token that is valid"), (403, "permission")])
+def test_each_refusal_has_its_own_advice(
+    hosting: fake_github.GitHub, github: GitHub, status: int, advice: str
+) -> None:
+    """Only a refusal for want of a permission sends people to look for one."""
+    hosting.faults = [Reply(status=status, body={})]
+    with pytest.raises(GitHubError) as caught:
+        github.get(ISSUES, labels="l")
+    assert advice in caught.value.hint
+    hosting.faults = [Reply(status=404, body={})]
+    with pytest.raises(GitHubError) as caught:
+        github.get(ISSUES, labels="l")
+    assert "permission" not in caught.value.hint
+
+
+@pytest.mark.parametrize("login", [None, "ana", "our-robot[bot]"])
+def test_every_token_has_an_account(hosting: fake_github.GitHub, github: GitHub, login: str | None) -> None:
+    """The token of a workflow, of a person and of an application each say whose comments are theirs."""
+    (hosting.people if login == "ana" else hosting.applications)[TOKEN] = login or BOT
+    hosting.faults = [Reply(body={"data": None, "errors": [{}]})]
+    with pytest.raises(GitHubError, match="the account of the token"):
+        github.viewer()
+    hosting.faults = [Reply(status=502)]
+    assert github.viewer() == account_id(login or BOT)
+    assert github.viewer() == account_id(login or BOT)
+    assert [target for _, target in hosting.requests] == ["/graphql"] * 3
+
+
+def test_an_enterprise_server_has_its_graphql_beside_its_rest(hosting: fake_github.GitHub) -> None:
+    """There the roots are /api/v3 and /api/graphql."""
+    with (
+        GitHub(api=f"{hosting.root}/api/v3", token=TOKEN, trust_env=False) as github,
+        pytest.raises(GitHubError),
+    ):
+        github.viewer()
+    assert hosting.requests == [("POST", "/api/graphql")]
 
 
 def test_a_file_is_fetched_without_the_token(hosting: fake_github.GitHub, github: GitHub) -> None:
@@ -172,17 +205,17 @@ def test_a_file_is_fetched_without_the_token(hosting: fake_github.GitHub, github
         lambda root: Reply(status=302, headers={"Location": "http://a:port/"}),
         lambda root: Reply(status=302, headers={"Location": "http://store.example/x"}),
         lambda root: Reply(status=302, headers={"Location": "https://user@store.example/x"}),
-        lambda root: Reply(status=302, headers={"Location": f"{root}/nowhere"}),
     ],
 )
 def test_a_place_that_cannot_be_trusted_is_refused(
     hosting: fake_github.GitHub, github: GitHub, answer: Callable[[str], Reply]
 ) -> None:
     """A file comes from where GitHub says, over https, or not at all."""
-    hosting.faults = [answer(hosting.root)]
+    hosting.broken = {"/x": answer(hosting.root)}
     with pytest.raises(GitHubError) as caught:
         github.download("/x")
-    assert caught.value.rule == "github-unexpected"
+    # An address that is none counts as no answer.
+    assert caught.value.rule in {"github-unexpected", "github-unreachable"}
 
 
 def test_a_store_that_is_away_is_told(hosting: fake_github.GitHub, github: GitHub) -> None:
@@ -198,8 +231,27 @@ def test_a_file_without_end_is_cut_off(hosting: fake_github.GitHub, github: GitH
         Reply(status=302, headers={"Location": f"{hosting.root}/storage/1"}),
         Reply(body=b"x" * 11),
     ]
-    with pytest.raises(GitHubError, match="more than 10 bytes"):
+    with pytest.raises(GitHubError, match="more than 10 bytes") as caught:
         github.download("/x", largest=10)
+    assert caught.value.rule == "github-too-large"
+
+
+@pytest.mark.parametrize(
+    ("status", "rule"), [(404, "github-not-found"), (410, "github-not-found"), (503, "github-unexpected")]
+)
+def test_a_file_that_is_gone_is_told_from_one_that_is_away(
+    hosting: fake_github.GitHub, github: GitHub, status: int, rule: str
+) -> None:
+    """A file that somebody has deleted does not come back, neither at GitHub nor at its store."""
+    hosting.broken = {"/storage/": Reply(status=status)}
+    hosting.faults = [Reply(status=302, headers={"Location": f"{hosting.root}/storage/1"})]
+    with pytest.raises(GitHubError) as caught:
+        github.download("/x")
+    assert caught.value.rule == rule
+    hosting.broken = {"/x": Reply(status=status)}
+    with pytest.raises(GitHubError) as caught:
+        github.download("/x")
+    assert caught.value.rule == rule
 
 
 def test_an_answer_of_another_shape_is_named() -> None:

@@ -16,9 +16,10 @@ from reconciler.plan import make_plan
 from tests.e2e.fake_github import REPOSITORY, GitHub, Pull, github
 from tests.support.directory import NOW, declared, desired, guest, live
 from tests.support.plans import mixed_report, outcome_of, report_of
-from tests.support.repository import commit, git
+from tests.support.repository import commit, git, new_repository
 
 TOKEN = "ghs_a-secret"
+REPORT = ["github", "report", "--run"]
 RIGHTS = {"contents": "read", "actions": "read", "issues": "write", "pull-requests": "write"}
 
 
@@ -54,6 +55,7 @@ class Step:
     def merged(self, number: int, plan: bytes | None) -> None:
         """Merge a pull request whose plan was kept, or was not, and start the run of that merge."""
         head = f"{number:040x}"
+        before = git(self.hosting.bare, "rev-parse", "HEAD")
         made = commit(self.hosting.bare, **{f"change{number}_txt": b"x"})
         self.hosting.pulls[number] = Pull(number=number, head=head, merged=True, commits={made})
         planned = self.hosting.start("plan.yml", event="pull_request", branch="b", head=head)
@@ -61,7 +63,13 @@ class Step:
         if plan is not None:
             self.hosting.upload(planned, f"plan-{number}", {"plan.json": plan})
         self.environ.setenv("GITHUB_SHA", made)
-        self.event("push")
+        self.event("push", {"before": before})
+
+    def at_tip(self) -> str:
+        """Let the run be at the newest commit of the main branch, which is made; return it."""
+        made = commit(self.hosting.bare, **{f"tip{len(self.hosting.requests)}_txt": b"x"})
+        self.environ.setenv("GITHUB_SHA", made)
+        return made
 
     def output(self) -> str:
         """Read the outputs of the steps so far."""
@@ -77,7 +85,7 @@ def step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Step]:
     """Give a step of a run on the main branch."""
     bare = tmp_path / "repository"
     bare.mkdir()
-    git(bare, "init", "--quiet", "--initial-branch=main")
+    commit(new_repository(bare))
     folder = tmp_path / "workspace"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -92,7 +100,7 @@ def step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Step]:
             "GITHUB_REPOSITORY": REPOSITORY,
             "GITHUB_RUN_ID": "55555",
             "GITHUB_SERVER_URL": "https://github.example",
-            "GITHUB_SHA": "e" * 40,
+            "GITHUB_SHA": git(bare, "rev-parse", "HEAD"),
             "GITHUB_STEP_SUMMARY": str(folder / "summary"),
             "GITHUB_TOKEN": TOKEN,
             "GITHUB_WORKFLOW_REF": f"{REPOSITORY}/.github/workflows/apply.yml@refs/heads/main",
@@ -210,7 +218,8 @@ def test_a_merge_without_a_plan_approves_nothing(step: Step) -> None:
     assert run(["github", "approved-plans"]) == 0
     assert step.output() == "work=false\n"
 
-    assert run(["github", "report"]) == 0
+    (step.folder / "approved" / "plans").rmdir()  # an artifact keeps no empty folder
+    assert run([*REPORT, ""]) == 0
     [body] = step.hosting.comments_on(5)
     assert "**Nothing was approved by this pull request:**" in body
     assert "has kept no plan of it" in body.replace("`", "")
@@ -222,22 +231,26 @@ def test_a_merge_that_changes_nothing_is_not_talked_about(step: Step) -> None:
     step.merged(5, None)
     step.write(plan_of_none())
     assert run(["github", "approved-plans"]) == 0
-    assert run(["github", "report"]) == 0
+    assert run([*REPORT, ""]) == 0
     assert step.hosting.comments == []
 
 
 def test_a_run_by_hand_is_approved_on_its_own_plan(step: Step) -> None:
     """Who lets the run go on has its own plan before them: all of it is approved."""
     step.write(plan_of_two())
+    tip = step.at_tip()
     assert run(["github", "approved-plans"]) == 0
     assert [path.name for path in (step.folder / "approved" / "plans").iterdir()] == ["own.json"]
     assert step.output() == "work=true\n"
-    assert step.hosting.requests == []
+    assert [target for _, target in step.hosting.requests] == [f"/repos/{REPOSITORY}/branches/main"]
+    assert f"the tip of `main`:** commit `{tip}`, made " in step.summary()
+    assert " ago, " in step.summary()
 
 
 def test_a_folder_that_is_there_is_not_added_to(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
     """What an old folder holds would approve too."""
     step.write(plan_of_two())
+    step.at_tip()
     assert run(["github", "approved-plans"]) == 0
     assert run(["github", "approved-plans"]) == 2
     assert "name a new folder" in capsys.readouterr().err
@@ -249,10 +262,10 @@ def test_the_report_goes_to_each_merged_pull_request(step: Step) -> None:
     step.merged(4, dump(plan_to_json(plan)).encode())
     step.write(plan)
     assert run(["github", "approved-plans"]) == 0
-    outcome = outcome_of(1, Outcome.APPLIED)
-    (step.folder / "report.json").write_text(dump(report_to_json(report_of(outcome, digest=plan.digest))))
-    assert run(["github", "report"]) == 0
-    assert run(["github", "report"]) == 0
+    applied = replace(report_of(outcome_of(1, Outcome.APPLIED), digest=plan.digest), approved=(plan.digest,))
+    (step.folder / "report.json").write_text(dump(report_to_json(applied)))
+    assert run([*REPORT, applied.run]) == 0
+    assert run([*REPORT, applied.run]) == 0
     first, second = step.hosting.comments_on(4)
     assert first == second
     assert "1 applied" in first
@@ -265,7 +278,7 @@ def test_a_run_that_nobody_let_go_on_is_told(step: Step) -> None:
     step.merged(4, dump(plan_to_json(plan)).encode())
     step.write(plan)
     assert run(["github", "approved-plans"]) == 0
-    assert run(["github", "report"]) == 0
+    assert run([*REPORT, ""]) == 0
     [body] = step.hosting.comments_on(4)
     assert "2 not-attempted" in body
 
@@ -274,14 +287,28 @@ def test_a_run_that_nobody_let_go_on_is_told(step: Step) -> None:
 def test_a_damaged_folder_is_told(step: Step, content: str) -> None:
     """A folder that approved-plans has not written is refused by name."""
     step.write(plan_of_two())
+    step.at_tip()
     assert run(["github", "approved-plans"]) == 0
     (step.folder / "approved" / "pulls.json").write_text(content)
-    assert run(["github", "report"]) == 5
+    assert run([*REPORT, ""]) == 5
+
+
+@pytest.mark.parametrize("given", ["push", "workflow_dispatch"])
+def test_the_base_is_an_output(step: Step, capsys: pytest.CaptureFixture[str], given: str) -> None:
+    """A merge is planned since the last success, or since its own push; a run by hand has no base."""
+    before = git(step.hosting.bare, "rev-parse", "HEAD")
+    step.merged(4, None)
+    step.event(given, {"before": before})
+    assert run(["github", "base"]) == 0
+    assert step.output() == f"base={before if given == 'push' else ''}\n"
+    assert capsys.readouterr().out == (f"{before}\n" if given == "push" else "")
 
 
 def test_journals_of_earlier_runs_are_fetched(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
     """Each lies in the folder under its run's name; one that is damaged is named, and costs no other."""
-    failed = step.hosting.start("apply.yml", event="push", branch="main", head="a" * 40)
+    failed = step.hosting.start(
+        "apply.yml", event="push", branch="main", head=git(step.hosting.bare, "rev-parse", "HEAD")
+    )
     step.hosting.upload(failed, "apply-journal-1", {"journal.jsonl": b"one\xff\n"})
     step.hosting.upload(failed, "apply-journal-2", {"other": b"\x1b[2J"})
     assert run(["github", "journals", "--out", "some/journals"]) == 0

@@ -19,10 +19,12 @@ from reconciler.github.threads import (
 )
 from reconciler.render.markdown_page import page_marker
 from tests.e2e import fake_github
-from tests.e2e.fake_github import BOT, REPOSITORY, Reply
+from tests.e2e.fake_github import BOT, REPOSITORY, Answer, Pull, Reply, account
 
 TOKEN = "ghs_a-secret"
 PERSON = "ghp_a-person"
+APPLICATION = "ghs_an-application"
+ROBOT = "our-robot[bot]"
 MARK = marker("plan", "desired")
 BODY = f"{opening(MARK)}\n\nfirst"
 
@@ -31,9 +33,10 @@ BODY = f"{opening(MARK)}\n\nfirst"
 def hosting(tmp_path: Path) -> Iterator[fake_github.GitHub]:
     """Serve a GitHub where a workflow and a person may write."""
     with fake_github.github(tmp_path) as hosting:
-        for token in (TOKEN, PERSON):
+        for token in (TOKEN, PERSON, APPLICATION):
             hosting.tokens[token] = {"issues": "write", "pull-requests": "write"}
         hosting.people[PERSON] = "ana"
+        hosting.applications[APPLICATION] = ROBOT
         yield hosting
 
 
@@ -46,7 +49,7 @@ def github(hosting: fake_github.GitHub) -> Iterator[GitHub]:
 
 def written(hosting: fake_github.GitHub, login: str | None, body: str) -> None:
     """Let somebody have written a comment on pull request 5."""
-    user = None if login is None else {"login": login}
+    user = None if login is None else account(login)
     comment = {"id": 9000 + len(hosting.comments), "on": 5, "user": user, "body": body, "html_url": "u"}
     hosting.comments.append(comment)
 
@@ -132,12 +135,45 @@ def test_what_only_looks_like_ours_is_left_alone(
     assert hosting.comments_on(5) == [body, BODY]
 
 
-def test_a_person_finds_their_own(hosting: fake_github.GitHub) -> None:
-    """Run by hand with a person's token, the comment is that person's, and updated as such."""
-    with GitHub(api=hosting.root, token=PERSON, trust_env=False) as github:
+@pytest.mark.parametrize(("token", "login"), [(TOKEN, BOT), (PERSON, "ana"), (APPLICATION, ROBOT)])
+def test_each_token_finds_its_own(hosting: fake_github.GitHub, token: str, login: str) -> None:
+    """Whosever the token is: three runs leave one comment and one issue, and nobody else's are touched."""
+    others = [one for one in (BOT, "ana", ROBOT, "mallory") if one != login]
+    for other in others:
+        written(hosting, other, BODY)
+    with GitHub(api=hosting.root, token=token, trust_env=False) as github:
+        for number in range(3):
+            body = f"{BODY} {number}"
+            put_comment(github, REPOSITORY, 5, mark=MARK, body=body)
+            put_drift(github, REPOSITORY, mark=MARK, body=body, converged=False)
+    assert [one["body"] for one in hosting.comments] == [*[BODY] * 3, f"{BODY} 2"]
+    assert hosting.comments[-1]["user"]["login"] == login
+    assert [one["body"] for one in hosting.issues] == [f"{BODY} 2"]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_locked_conversation_is_called_so(
+    hosting: fake_github.GitHub, github: GitHub, *, known: bool
+) -> None:
+    """A lock is told from a permission that is missing, for a new comment and for one to be replaced."""
+    hosting.pulls[5] = Pull(number=5, head="d" * 40, locked=True)
+    if known:
+        written(hosting, BOT, BODY)
+        hosting.broken = {"/issues/comments/": Reply(status=403, body={})}
+    with pytest.raises(GitHubError, match="#5 is locked") as caught:
         put_comment(github, REPOSITORY, 5, mark=MARK, body=BODY)
-        put_comment(github, REPOSITORY, 5, mark=MARK, body=BODY)
-    assert [one["user"]["login"] for one in hosting.comments] == ["ana"]
+    assert caught.value.rule == "github-locked"
+    assert "permission" not in caught.value.hint
+
+
+def test_a_missing_permission_is_not_called_a_lock(hosting: fake_github.GitHub, github: GitHub) -> None:
+    """Neither is one that keeps us from looking at the lock."""
+    hosting.tokens[TOKEN] = {"pull-requests": "read"}
+    locks: list[dict[str, Answer]] = [{}, {"/issues/5": Reply(status=403, body={})}]
+    for hosting.broken in locks:
+        with pytest.raises(GitHubError) as caught:
+            add_comment(github, REPOSITORY, 5, body=BODY)
+        assert caught.value.rule == "github-denied"
 
 
 def test_a_report_is_always_new(hosting: fake_github.GitHub, github: GitHub) -> None:
@@ -172,13 +208,13 @@ def test_one_issue_follows_the_drift(hosting: fake_github.GitHub, github: GitHub
 
 def test_of_several_issues_the_open_one_is_ours(hosting: fake_github.GitHub, github: GitHub) -> None:
     """Where people have left several, the open one goes on, else the newest; pull requests are none."""
-    mine = {"user": {"login": BOT}, "body": opening(MARK), "labels": [DRIFT_LABEL], "html_url": "u"}
+    mine = {"user": account(BOT), "body": opening(MARK), "labels": [DRIFT_LABEL], "html_url": "u"}
     hosting.issues = [
         {**mine, "number": 1, "state": "open"},
         {**mine, "number": 2, "state": "closed"},
         {**mine, "number": 3, "state": "closed"},
         {**mine, "number": 4, "state": "open", "pull_request": {}},
-        {**mine, "number": 5, "state": "open", "user": {"login": "mallory"}},
+        {**mine, "number": 5, "state": "open", "user": account("mallory")},
     ]
     put_drift(github, REPOSITORY, mark=MARK, body=f"{opening(MARK)} a", converged=False)
     assert hosting.issues[0]["body"].endswith(" a")
@@ -198,6 +234,6 @@ def test_a_folder_cannot_end_the_marker() -> None:
 
 def test_a_comment_of_another_shape_is_told(hosting: fake_github.GitHub, github: GitHub) -> None:
     """An answer that is no list of comments ends the step by name."""
-    hosting.faults = [Reply(status=403, body={}), Reply(body=[{"id": 1}])]
+    hosting.broken = {"/comments": Reply(body=[{"id": 1}])}
     with pytest.raises(GitHubError, match="a comment"):
         put_comment(github, REPOSITORY, 5, mark=MARK, body=BODY)

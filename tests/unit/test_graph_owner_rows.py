@@ -97,17 +97,24 @@ async def test_closed_groups_and_contacts_are_remarked_and_users_decide() -> Non
 @pytest.mark.parametrize(
     ("fields", "flaw"),
     [
-        ({"displayName": 7}, "a name that is none"),
         ({"mail": 7}, "mail"),
-        ({"proxyAddresses": "smtp:a@b.example"}, "proxyAddresses"),
+        ({"mail": None, "proxyAddresses": "smtp:a@b.example"}, "proxyAddresses"),
         ({"id": None}, "without an id"),
     ],
 )
 async def test_owner_of_an_unknown_shape_is_an_error(fields: Mapping[str, Any], flaw: str) -> None:
-    """An owner without id, or with a property that is not as documented, is an error."""
+    """An owner without id, or whose address cannot be read, is an error."""
     row = addressed(PERSON, **{"mail": "a@b.example", **fields})
     with pytest.raises(UnexpectedAnswer, match=f"who holds an address .*{flaw}"):
         await owners_of(quiet(_groups=rows(row)), "a@b.example")
+
+
+@pytest.mark.parametrize("fields", [{"displayName": 7}, {"proxyAddresses": "none"}])
+async def test_owner_is_found_whatever_else_is_odd(fields: Mapping[str, Any]) -> None:
+    """An object that shows the address holds it: an odd value beside it is no reason to read nobody."""
+    row = addressed(PERSON, **{"mail": "a@b.example", **fields})
+    found = await owners_of(quiet(_groups=rows(row)), "a@b.example")
+    assert [key for key, *_ in found] == [PERSON]
 
 
 @pytest.mark.parametrize("missing", ["id", "displayName", "mail", "proxyAddresses"])

@@ -117,6 +117,20 @@ def test_a_journal_that_cannot_be_opened_is_wrong_usage(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_is_never_followed(tmp_path: Path, *, there: bool) -> None:
+    """A committed link does not make a run append to another file, nor make one; the error names it."""
+    target, link = tmp_path / "elsewhere", tmp_path / "journal.jsonl"
+    if there:
+        target.write_text("mine")
+    link.symlink_to(target)
+    refused = pytest.raises(UsageError, match=r"journal\.jsonl cannot be written: it is a symbolic link")
+    with refused as caught, open_journal(link, run="run-1"):
+        pass
+    assert caught.value.rule == "journal-unusable"
+    assert (target.read_text() if there else target.exists()) == ("mine" if there else False)
+
+
 async def test_a_flush_forces_to_the_disk_what_was_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

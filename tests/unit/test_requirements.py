@@ -1,5 +1,6 @@
 """The pinned requirements can be installed by every pip that a supported Python brings along."""
 
+import re
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -32,7 +33,36 @@ def demands(pin: Requirement) -> Iterator[Requirement]:
             yield each
 
 
-@pytest.mark.parametrize("name", ["runtime.txt", "dev.txt"])
+FILES = ["build.txt", "dev.txt", "emulator.txt", "runtime.txt"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_names_no_place(name: str) -> None:
+    """Each pin has hashes, and nothing says where it was found: an index of somebody's own serves as well."""
+    text = (REQUIREMENTS / name).read_text()
+    assert not re.search(r"https?:|file:|--(index|extra-index|find-links|trusted)|/opt/|/home/|/work/", text)
+    pinned = re.split(r"^(?=[a-z])", text, flags=re.MULTILINE)[1:]
+    assert pinned
+    assert [one.splitlines()[0] for one in pinned if "--hash=sha256:" not in one] == []
+
+
+def test_files_that_are_installed_together_agree() -> None:
+    """A package has one version, whatever of the product is installed."""
+    versions: dict[str, set[str]] = {}
+    for name in FILES:
+        for package, pin in pins(REQUIREMENTS / name).items():
+            versions.setdefault(package, set()).add(str(pin.specifier))
+    assert {package: found for package, found in versions.items() if len(found) > 1} == {}
+
+
+def test_no_server_stands_beside_the_writing_token() -> None:
+    """What serves the emulator is installed for the emulator alone."""
+    servers = {"starlette", "trustme", "uvicorn"}
+    assert servers.isdisjoint(pins(REQUIREMENTS / "runtime.txt"))
+    assert servers <= pins(REQUIREMENTS / "emulator.txt").keys()
+
+
+@pytest.mark.parametrize("name", ["runtime.txt", "emulator.txt", "dev.txt"])
 def test_extras_are_pinned_where_they_are_asked_for(name: str) -> None:
     """Older pips take `coverage[toml]` for another package than `coverage`, and then miss its pin."""
     pinned = pins(REQUIREMENTS / name)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.schemas import MAX_QUOTED, _translate, load_schema, quoted, schema_path, violations
+from reconciler.schemas import MAX_QUOTED, _Kept, _translate, load_schema, quoted, schema_path, violations
 
 OURS = ["guests", "tenant"]
 DOCUMENTS = ["plan", "report"]
@@ -104,7 +104,7 @@ def test_violations_list_what_could_stand_there() -> None:
 def test_words_for_each_keyword(schema: dict[str, Any], value: object, message: str) -> None:
     """Every keyword has words; one without words of its own is at least named."""
     (error,) = Draft202012Validator(schema).iter_errors(value)
-    assert [violation.message for violation in _translate(error)] == [message]
+    assert [violation.message for violation in _translate(error, _Kept(), value)] == [message]
 
 
 def test_quotes_are_bounded() -> None:

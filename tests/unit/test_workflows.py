@@ -19,6 +19,13 @@ ALL = [*WORKFLOWS, ACTION]
 NAMES = [path.name for path in ALL]
 
 PINNED = re.compile(r"^[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+LOCAL = "./"
+OUTSIDE = "${{ runner.temp }}/run"
+INSTALLS = re.compile(
+    r'python -I -m venv "\$RUNNER_TEMP/reconciler"|(rm -rf|mkdir) "\$RUNNER_TEMP/run"|'
+    r'"\$RUNNER_TEMP/reconciler/(bin|Scripts)/python" -I -m pip install .*'
+)
+PRODUCT = re.compile(r'(exec )?"\$RUNNER_TEMP/reconciler/(bin|Scripts)/reconciler" ')
 SHELL = re.compile(r"[;\n|]|&&|\$\(|`|\b(?:if|for|while|case)\b")
 
 
@@ -75,7 +82,63 @@ def test_every_action_is_pinned(path: Path) -> None:
     """An action is named by the commit that was looked at, with its version beside it."""
     used = [line.partition("uses:")[2].strip() for line in path.read_text().splitlines() if "uses:" in line]
     assert len(used) == sum("uses" in step for step in steps(path))
-    assert [one for one in used if not PINNED.match(one)] == []
+    # The action of this repository comes with the commit that is checked out.
+    assert [one for one in used if one != LOCAL and not PINNED.match(one)] == []
+
+
+@pytest.mark.parametrize("path", ALL, ids=NAMES)
+def test_no_step_looks_into_the_checkout_for_code(path: Path) -> None:
+    """Python starts without the working folder, and the product by the path of its installed command."""
+    for step in steps(path):
+        if "run" not in step or step["run"].startswith("make "):
+            continue
+        assert INSTALLS.fullmatch(step["run"]) or PRODUCT.match(step["run"]), step["run"]
+        if PRODUCT.match(step["run"]):
+            folder = OUTSIDE if path.name != "ci.yml" else "${{ runner.temp }}"
+            assert step["working-directory"] == folder, step["name"]
+        if " pip install " in step["run"]:
+            assert "--require-hashes --only-binary :all:" in step["run"] or "--no-index" in step["run"]
+
+
+def test_only_jobs_without_rights_run_the_checkouts_own_commands() -> None:
+    """`make` runs whatever the checkout holds, so nothing but the code itself may be in its reach."""
+    making = [
+        (name, job)
+        for name, job in jobs()
+        if any(step.get("run", "").startswith("make ") for step in job["steps"])
+    ]
+    assert {name for name, _ in making} == {"ci/checks", "ci/audit"}
+    for _, job in making:
+        assert job["permissions"] == {"contents": "read"}
+        assert "env" not in job
+        assert "environment" not in job
+
+
+@pytest.mark.parametrize("path", ALL, ids=NAMES)
+def test_artifacts_come_from_and_go_outside_of_the_checkout(path: Path) -> None:
+    """What is kept or fetched lies in the folder for results."""
+    for step in steps(path):
+        if "-artifact@" in step.get("uses", ""):
+            lines = step["with"]["path"].splitlines()
+            assert [line for line in lines if not f"{line}/".startswith(f"{OUTSIDE}/")] == [], step["name"]
+
+
+@pytest.mark.parametrize("path", ALL, ids=NAMES)
+def test_a_later_step_uses_only_a_plan_of_this_run(path: Path) -> None:
+    """A page, an artifact or an issue that is made after a failure needs a plan that was written."""
+    for step in steps(path):
+        late = "cancelled()" in step.get("if", "")
+        if late and step["name"] in {"Write the page", "Keep the plan", "Keep the issue"}:
+            assert ".outputs.planned == 'true'" in step["if"], step["name"]
+
+
+def test_everything_has_an_owner() -> None:
+    """A file that nobody has thought of belongs to the administrators; only guests are anybody else's."""
+    lines = (ROOT / ".github" / "CODEOWNERS").read_text().splitlines()
+    rules = [line.split() for line in lines if line and not line.startswith("#")]
+    assert rules[0] == ["*", "@your-organization/identity-admins"]
+    others = [pattern for pattern, *owners in rules if owners != rules[0][1:]]
+    assert others == ["/desired/"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=[path.name for path in WORKFLOWS])
@@ -137,7 +200,8 @@ def test_every_attempt_keeps_its_journal_for_the_next(path: Path) -> None:
     assert "always()" in kept["if"]
     assert kept["with"]["name"] == "apply-journal-${{ github.run_attempt }}"
     [applied] = [step["run"] for step in steps(path) if step["name"] == "Apply"]
-    assert applied.endswith(f"--journal {kept['with']['path']} --evidence journals")
+    name = kept["with"]["path"].removeprefix(f"{OUTSIDE}/")
+    assert applied.endswith(f"--journal {name} --evidence journals")
 
 
 def test_the_schemas_of_github_find_nothing() -> None:
@@ -145,6 +209,9 @@ def test_the_schemas_of_github_find_nothing() -> None:
     check = tool("check-jsonschema")
     workflows = run(check, "--builtin-schema", "vendor.github-workflows", *WORKFLOWS)
     assert workflows.returncode == 0, workflows.stdout
+    updates = ROOT / ".github" / "dependabot.yml"
+    dependabot = run(check, "--builtin-schema", "vendor.dependabot", updates)
+    assert dependabot.returncode == 0, dependabot.stdout
     action = run(check, "--builtin-schema", "vendor.github-actions", ACTION)
     assert action.returncode == 0, action.stdout
 
@@ -187,9 +254,10 @@ def test_the_commands_in_the_docs_are_safe(tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", ["setup-github.md", "ci-other.md"])
 def test_the_docs_name_only_commands_that_exist(page: str) -> None:
     """Every command and option of the product in the files to copy is one that it has."""
-    used = re.findall(r"python -m reconciler (.*)", "".join(blocks(page, "yaml")))
+    used = re.findall(r"/bin/reconciler\"(?: --desired \S+)? (.*)", "".join(blocks(page, "yaml")))
+    assert len(used) >= {"setup-github.md": 0, "ci-other.md": 10}[page]
     for line in used:
-        name, *words = line.split()
+        name, *words = line.strip("'").split()
         command = importlib.import_module(f"reconciler.cli.{name}").command
         known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known, line
@@ -197,7 +265,10 @@ def test_the_docs_name_only_commands_that_exist(page: str) -> None:
 
 def test_zizmor_finds_nothing() -> None:
     """The strictest look at what a workflow gives away has nothing to say."""
-    done = run(tool("zizmor"), "--offline", "--persona=pedantic", "--no-progress", *ALL)
+    config = ROOT / ".github" / "zizmor.yml"
+    updates = ROOT / ".github" / "dependabot.yml"
+    options = ("--offline", "--persona=pedantic", "--no-progress", "--config", config)
+    done = run(tool("zizmor"), *options, *ALL, updates)
     assert done.returncode == 0, done.stdout
 
 

@@ -181,7 +181,7 @@ async def _body(request: Request, *texts: str) -> dict[str, Any]:
     """Parse a JSON object in which each of `texts` is text. Raises `HTTPException`."""
     try:
         body = await request.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HTTPException(400, "the body must be JSON") from error
     if not isinstance(body, dict):
         raise HTTPException(400, "the body must be a JSON object")

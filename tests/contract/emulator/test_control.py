@@ -119,7 +119,12 @@ def test_wrong_requests_are_refused(served: Served, method: str, path: str, body
 
 def test_a_body_that_is_no_json_is_refused(served: Served) -> None:
     """Broken JSON is a 400."""
-    answer = httpx.post(f"{served.root}/_emulator/sign-in", content=b"{", trust_env=False)
+    answer = httpx.post(
+        f"{served.root}/_emulator/sign-in",
+        content=b"{",
+        headers={"Content-Type": "application/json"},
+        trust_env=False,
+    )
     assert answer.status_code == 400
 
 

@@ -1,8 +1,8 @@
 """Compiles a JSON Schema to a function that returns yes or no, many times faster than a full validator.
 
-It understands the few keywords the schemas of the desired tree use, in the meaning of draft 2020-12, and
-refuses to be built from any other, so that a schema cannot grow past it unnoticed. It never describes a
-violation: every value it does not accept is passed to jsonschema, which decides.
+It understands the few keywords that the schemas of trees, plans and reports use, in the meaning of draft
+2020-12, and refuses to be built from any other, so that a schema cannot grow past it unnoticed. It never
+describes a violation: every value it does not accept is passed to jsonschema, which decides.
 """
 
 import re
@@ -15,7 +15,13 @@ Schema = Mapping[str, Any]
 
 
 def _is_integer(value: Any) -> bool:
+    if isinstance(value, float):
+        return value.is_integer()  # 1.0 is a whole number in JSON Schema
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 _TYPES: Mapping[str, Accept] = {
@@ -24,6 +30,7 @@ _TYPES: Mapping[str, Accept] = {
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
     "integer": _is_integer,
+    "null": lambda value: value is None,
 }
 
 # Keywords that address people and editors and constrain no value.
@@ -34,6 +41,7 @@ _NOTES = frozenset(
         "$schema",
         "default",
         "description",
+        "errorMessage",
         "examples",
         "format",
         "patternErrorMessage",
@@ -42,13 +50,13 @@ _NOTES = frozenset(
 )
 
 
-def acceptance(schema: Schema) -> Accept:
-    """Build the predicate for values that conform to `schema`.
+def acceptance(schema: Schema, root: Schema | None = None) -> Accept:
+    """Build the predicate for values that conform to `schema`, a part of `root` or a whole one.
 
-    Values are made of dict, list, str, int, bool and None. Raises `ValueError` when the schema uses
+    Values are made of dict, list, str, int, float, bool and None. Raises `ValueError` when the schema uses
     a keyword, or a use of one, that is not understood here.
     """
-    return _build(schema, schema.get("$defs", {}))
+    return _build(schema, (root or schema).get("$defs", {}))
 
 
 def _build(schema: Schema, definitions: Schema) -> Accept:
@@ -80,6 +88,9 @@ def _all_of(checks: tuple[Accept, ...]) -> Accept:
 
 
 def _type(name: Any, _schema: Schema, _definitions: Schema) -> Accept:
+    if isinstance(name, list):
+        accepts = [_type(each, _schema, _definitions) for each in name]
+        return lambda value: any(accept(value) for accept in accepts)
     if not isinstance(name, str) or name not in _TYPES:
         raise ValueError(f"the type {name!r} is not understood")
     return _TYPES[name]
@@ -124,23 +135,45 @@ def _max_items(most: Any, _schema: Schema, _definitions: Schema) -> Accept:
     return lambda value: not isinstance(value, list) or len(value) <= most
 
 
+def _min_items(least: Any, _schema: Schema, _definitions: Schema) -> Accept:
+    return lambda value: not isinstance(value, list) or len(value) >= least
+
+
+def _prefix_items(parts: Any, schema: Schema, definitions: Schema) -> Accept:
+    if "items" in schema:
+        raise ValueError("items beside prefixItems are not understood")
+    accepts = [_build(part, definitions) for part in parts]
+    return lambda value: (
+        not isinstance(value, list) or all(accept(item) for accept, item in zip(accepts, value, strict=False))
+    )
+
+
+def _dependent_required(wanted: Any, _schema: Schema, _definitions: Schema) -> Accept:
+    def accept(value: Any) -> bool:
+        return not isinstance(value, dict) or all(
+            value.keys() >= frozenset(others) for key, others in wanted.items() if key in value
+        )
+
+    return accept
+
+
 def _pattern(pattern: Any, _schema: Schema, _definitions: Schema) -> Accept:
     search = re.compile(pattern).search
     return lambda value: not isinstance(value, str) or search(value) is not None
 
 
 def _enum(choices: Any, _schema: Schema, _definitions: Schema) -> Accept:
-    if not all(isinstance(choice, str) for choice in choices):
-        raise ValueError("an enum of anything but text is not understood")  # 1 and true are equal in Python
-    return lambda value: value in choices
+    if not all(isinstance(choice, str | bool | None) for choice in choices):
+        raise ValueError("an enum of numbers is not understood")  # 1 and true are equal in Python
+    return lambda value: isinstance(value, str | bool | None) and value in choices
 
 
 def _minimum(least: Any, _schema: Schema, _definitions: Schema) -> Accept:
-    return lambda value: not _is_integer(value) or value >= least
+    return lambda value: not _is_number(value) or value >= least
 
 
 def _maximum(most: Any, _schema: Schema, _definitions: Schema) -> Accept:
-    return lambda value: not _is_integer(value) or value <= most
+    return lambda value: not _is_number(value) or value <= most
 
 
 def _any_of(branches: Any, _schema: Schema, definitions: Schema) -> Accept:
@@ -148,17 +181,40 @@ def _any_of(branches: Any, _schema: Schema, definitions: Schema) -> Accept:
     return lambda value: any(accept(value) for accept in accepts)
 
 
+def _all_branches(branches: Any, _schema: Schema, definitions: Schema) -> Accept:
+    return _all_of(tuple(_build(branch, definitions) for branch in branches))
+
+
+def _if(condition: Any, schema: Schema, definitions: Schema) -> Accept:
+    if "else" in schema or "then" not in schema:
+        raise ValueError("an if without then, or with else, is not understood")
+    holds, then = _build(condition, definitions), _build(schema["then"], definitions)
+    return lambda value: not holds(value) or then(value)
+
+
+def _then(_part: Any, schema: Schema, _definitions: Schema) -> Accept:
+    if "if" not in schema:
+        raise ValueError("a then without if is not understood")
+    return lambda _value: True
+
+
 _KEYWORDS: Mapping[str, Callable[[Any, Schema, Schema], Accept]] = {
     "$ref": _ref,
     "additionalProperties": _additional_properties,
+    "allOf": _all_branches,
     "anyOf": _any_of,
+    "dependentRequired": _dependent_required,
     "enum": _enum,
+    "if": _if,
     "items": _items,
     "maxItems": _max_items,
     "maximum": _maximum,
+    "minItems": _min_items,
     "minimum": _minimum,
     "pattern": _pattern,
+    "prefixItems": _prefix_items,
     "properties": _properties,
     "required": _required,
+    "then": _then,
     "type": _type,
 }
