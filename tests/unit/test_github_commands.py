@@ -1,4 +1,4 @@
-"""`reconciler github` and `reconciler render`, called as a step calls them."""
+"""`reconciler github`, called as a step calls it."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from reconciler.model import Cloud, Outcome, Plan
 from reconciler.plan import make_plan
 from tests.e2e.fake_github import REPOSITORY, GitHub, Pull, github
 from tests.support.directory import NOW, declared, desired, guest, live
-from tests.support.plans import mixed_report, outcome_of, report_of
+from tests.support.plans import outcome_of, report_of
 from tests.support.repository import commit, git, new_repository
 
 TOKEN = "ghs_a-secret"
@@ -362,40 +362,6 @@ def test_outside_of_a_workflow_the_environment_is_asked_for(
     step.environ.delenv("GITHUB_TOKEN")
     assert run(["github", "comment", "--pull", "4"]) == 2
     assert "GITHUB_TOKEN is not set" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("form", ["text", "markdown", "html"])
-def test_a_saved_document_is_shown_in_another_form(
-    step: Step, capsys: pytest.CaptureFixture[str], form: str
-) -> None:
-    """Plans and reports can be looked at without asking the directory again."""
-    step.write(plan_of_two())
-    report = replace(mixed_report(), digest=f"sha256:{'0' * 64}")
-    (step.folder / "report.json").write_text(dump(report_to_json(report)))
-    assert run(["render", "plan.json", "--format", form]) == 0
-    assert "ana@new.example" in capsys.readouterr().out
-    assert run(["render", "report.json", "--format", form]) == 0
-    assert "applied" in capsys.readouterr().out
-
-
-def test_a_saved_plan_annotates_and_a_report_cannot(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
-    """Only a plan knows lines of the desired tree."""
-    blocked = desired(declared(1, email="ana@new.example"))
-    step.write(make_plan(blocked, live(), NOW))
-    assert run(["render", "plan.json", "--format", "github"]) == 0
-    assert capsys.readouterr().out.startswith("::error file=desired/")
-    (step.folder / "report.json").write_text(
-        dump(report_to_json(replace(mixed_report(), digest=f"sha256:{'0' * 64}")))
-    )
-    assert run(["render", "report.json", "--format", "github"]) == 2
-
-
-@pytest.mark.parametrize("content", [b"\xff", b"[]", b"{}"])
-def test_what_is_neither_is_refused(step: Step, content: bytes) -> None:
-    """Any other file ends with a sentence."""
-    (step.folder / "x.json").write_bytes(content)
-    assert run(["render", "x.json"]) == 5
-    assert run(["render", "missing.json"]) == 5
 
 
 def test_a_tree_beside_the_repository_is_annotated_where_it_is(
