@@ -45,7 +45,7 @@ def test_a_lost_report_is_no_success(exit_code: int, ends_with: int) -> None:
 
 def test_the_file_is_written_before_anything_is_rendered(tmp_path: Path) -> None:
     """A report that text cannot show, which would be a bug, is in the file all the same."""
-    broken = replace(mixed_report().outcomes[0], message=cast("Any", None))
+    broken = replace(mixed_report().outcomes[0], rule=None, message=cast("Any", 7))
     report = replace(mixed_report(), digest=DIGEST, outcomes=(broken,))
     with pytest.raises((TypeError, AttributeError)):
         leave_report(report, tmp_path / "report.json")
