@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# Tests wait for as long as they compute: real processes, sockets and pauses.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 3 // 2)')
 READY  := $(VENV)/.ready
 PINNED := runtime emulator dev build
 
@@ -24,7 +26,7 @@ demo: $(READY)  ## the whole story against the embedded emulator
 	$(BIN)/reconciler demo
 
 test: $(READY)  ## all tests that need no browser, with the branch coverage of reconciler/
-	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report term-missing:skip-covered
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --cov --cov-report term-missing:skip-covered
 
 crashlab: $(READY)  ## kill apply at both sides of every request, and judge what the next run makes of it
 	$(BIN)/python -m tests.crashlab

@@ -35,7 +35,7 @@ from tests.model.machine import Mood, Situation, Visited, beginnings, events, ev
 from tests.model.world import instant
 from tests.support.directory import guest
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("machine laws")]
 """The first law in a process goes everywhere for all of them, which takes minutes on a busy machine."""
 
 SAMPLE = 12
