@@ -168,3 +168,13 @@ def test_the_invitation_of_a_row_is_compared_with_the_base() -> None:
     new = make_plan(desired(declared()), live(guest()), NOW, base=Baseline.empty()).changes[0]
     assert new.invitation_changed == ("cc", "language", "message", "redirectUrl", "sendMessage")
     assert differing_keys(built_in_invitation(TENANT), built_in_invitation(TENANT)) == ()
+
+
+def test_drift_refuses_no_pull_request() -> None:
+    """A limit counts what merging approves: apply runs no more than that, so it refuses no more either."""
+    drifted, changed = declared(1, "ana@newco.example"), declared(2, "bo@newco.example")
+    tree = desired(drifted, changed, policy=Policy(max_changes=1))
+    before = desired(drifted, declared(2, "bo@old.example"), policy=Policy(max_changes=1))
+    found = live(guest(1), guest(2, "bo@old.example"))
+    assert [one.rule for one in make_plan(tree, found, NOW).refusals] == ["max-changes"]
+    assert make_plan(tree, found, NOW, base=Baseline.of(before, desired=tree)).refusals == ()
