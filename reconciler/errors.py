@@ -97,8 +97,7 @@ def _raise_to_review(refusals: tuple[Refusal, ...]) -> str:
     suggested = next((one.suggested_raise for one in refusals if one.suggested_raise is not None), None)
     if suggested is None:
         return ""
-    limits = {"maxChanges": suggested.max_changes, "maxChangePercent": suggested.max_change_percent}
-    keys = [f"{key}: {limit}" for key, limit in limits.items() if limit is not None]
+    keys = [f"{key}: {limit}" for key, limit in suggested.limits.items()]
     return f"below policy: raise: {{{', '.join(keys)}, until: {suggested.until}, reason: <why so many>}}"
 
 

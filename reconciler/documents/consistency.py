@@ -21,7 +21,7 @@ from reconciler.model import (
     SetOtherMails,
     parse_marker,
 )
-from reconciler.plan.compare import Written, carried_out, changed_fields, in_order
+from reconciler.plan.compare import before_and_after, changed_fields, in_order
 
 _SEQUENCES: Final[dict[ChangeKind, frozenset[tuple[type[Action], ...]]]] = {
     ChangeKind.CHANGE_EMAIL: frozenset({(SetMail, ResetRedemption, ClearMarker)}),
@@ -53,7 +53,7 @@ def _contradictions(plan: Plan) -> Iterator[str]:
     yield from _about_counts(plan)
     yield from _about_waiting(plan)
     for change, fields in zip(
-        plan.changes, changed_fields([_written(one) for one in plan.changes]), strict=True
+        plan.changes, changed_fields([before_and_after(one) for one in plan.changes]), strict=True
     ):
         yield from (f"in the change of {change.id}, {what}" for what in _about_change(change, fields))
 
@@ -81,12 +81,6 @@ def _about_waiting(plan: Plan) -> Iterator[str]:
         if first is not None and first not in earlier and (first in rows or plan.since is None):
             yield f"{change.id} waits for {first}, whose change does not come before it"
         earlier.add(change.id)
-
-
-def _written(change: Change) -> tuple[Written, Written]:
-    """Return the values on the guest before the actions and after them."""
-    before = Written(mail=change.precondition.mail, other_mails=change.precondition.other_mails)
-    return before, carried_out(change.actions, before)
 
 
 def _about_change(change: Change, fields: tuple[FieldChange, ...]) -> Iterator[str]:

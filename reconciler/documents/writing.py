@@ -227,9 +227,7 @@ def _refusal(refusal: Refusal) -> dict[str, Any]:
     suggested = refusal.suggested_raise
     if suggested is None:
         return _note(refusal)
-    limits = {"maxChanges": suggested.max_changes, "maxChangePercent": suggested.max_change_percent}
-    raised = {key: limit for key, limit in limits.items() if limit is not None}
-    return _note(refusal) | {"raise": raised | {"until": suggested.until.isoformat()}}
+    return _note(refusal) | {"raise": suggested.limits | {"until": suggested.until.isoformat()}}
 
 
 def _note(note: Note) -> dict[str, Any]:

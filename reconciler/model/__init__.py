@@ -14,6 +14,7 @@ from reconciler.model.desired import (
     Policy,
     Problem,
     Source,
+    SuggestedRaise,
     built_in_invitation,
 )
 from reconciler.model.directory import (
@@ -72,7 +73,6 @@ from reconciler.model.plan import (
     SetMail,
     SetOtherMails,
     Setting,
-    SuggestedRaise,
     Summary,
     Whereabouts,
 )

@@ -102,14 +102,27 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitRaise:
-    """A reviewed, self-expiring raise of the limits."""
+class SuggestedRaise:
+    """A raise of the limits that lacks the reason, which is for a person to write."""
 
     max_changes: int | None
+    """`None`: this limit is not raised."""
+
     max_change_percent: int | None
 
     until: date
     """The last day, in UTC, on which the raise applies."""
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The limits that it raises, by their keys in `tenant.yaml`."""
+        limits = {"maxChanges": self.max_changes, "maxChangePercent": self.max_change_percent}
+        return {key: limit for key, limit in limits.items() if limit is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRaise(SuggestedRaise):
+    """A reviewed, self-expiring raise of the limits."""
 
     reason: str
 

@@ -4,11 +4,11 @@ Data only: it can be printed, hashed and compared.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, assert_never
 
-from reconciler.model.desired import Cloud, Invitation, Source
+from reconciler.model.desired import Cloud, Invitation, Source, SuggestedRaise
 from reconciler.model.identity import EmailAddress, ObjectId, TenantId
 from reconciler.model.live import RedemptionState
 from reconciler.model.marker import Marker, digits_of
@@ -125,23 +125,15 @@ class Note:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class SuggestedRaise:
-    """The least raise of `tenant.yaml` under which a plan would not be refused; it lacks the reason."""
-
-    max_changes: int | None
-    """`None`: this limit need not be raised."""
-
-    max_change_percent: int | None
-    until: date
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal(Note):
     """A reason for which apply refuses a plan as a whole."""
 
     suggested_raise: SuggestedRaise | None = None
-    """For a limit that is exceeded; it replaces a raise that stands in the tree."""
+    """The least raise under which the plan would not be refused, for a limit that is exceeded.
+
+    It replaces a raise that stands in the tree.
+    """
 
 
 Setting = bool | int | str | tuple[str, ...] | None

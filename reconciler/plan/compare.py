@@ -10,6 +10,7 @@ from typing import assert_never
 from reconciler.model import (
     Action,
     AddOtherMail,
+    Change,
     ClearMarker,
     EmailAddress,
     FieldChange,
@@ -53,6 +54,12 @@ def carried_out(actions: Iterable[Action], before: Written) -> Written:
             case _ as unknown:
                 assert_never(unknown)
     return after
+
+
+def before_and_after(change: Change) -> tuple[Written, Written]:
+    """Return the values on the guest before the actions of a change and after them."""
+    before = Written(mail=change.precondition.mail, other_mails=change.precondition.other_mails)
+    return before, carried_out(change.actions, before)
 
 
 def changed_fields(written: Sequence[tuple[Written, Written]]) -> list[tuple[FieldChange, ...]]:

@@ -130,8 +130,7 @@ def _of_holds(before: Iterable[DesiredGuest], after: Iterable[DesiredGuest]) -> 
 def _raise(limit_raise: LimitRaise | None) -> str | None:
     if limit_raise is None:
         return None
-    limits = {"maxChanges": limit_raise.max_changes, "maxChangePercent": limit_raise.max_change_percent}
-    given = [f"{key} {value}" for key, value in limits.items() if value is not None]
+    given = [f"{key} {value}" for key, value in limit_raise.limits.items()]
     return f"{', '.join(given)}, until {limit_raise.until}: {limit_raise.reason}"
 
 

@@ -60,8 +60,7 @@ def raise_block(refusals: Iterable[Refusal]) -> str | None:
 
 
 def _yaml(suggested: SuggestedRaise) -> str:
-    limits = {"maxChanges": suggested.max_changes, "maxChangePercent": suggested.max_change_percent}
-    raised = [f"    {key}: {value}" for key, value in limits.items() if value is not None]
+    raised = [f"    {key}: {value}" for key, value in suggested.limits.items()]
     lines = [
         "# in tenant.yaml",
         "policy:",

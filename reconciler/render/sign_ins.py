@@ -3,33 +3,18 @@
 An address in `mail` or `otherMails` can sign in, and no other one as far as Graph shows.
 """
 
-from reconciler.model import (
-    AddOtherMail,
-    Change,
-    ClearMarker,
-    EmailAddress,
-    ResetRedemption,
-    SetMail,
-    SetOtherMails,
-)
+from reconciler.model import Change, EmailAddress
+from reconciler.plan.compare import Written, before_and_after
 
 
 def before(change: Change) -> frozenset[EmailAddress]:
     """Return the addresses on the object that a change was planned from."""
-    return frozenset(_present(*change.precondition.other_mails, change.precondition.mail))
+    return _addresses(before_and_after(change)[0])
 
 
 def after(change: Change) -> frozenset[EmailAddress]:
     """Return the addresses on the object once a change is carried out."""
-    for action in reversed(change.actions):
-        match action:
-            case SetMail(email=email, other_mails=final) | ClearMarker(email=email, other_mails=final):
-                return frozenset((email, *final))
-            case SetOtherMails(other_mails=final):
-                return frozenset(_present(*final, change.precondition.mail))
-            case AddOtherMail(email=email) | ResetRedemption(email=email):
-                return before(change) | {email}
-    return before(change)
+    return _addresses(before_and_after(change)[1])
 
 
 def admitted(change: Change) -> tuple[EmailAddress, ...]:
@@ -46,5 +31,5 @@ def shut_out(change: Change) -> tuple[EmailAddress, ...]:
     return tuple(sorted(before(change) - after(change)))
 
 
-def _present(*addresses: EmailAddress | None) -> list[EmailAddress]:
-    return [address for address in addresses if address is not None]
+def _addresses(values: Written) -> frozenset[EmailAddress]:
+    return frozenset(values.other_mails) | ({values.mail} if values.mail is not None else frozenset())

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from reconciler.model import AddOtherMail, Change, EmailAddress
+from reconciler.plan import make_plan
 from reconciler.render.change_view import Rank, change_view
+from tests.support.directory import NOW, declared, desired, guest, live
 from tests.support.plans import (
     TENANT,
     again_of,
@@ -124,3 +126,14 @@ def test_a_view_holds_what_strangers_wrote_as_it_is() -> None:
     name, address = "<b>|`x`\u202e", "a&b@newco.example"
     view = change_view(change_of(name=name, after=address), tenant=TENANT)
     assert (view.display_name, view.after) == (name, address)
+
+
+def test_a_reset_that_sets_the_list_too_names_what_goes() -> None:
+    """The list is written before the reset, which is the last of the actions."""
+    entry = declared(email="ana@old.example", alternates=["new@old.example"], reset_after=NOW)
+    found = guest(1, "ana@old.example", others=["ana@old.example", "gone@old.example"])
+    (change,) = make_plan(desired(entry), live(found), NOW).changes
+    assert [action.name for action in change.actions] == ["SetOtherMails", "ResetRedemption"]
+    view = change_view(change, tenant=TENANT)
+    assert (view.added, view.lost) == (("new@old.example",), ("gone@old.example",))
+    assert not any("Can sign in with these too" in effect for effect in view.effects)
