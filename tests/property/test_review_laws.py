@@ -8,12 +8,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.model import (
+    AddOtherMail,
     Change,
     ChangeKind,
     ClearMarker,
     EmailAddress,
     Origin,
     Plan,
+    ResetRedemption,
     SetMail,
     SetOtherMails,
 )
@@ -71,13 +73,16 @@ def before_and_after(change: Change) -> tuple[set[str], set[str]]:
     """Compute which addresses stand on the object, apart from the product's own way to do so."""
     had = {str(address).lower() for address in change.precondition.other_mails}
     mail = {str(change.precondition.mail).lower()}
-    match change.actions[-1]:
-        case SetMail(email=email, other_mails=final) | ClearMarker(email=email, other_mails=final):
-            return had | mail, {str(address).lower() for address in (email, *final)}
-        case SetOtherMails(other_mails=final):
-            return had | mail, mail | {str(address).lower() for address in final}
-        case _:
-            return had | mail, had | mail
+    has = had | mail
+    for action in change.actions:
+        match action:
+            case SetMail(email=email, other_mails=final) | ClearMarker(email=email, other_mails=final):
+                has = {str(address).lower() for address in (email, *final)}
+            case SetOtherMails(other_mails=final):
+                has = mail | {str(address).lower() for address in final}
+            case AddOtherMail(email=email) | ResetRedemption(email=email):
+                has |= {str(email).lower()}
+    return had | mail, has
 
 
 def rank(change: Change) -> int:
