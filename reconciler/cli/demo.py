@@ -17,8 +17,7 @@ from reconciler.emulator.server import serve
 from reconciler.emulator.tenant.seed import load_seed
 from reconciler.errors import EXIT_DONE, EXIT_INCOMPLETE
 from reconciler.render import escape
-
-_PACKAGE = Path(__file__).parents[1]
+from reconciler.sample import SAMPLE_TREE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +56,12 @@ def command() -> int:
     """
     with tempfile.TemporaryDirectory(prefix="reconciler-demo-") as temporary:
         folder = Path(temporary)
-        shutil.copytree(sample_tree(), folder / "desired")
+        shutil.copytree(SAMPLE_TREE, folder / "desired")
         seed = load_seed(folder / "desired" / "emulator.yaml")
         with serve(None, seed=seed) as emulator, ControlClient(emulator.root) as control:
             _say(f"A sample tree and an emulated tenant in {folder}; the commands, and what they say:")
             good = _tell(_Stage(folder=folder, root=emulator.root), control)
     return EXIT_DONE if good else EXIT_INCOMPLETE
-
-
-def sample_tree(package: Path = _PACKAGE) -> Path:
-    """Return the path of the sample: inside the installed package, or beside the package in a checkout."""
-    installed = package / "sample"
-    return installed if installed.is_dir() else package.parent / "desired"
 
 
 def _tell(stage: _Stage, control: ControlClient) -> bool:
