@@ -36,6 +36,9 @@ class Severity(StrEnum):
 class Where(StrEnum):
     """The commands in which a rule can appear."""
 
+    IMPORT = "import"
+    SET_EMAIL = "set-email"
+    PRUNE = "prune"
     VALIDATE = "validate"
     PLAN = "plan"
     COMPARE = "compare"

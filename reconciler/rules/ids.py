@@ -202,6 +202,10 @@ class Rule(StrEnum):
     NOT_AT_TIP = "not-at-tip"
     FOREIGN_REPORT = "foreign-report"
 
+    # Commands that edit the files of the desired tree.
+    LAYOUT = "layout"
+    FILE_CHANGED = "file-changed"
+
 
 OtherRule = NewType("OtherRule", str)
 """An id that need not be a `Rule`: from a document that another version wrote, or of the emulator."""
