@@ -16,6 +16,7 @@ from reconciler.errors import EXIT_INTERRUPTED, EXIT_USAGE, ReconcilerError
 from reconciler.process import early_signals, end_loading
 
 _COMMANDS = {
+    "init": "Write the first files of a repository of your own.",
     "validate": "Check the desired tree offline.",
     "plan": "Show what would change; cannot write to the directory.",
     "apply": "Carry a plan out.",

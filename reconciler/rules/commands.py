@@ -113,7 +113,7 @@ _OPTIONS = {
     ),
     **described(
         Severity.ERROR,
-        (Where.PLAN, Where.APPLY, Where.RENDER, Where.GITHUB),
+        (Where.INIT, Where.PLAN, Where.APPLY, Where.RENDER, Where.GITHUB),
         {
             Rule.FILE_UNUSABLE: Text(
                 meaning="A file or folder that an option names cannot be written.",

@@ -206,6 +206,14 @@ class Rule(StrEnum):
     LAYOUT = "layout"
     FILE_CHANGED = "file-changed"
 
+    # The command that writes a repository's first files.
+    OPTION_MISSING = "option-missing"
+    OPTION_CONFLICT = "option-conflict"
+    TENANT_FORM = "tenant-form"
+    SOURCE_FORM = "source-form"
+    OWNER_FORM = "owner-form"
+    TARGET_EXISTS = "target-exists"
+
 
 OtherRule = NewType("OtherRule", str)
 """An id that need not be a `Rule`: from a document that another version wrote, or of the emulator."""

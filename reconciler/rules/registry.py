@@ -9,9 +9,10 @@ from reconciler.rules.description import Table
 from reconciler.rules.directory import DIRECTORY
 from reconciler.rules.editing import EDITING
 from reconciler.rules.planning import PLANNING
+from reconciler.rules.scaffolding import SCAFFOLDING
 from reconciler.rules.tree import PROBLEMS
 
 REGISTRY: Final[Table] = MappingProxyType(
-    {**PROBLEMS, **PLANNING, **APPLYING, **DIRECTORY, **COMMANDS, **EDITING}
+    {**PROBLEMS, **PLANNING, **APPLYING, **DIRECTORY, **COMMANDS, **EDITING, **SCAFFOLDING}
 )
 """By rule; a test holds that every rule is described, and by one table only."""
