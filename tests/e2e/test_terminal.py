@@ -6,6 +6,7 @@ import pty
 import select
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +104,26 @@ def test_colour_is_for_terminals_only(shell: Shell, tenant: ControlClient) -> No
     assert terminal.end() == 0
     assert "\x1b[" in terminal.screen
     assert "\x1b[" not in shell.run("plan").stdout
+
+
+def test_init_asks_for_the_tenant(tmp_path: Path) -> None:
+    """Without --tenant it is asked for, until a GUID is given; the files are for that tenant."""
+    terminal = _Terminal(Shell(folder=tmp_path), "init", "guests")
+    terminal.read_until("Id of the Entra tenant:")
+    assert not (tmp_path / "guests").exists()
+    terminal.type("contoso.onmicrosoft.com")
+    terminal.read_until("this is no GUID")
+    terminal.type("7D0F1F3E-5f0b-4f57-9f0e-2f3c6f1f2a10")
+    assert terminal.end() == 0, terminal.screen
+    tenant = (tmp_path / "guests" / "desired" / "tenant.yaml").read_text()
+    assert "tenantId: 7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10\n" in tenant
+    assert terminal.screen.rstrip().endswith("reconciler import")
+
+
+def test_init_interrupted_at_its_question(tmp_path: Path) -> None:
+    """Ctrl+C at the question ends with 130, and nothing is written."""
+    terminal = _Terminal(Shell(folder=tmp_path), "init", "guests")
+    terminal.read_until("Id of the Entra tenant:")
+    terminal.interrupt()
+    assert terminal.end() == 130
+    assert list(tmp_path.iterdir()) == []

@@ -174,3 +174,12 @@ def test_every_action_is_pinned() -> None:
     used = re.findall(r"uses: (\S+)", text)
     assert used
     assert [each for each in used if not re.search(r"@[0-9a-f]{40}$", each)] == []
+
+
+@pytest.mark.parametrize("ci", [CI.GITLAB, CI.AZURE])
+def test_a_trial_runs_the_same_commands(ci: CI) -> None:
+    """On the emulator the same is run, without a sign-in, and with what the emulator needs."""
+    real, trial = (list(scripts(list(documents(ci, emulator=emulator)))) for emulator in (False, True))
+    needed = r" --requirement \S+/requirements/emulator\.txt\""
+    assert [re.sub(needed, "", script) for script in trial] == real
+    assert [script for script in trial if re.search(needed, script)]
