@@ -55,6 +55,7 @@ IGNORED = [
     "notices/a.txt",
     "x/notices/a.eml",
     "desired/notices/a.eml",
+    "desired/notices/a.txt",
     "approved/p.json",
     "approved/plans/own.json",
     ".reconciler/x",

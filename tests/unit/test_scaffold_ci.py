@@ -183,3 +183,23 @@ def test_a_trial_runs_the_same_commands(ci: CI) -> None:
     needed = r" --requirement \S+/requirements/emulator\.txt\""
     assert [re.sub(needed, "", script) for script in trial] == real
     assert [script for script in trial if re.search(needed, script)]
+
+
+@pytest.mark.parametrize("emulator", [False, True])
+def test_a_pull_request_that_is_blocked_is_red_and_shown(*, emulator: bool) -> None:
+    """On Azure the build of a pull request fails for blocked guests, and still publishes the page."""
+    (document,) = documents(CI.AZURE, emulator=emulator)
+    steps = document["stages"][0]["jobs"][0]["steps"]
+    plans = {
+        step["condition"]: script
+        for step in steps
+        for script in scripts(step)
+        if '/reconciler"' in script and " plan " in script
+    }
+    assert [condition for condition, script in plans.items() if "--fail-on-blocked" in script] == [
+        "and(succeeded(), eq(variables['Build.Reason'], 'PullRequest'))"
+    ]
+    assert len(plans) == 3
+    shown = [step for step in steps if "publish" in step or step.get("displayName") == "Write the page"]
+    assert {step["condition"] for step in shown} == {"or(succeeded(), eq(variables['planned'], 'true'))"}
+    assert len(shown) == 3
