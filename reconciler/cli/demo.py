@@ -14,8 +14,8 @@ from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
 from reconciler.emulator.tenant.seed import load_seed
 from reconciler.errors import EXIT_DONE, EXIT_INCOMPLETE
-
-_PACKAGE = Path(__file__).parents[1]
+from reconciler.sample import SAMPLE_TREE
+from reconciler.schemas import PUBLISHED
 
 
 @click.command(
@@ -46,7 +46,8 @@ def command(*, keep: Path | None) -> int:
         tempfile.TemporaryDirectory(prefix="reconciler-demo-") if keep is None else nullcontext(keep) as name
     ):
         folder = Path(name).resolve()
-        shutil.copytree(sample_tree(), folder / "desired")
+        shutil.copytree(SAMPLE_TREE, folder / "desired")
+        shutil.copytree(PUBLISHED, folder / "schemas")  # to which the first line of each file points
         seed = load_seed(folder / "desired" / "emulator.yaml")
         with serve(None, seed=seed) as emulator, ControlClient(emulator.root) as tenant:
             say(f"A sample tree and an emulated tenant in {folder}; the commands, and what they say:")
@@ -55,9 +56,3 @@ def command(*, keep: Path | None) -> int:
     if keep is not None:
         say(f"What it wrote is in {keep}; the tenant is gone with the emulator.")
     return EXIT_DONE if good else EXIT_INCOMPLETE
-
-
-def sample_tree(package: Path = _PACKAGE) -> Path:
-    """Return the path of the sample: inside the installed package, or beside the package in a checkout."""
-    installed = package / "sample"
-    return installed if installed.is_dir() else package.parent / "desired"

@@ -15,6 +15,7 @@ import yaml
 
 from reconciler.emulator.server import serve
 from reconciler.emulator.tenant.seed import load_seed
+from reconciler.sample import SAMPLE_TREE
 from tests.e2e.shell import REPOSITORY, clean_environment
 from tests.support.planted import WORD, Planted
 from tests.support.repository import git
@@ -26,7 +27,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-PARTS = ("LICENSE", "README.md", "desired", "pyproject.toml", "reconciler", "requirements", "schemas")
+PARTS = ("LICENSE", "README.md", "pyproject.toml", "reconciler", "requirements")
 GITLAB, AZURE = (
     yaml.safe_load(block)
     for block in re.findall(
@@ -87,6 +88,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     checkout.mkdir()
     for name in ("marks", "tmp", "tools"):
         (tmp_path / name).mkdir()
+    shutil.copytree(SAMPLE_TREE, checkout / "desired")
     for part in PARTS:
         copy: Any = shutil.copytree if (REPOSITORY / part).is_dir() else shutil.copy
         copy(REPOSITORY / part, checkout / part)
@@ -101,7 +103,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     # What the image brings along.
     (tmp_path / "tools" / "apt-get").write_text("#!/bin/sh\n")
     (tmp_path / "tools" / "apt-get").chmod(0o755)
-    with serve(None, seed=load_seed(REPOSITORY / "desired" / "emulator.yaml")) as emulator:
+    with serve(None, seed=load_seed(SAMPLE_TREE / "emulator.yaml")) as emulator:
         path = f"{tmp_path / 'tools'}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
         environment = {
             "PATH": path,

@@ -14,6 +14,7 @@ import yaml
 from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
 from reconciler.emulator.tenant.seed import load_seed
+from reconciler.sample import SAMPLE_TREE
 from tests.e2e.fake_github import GitHub, github
 from tests.e2e.origin import Origin
 from tests.e2e.shell import REPOSITORY
@@ -65,7 +66,7 @@ def planting(folder: Path, *, workflows: Mapping[str, str] | None = None) -> Ite
     planted = Planted(marks=folder / "marks", product=workflows is None)
     with (
         github(folder / "bare") as hosting,
-        serve(None, seed=load_seed(REPOSITORY / "desired" / "emulator.yaml")) as emulator,
+        serve(None, seed=load_seed(SAMPLE_TREE / "emulator.yaml")) as emulator,
         ControlClient(emulator.root) as tenant,
     ):
         yield Planting(

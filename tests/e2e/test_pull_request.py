@@ -19,6 +19,7 @@ import yaml
 from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
 from reconciler.emulator.tenant.seed import load_seed
+from reconciler.sample import SAMPLE_TREE
 from tests.e2e.fake_github import GitHub, github
 from tests.e2e.origin import Origin
 from tests.e2e.shell import REPOSITORY, Shell, clean_environment
@@ -73,7 +74,7 @@ def _world(tmp_path: Path, *, workflows: Mapping[str, str] | None = None) -> Ite
     bare.mkdir()
     with (
         github(bare) as hosting,
-        serve(None, seed=load_seed(REPOSITORY / "desired" / "emulator.yaml")) as emulator,
+        serve(None, seed=load_seed(SAMPLE_TREE / "emulator.yaml")) as emulator,
         ControlClient(emulator.root) as tenant,
     ):
         yield World(
@@ -252,10 +253,10 @@ def test_a_cancelled_run_finishes_what_is_half_done(tmp_path: Path) -> None:
     [script] = [step["run"] for step in workflow["jobs"]["apply"]["steps"] if step["name"] == "Apply"]
     (tmp_path / "step.sh").write_text(script)
     install_this_product(tmp_path)
-    shutil.copytree(REPOSITORY / "desired", tmp_path / "desired")
+    shutil.copytree(SAMPLE_TREE, tmp_path / "desired")
     (tmp_path / "approved" / "plans").mkdir(parents=True)
     (tmp_path / "journals").mkdir()
-    seed = load_seed(REPOSITORY / "desired" / "emulator.yaml")
+    seed = load_seed(SAMPLE_TREE / "emulator.yaml")
     with serve(None, seed=seed) as emulator, ControlClient(emulator.root) as tenant:
         shell = Shell(folder=tmp_path, environment={"RECONCILER_GRAPH_URL": emulator.root})
         assert shell.run("plan", "--out", "approved/plans/own.json").returncode == 0
