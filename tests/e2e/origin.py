@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.sample import SAMPLE_TREE
 from tests.e2e.fake_github import FORK, REPOSITORY, GitHub, Pull
 from tests.e2e.shell import REPOSITORY as CHECKOUT
-from tests.e2e.workflows import Event
+from tests.e2e.workflows import PRODUCT, Event
 from tests.support.repository import git
 
 _PARTS = (".github", "action.yml", "requirements")
@@ -17,6 +17,15 @@ _PARTS = (".github", "action.yml", "requirements")
 
 _PRODUCT = (*_PARTS, "LICENSE", "README.md", "pyproject.toml", "reconciler")
 """What goes into the repository where a job installs the product."""
+
+
+def elsewhere() -> dict[str, str]:
+    """Give this repository's workflows as another one has them, which names a commit of the product."""
+    folder = CHECKOUT / ".github" / "workflows"
+    return {
+        f"{name}.yml": (folder / f"{name}.yml").read_text().replace("uses: ./", f"uses: {PRODUCT}@{'0' * 40}")
+        for name in ("plan", "apply", "drift")
+    }
 
 
 @dataclass(kw_only=True)
