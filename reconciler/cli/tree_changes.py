@@ -39,12 +39,10 @@ def carry_out(
     for; no file is changed then.
     """
     changes = [change for change, _ in edits]
-    contents = survey.content_after(changes)
+    others = survey.check_after([(change, edited.expected) for change, edited in edits])
     for change, edited in edits:
-        try:
-            edited.check(contents[change.file])
-        except CannotEdit as error:
-            raise not_editable(change.file, error) from error
+        if change.file in others:
+            raise not_editable(change.file, edited.refused)
     if dry_run:
         return diff_of(root, changes)
     write_changes(root, changes)

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from reconciler.desired.changes import FileChange, changed_tree
 from reconciler.desired.document import Path, Position
-from reconciler.desired.guests import check_guests
+from reconciler.desired.guests import are_valid, check_guests
 from reconciler.desired.loading import MAX_ENTRIES, bad_names, every_problem
 from reconciler.desired.reader import read
 from reconciler.desired.tenant import TenantFile, build_tenant, check_tenant
-from reconciler.desired.tree import TENANT_FILE, Tree, is_declaring
+from reconciler.desired.tree import TENANT_FILE, Tree, is_declaring, too_large
 from reconciler.errors import InvalidDesired, RejectedChange
 from reconciler.model import ObjectId
 
@@ -42,6 +42,9 @@ class Survey:
     files: Mapping[str, Sequence[Mapping[str, Any]]]
     """The entries of each file of guests, in the order of the files' names."""
 
+    email_starts: Mapping[str, Sequence[int]]
+    """By file, where the `email` of each entry begins, in characters from 0 behind a byte order mark."""
+
     ids: Mapping[ObjectId, EntryKey]
     emails: Mapping[str, EntryKey]
     """By declared `email` in lower case."""
@@ -57,23 +60,53 @@ class Survey:
         """Return where a value of an entry begins; its file is read for that again."""
         return read(self.tree.files[key.file]).position(("guests", key.number, *path))
 
-    def content_after(self, changes: Sequence[FileChange]) -> Mapping[str, Any]:
-        """Validate the tree after changes of some files, and return the content of these.
+    def check_after(self, changes: Sequence[tuple[FileChange, Any]]) -> list[str]:
+        """Validate the tree after changes of some files, of each of which the new content is expected.
 
-        Raises `RejectedChange` with every problem.
+        Return the files that hold another content. Raises `RejectedChange` with every problem. Entries that
+        stay are not checked again, however many there are.
         """
-        contents = _contents({change.file: change.after for change in changes}, self.now)
-        if contents is None or _index({**self.files, **_entries(contents)}) is None:
-            raise RejectedChange(every_problem(changed_tree(self.tree, changes), now=self.now))
-        return contents
+        contents = {change.file: self._content(change) for change, _ in changes}
+        listed = {
+            file: content["guests"] for file, content in contents.items() if content and file in self.files
+        }
+        others = [change.file for change, expected in changes if contents[change.file] != expected]
+        known = {id(entry) for file in listed for entry in self.files[file]}
+        new = [
+            entry
+            for change, expected in changes
+            if change.file in listed and expected
+            for entry in expected["guests"]
+            if id(entry) not in known
+        ]
+        valid = (
+            None not in contents.values()
+            and are_valid(new, now=self.now)
+            and _index({**self.files, **listed}) is not None
+            and not any(too_large(changed_tree(self.tree, [change for change, _ in changes]).files))
+        )
+        if not valid or others:
+            problems = every_problem(changed_tree(self.tree, [change for change, _ in changes]), now=self.now)
+            if problems:
+                raise RejectedChange(problems)
+        return others
+
+    def _content(self, change: FileChange) -> Any:
+        """Read a changed file, `tenant.yaml` with its rules; `None` for one with a problem."""
+        if change.file == TENANT_FILE:
+            checked = check_tenant(change.file, change.after)
+            return None if checked.problems else checked.value
+        document = read(change.after)
+        return None if document.flaws else document.value
 
 
 def survey(tree: Tree, *, now: datetime) -> Survey:
     """Check a tree by every rule. Raises `InvalidDesired` with every problem."""
     names = sorted(name for name in tree.files if is_declaring(name))
     contents = index = None
+    starts: dict[str, list[int]] = {}
     if TENANT_FILE in names and not tree.problems and not any(bad_names(names)):
-        contents = _contents({name: tree.files[name] for name in names}, now)
+        contents = _contents({name: tree.files[name] for name in names}, now, starts)
     if contents is not None:
         index = _index(_entries(contents))
     if contents is None or index is None:
@@ -84,20 +117,28 @@ def survey(tree: Tree, *, now: datetime) -> Survey:
         tenant=build_tenant(contents[TENANT_FILE]),
         tenant_value=contents[TENANT_FILE],
         files=_entries(contents),
+        email_starts=starts,
         ids=index.ids,
         emails=index.emails,
         alternates=index.alternates,
     )
 
 
-def _contents(files: Mapping[str, bytes], now: datetime) -> dict[str, Any] | None:
-    """Check files one by one, and return the content of each; `None` at the first problem."""
+def _contents(
+    files: Mapping[str, bytes], now: datetime, starts: dict[str, list[int]]
+) -> dict[str, Any] | None:
+    """Check files one by one, and return the content of each; `None` at the first problem.
+
+    Adds to `starts` where each `email` of a file begins: the other positions take too much room.
+    """
     contents: dict[str, Any] = {}
     for file, data in files.items():
         checked = check_tenant(file, data) if file == TENANT_FILE else check_guests(file, data, now=now)
         if checked.problems:
             return None
         contents[file] = checked.value
+        if file != TENANT_FILE:
+            starts[file] = checked.document.value_offsets(checked.value["guests"], "email")
     return contents
 
 

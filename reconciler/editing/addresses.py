@@ -8,10 +8,11 @@ from typing import Any, Final
 from reconciler.desired.changes import FileChange
 from reconciler.desired.document import Path
 from reconciler.desired.survey import EntryKey, Survey
+from reconciler.desired.tree import TENANT_FILE
 from reconciler.desired.values import spells_marker
 from reconciler.editing.layout import CannotEdit
 from reconciler.editing.spelling import Verbatim
-from reconciler.editing.values import Assignment, assigned
+from reconciler.editing.values import Assignment, assigned, replaced_texts
 from reconciler.editing.verifying import Edited
 from reconciler.model import address_flaw
 from reconciler.rules import Rule
@@ -100,23 +101,35 @@ def objections(survey: Survey, wanted: Sequence[NewValues]) -> Iterator[Objectio
 def file_changes(
     survey: Survey, wanted: Iterable[NewValues], *, tenant: Iterable[Assignment] = ()
 ) -> list[tuple[FileChange, Edited]]:
-    """Build the edits of the files of the entries, and `tenant.yaml`; not validated yet. Raises `CannotEdit`."""
-    assignments: dict[str, list[Assignment]] = defaultdict(list)
+    """Build the edits of the entries' files, and of `tenant.yaml`; not validated yet. Raises `CannotEdit`."""
+    by_file: dict[str, list[NewValues]] = defaultdict(list)
     for each in wanted:
-        assignments[each.key.file] += _assignments(each)
-    edited = [_edited(survey, file, each) for file, each in assignments.items()]
+        by_file[each.key.file].append(each)
+    edits = [(file, _edited_guests(survey, file, each)) for file, each in by_file.items()]
     of_tenant = list(tenant)
-    return [*edited, _edited(survey, "tenant.yaml", of_tenant)] if of_tenant else edited
+    if of_tenant:
+        edits.append((TENANT_FILE, _edited(survey, TENANT_FILE, of_tenant, before=survey.tenant_value)))
+    return [
+        (FileChange(file=file, before=survey.tree.files[file], after=edited.data), edited)
+        for file, edited in edits
+    ]
 
 
-def _edited(survey: Survey, file: str, assignments: list[Assignment]) -> tuple[FileChange, Edited]:
-    data = survey.tree.files[file]
-    before = {"guests": survey.files[file]} if file in survey.files else survey.tenant_value
+def _edited_guests(survey: Survey, file: str, wanted: Sequence[NewValues]) -> Edited:
+    before = {"guests": survey.files[file]}
+    assignments = [assignment for each in wanted for assignment in _assignments(each)]
+    edited = None
+    if all(assignment.path[2:] == EMAIL for assignment in assignments):
+        starts = [survey.email_starts[file][each.key.number] for each in wanted]
+        edited = replaced_texts(survey.tree.files[file], starts, assignments, before=before)
+    return edited or _edited(survey, file, assignments, before=before)
+
+
+def _edited(survey: Survey, file: str, assignments: list[Assignment], *, before: Any) -> Edited:
     try:
-        edited = assigned(data, assignments, before=before)
+        return assigned(survey.tree.files[file], assignments, before=before)
     except CannotEdit as error:
         raise error.of(file) from error
-    return FileChange(file=file, before=data, after=edited.data), edited
 
 
 def _assignments(wanted: NewValues) -> Iterator[Assignment]:

@@ -1,6 +1,6 @@
 """Verifies an edited file: it is read again, and holds exactly what was asked for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.desired.document import Position
@@ -22,18 +22,17 @@ class Edited:
     place: Position
     """The place of an edit in the old file, to name when the content is another."""
 
-    def check(self, value: Any) -> None:
-        """Raise `CannotEdit` when the content is not as expected."""
-        if value != self.expected:
-            raise CannotEdit(_BY_HAND, self.place)
+    @property
+    def refused(self) -> CannotEdit:
+        """The error for a file that holds another content."""
+        return CannotEdit(_BY_HAND, self.place)
 
 
 def verified(edited: Edited) -> bytes:
     """Return an edited file that holds what it must. Raises `CannotEdit`."""
     document = read(edited.data)
-    if document.flaws:
-        raise CannotEdit(_BY_HAND, edited.place)
-    replace(edited, expected=_as_read(edited.expected)).check(document.value)
+    if document.flaws or document.value != _as_read(edited.expected):
+        raise edited.refused
     return edited.data
 
 
