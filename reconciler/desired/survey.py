@@ -14,7 +14,7 @@ from reconciler.desired.guests import are_valid, check_guests
 from reconciler.desired.loading import MAX_ENTRIES, bad_names, every_problem
 from reconciler.desired.reader import read
 from reconciler.desired.tenant import TenantFile, build_tenant, check_tenant
-from reconciler.desired.tree import TENANT_FILE, Tree, is_declaring, too_large
+from reconciler.desired.tree import TENANT_FILE, Tree, is_declaring
 from reconciler.errors import InvalidDesired, RejectedChange
 from reconciler.model import ObjectId
 
@@ -67,29 +67,28 @@ class Survey:
         stay are not checked again, however many there are.
         """
         contents = {change.file: self._content(change) for change, _ in changes}
-        listed = {
-            file: content["guests"] for file, content in contents.items() if content and file in self.files
-        }
         others = [change.file for change, expected in changes if contents[change.file] != expected]
-        known = {id(entry) for file in listed for entry in self.files[file]}
-        new = [
-            entry
-            for change, expected in changes
-            if change.file in listed and expected
-            for entry in expected["guests"]
-            if id(entry) not in known
-        ]
-        valid = (
-            None not in contents.values()
-            and are_valid(new, now=self.now)
-            and _index({**self.files, **listed}) is not None
-            and not any(too_large(changed_tree(self.tree, [change for change, _ in changes]).files))
-        )
-        if not valid or others:
-            problems = every_problem(changed_tree(self.tree, [change for change, _ in changes]), now=self.now)
+        tree = changed_tree(self.tree, [change for change, _ in changes])
+        if others or tree.problems or not self._is_valid_with(contents, changes):
+            problems = every_problem(tree, now=self.now)
             if problems:
                 raise RejectedChange(problems)
         return others
+
+    def _is_valid_with(self, contents: Mapping[str, Any], changes: Sequence[tuple[FileChange, Any]]) -> bool:
+        """Return whether the tree is valid with new contents of files, which are as expected."""
+        listed = {file: _listed(content) for file, content in contents.items() if file != TENANT_FILE}
+        if None in listed.values():
+            return False
+        known = {id(entry) for file in listed for entry in self.files.get(file, ())}
+        new = [
+            entry
+            for change, expected in changes
+            if change.file in listed
+            for entry in expected["guests"]
+            if id(entry) not in known
+        ]
+        return are_valid(new, now=self.now) and _index({**self.files, **listed}) is not None
 
     def _content(self, change: FileChange) -> Any:
         """Read a changed file, `tenant.yaml` with its rules; `None` for one with a problem."""
@@ -140,6 +139,13 @@ def _contents(
         if file != TENANT_FILE:
             starts[file] = checked.document.value_offsets(checked.value["guests"], "email")
     return contents
+
+
+def _listed(content: Any) -> Any:
+    """Return the entries of a file that holds a list of them and nothing else; `None` for another one."""
+    if isinstance(content, dict) and content.keys() == {"guests"} and isinstance(content["guests"], list):
+        return content["guests"]
+    return None
 
 
 def _entries(contents: Mapping[str, Any]) -> dict[str, Sequence[Mapping[str, Any]]]:
