@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from reconciler.model.identity import EmailAddress, ObjectId, TenantId
 from reconciler.model.live import AddressOwner, Guest, InvitesFrom, NotChecked
@@ -58,6 +59,9 @@ class FoundGuests:
 
     deleted: frozenset[ObjectId] = frozenset()
     """The wanted ids that were found among the soft-deleted users."""
+
+    deleted_at: Mapping[ObjectId, datetime] = field(default_factory=dict)
+    """When each of `deleted` was deleted, UTC, as far as the directory says."""
 
     holders: Mapping[EmailAddress, frozenset[AddressOwner]] = field(default_factory=dict)
     """Users beside `guests` who were shown to hold an address that matters; never all there are."""

@@ -37,6 +37,9 @@ class Where(StrEnum):
     """The commands in which a rule can appear."""
 
     VALIDATE = "validate"
+    IMPORT = "import"
+    SET_EMAIL = "set-email"
+    PRUNE = "prune"
     PLAN = "plan"
     COMPARE = "compare"
     APPLY = "apply"

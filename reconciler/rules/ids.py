@@ -202,6 +202,20 @@ class Rule(StrEnum):
     NOT_AT_TIP = "not-at-tip"
     FOREIGN_REPORT = "foreign-report"
 
+    # Commands that edit the files of the desired tree.
+    LAYOUT = "layout"
+    FILE_CHANGED = "file-changed"
+    NOT_DECLARED = "not-declared"
+    AMBIGUOUS_GUEST = "ambiguous-guest"
+    SET_EMAIL_FORM = "set-email-form"
+    DOMAIN_FORM = "domain-form"
+    RAISE_FORM = "raise-form"
+    ROWS_UNREADABLE = "rows-unreadable"
+    ROWS_FORM = "rows-form"
+    GIVEN_TWICE = "given-twice"
+    PRUNE_LIMIT = "prune-limit"
+    GUEST_NOT_READ = "guest-not-read"
+
 
 OtherRule = NewType("OtherRule", str)
 """An id that need not be a `Rule`: from a document that another version wrote, or of the emulator."""
