@@ -120,7 +120,12 @@ def _stale_guest(stage: Stage, number: int) -> bool:
 
 def _refusal(stage: Stage, number: int) -> bool:
     heading(f"{number}. A whole run is refused: a partner is renamed, and more would be reset than allowed")
-    done = stage.run("set-email", "--domain", "northwind.example", "--to", "wingtip.example") == EXIT_DONE
+    policy = stage.folder / "desired" / "tenant.yaml"
+    policy.write_bytes(policy.read_bytes().replace(b"maxChanges: 20 ", b"maxChanges: 2  "))
+    say("\nThe policy in desired/tenant.yaml allows two in one run now:")
+    done = (
+        stage.run("set-email", "--domain", "fabrikam.example", "--to", "fabrikam-group.example") == EXIT_DONE
+    )
     before = len(stage.tenant.history())
     refused = stage.run("apply", "--auto-approve") == EXIT_REFUSED
     return _untouched(stage, before) and refused and done
@@ -137,7 +142,7 @@ PARTS: Final = (_four_cases, _killed_job, _redemption, _pull_request, _stale_gue
 
 
 def tell(stage: Stage) -> bool:
-    """Tell the whole story, and return whether every part ended as it should."""
+    """Run the whole story, and return whether every part ended as it should."""
     good = True
     for number, part in enumerate(PARTS, start=1):
         good = part(stage, number) and good

@@ -23,10 +23,9 @@ def test_the_whole_story_is_told(shell: Shell) -> None:
     assert "(killed)" in done.stdout
     assert done.stdout.count("; resets: 1\n") == 4, "the killed job and the next one reset each guest once"
     assert done.stdout.count("groups and apps as before: yes") == 4
-    assert done.stdout.count(": redeemed") == 4
+    assert done.stdout.count(": redeemed\n") == 4
     assert done.stdout.count(": refused (") == 3
-    assert "| Ana Ruiz |" not in done.stdout
-    assert "chiara.rossi@fabrikam.example" in done.stdout
+    assert "`chiara@fabrikam.example` → `chiara.rossi@fabrikam.example`" in done.stdout
     assert "stale: 1 guest" in done.stdout
     assert done.stdout.count("Writes that reached the tenant: 0") == 2
     assert not (shell.folder / ".reconciler").exists(), "nothing outside its own folder is written"
