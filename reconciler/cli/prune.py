@@ -78,6 +78,8 @@ def command(
     if diff is None:
         carry_out(tree, found, edits, dry_run=False)
     console.emulator_notice(desired.cloud)
+    for guest in sorted(named & live.guests.keys()):
+        console.notice(f"{guest} is a user of the tenant, so its entry stays.")
     _show(rows, diff if dry_run else None, as_json=format_ == "json", written=diff is None and bool(going))
     if too_many is not None:
         raise too_many

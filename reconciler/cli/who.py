@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,9 +23,6 @@ class Found:
 
     not_asked: str = ""
     """The reason for which the directory could not be asked about the names that fit nothing."""
-
-    live: frozenset[str] = field(default_factory=frozenset)
-    """The names that only the live `mail` fits."""
 
     def one(self, who: str) -> EntryKey:
         """Return the only entry that a name fits. Raises `UsageError` for none, and for several."""
@@ -73,7 +70,7 @@ def find_who(survey: Survey, names: Collection[str], *, root: Path) -> Found:
     for who in unknown:
         ids = sorted(live.get(EmailAddress(who), ()))
         entries[who] = tuple(survey.ids[guest] for guest in ids if guest in survey.ids)
-    return Found(entries=entries, live=frozenset(who for who in unknown if entries[who]))
+    return Found(entries=entries)
 
 
 def _live_holders(addresses: frozenset[EmailAddress], root: Path) -> Mapping[EmailAddress, set[ObjectId]]:

@@ -49,9 +49,10 @@ def append_entries(data: bytes, entries: Sequence[str]) -> bytes:
 
 def _parsed(entries: Sequence[str]) -> list[Any]:
     document = read("".join(_item(entry, "", "\n") for entry in entries).encode())
-    if document.flaws or len(document.value) != len(entries):
+    listed = [entry for entry in document.value or () if isinstance(entry, dict)]
+    if document.flaws or len(listed) != len(entries) or len(listed) != len(document.value):
         raise CannotEdit("an entry to be added is no mapping in block style", (1, 1))
-    return list(document.value)
+    return listed
 
 
 def _item(entry: str, indentation: str, newline: str) -> str:

@@ -122,3 +122,16 @@ def test_a_comment_in_the_raise_is_not_lost(tree: EditedTree) -> None:
     ended = tree.unchanged(lambda: tree.run(*RENAMED, "--raise-until", LATER, "--reason", "x"))
     assert ended.code == 3
     assert "tenant.yaml:4:5: layout" in ended.err
+
+
+def test_the_reason_names_the_call(tree: EditedTree) -> None:
+    """Of one guest and of a list too, where the policy allows none at all."""
+    tree.write(tenant=f"tenantId: {TENANT_ID}\npolicy: {{maxChanges: 0}}\n")
+    rows = tree.root.parent / "rows.csv"
+    rows.write_text("from,to\ng2@old.example,g2@new.example\n")
+    one = tree.run("set-email", "g1@old.example", "g1@new.example")
+    assert 'reason: "set-email g1@old.example"' in one.out or "reason: set-email g1@old.example" in one.out
+    listed = tree.run("set-email", "--from", str(rows))
+    assert f"set-email --from {rows}" in listed.out
+    tree.write(tenant=f"tenantId: {TENANT_ID}\n{printed_raise(listed.out)}")
+    assert tree.run("validate").code == 0

@@ -214,6 +214,7 @@ REFUSED = {
     ),
     "a list in its place": ("guests:\n  - email: [a] # [OLD]\n", ("guests", 0, "email", 1), (2, 12)),
     "a text where keys are to come": ("guests: a\n", ("guests", "email"), (1, 9)),
+    "nested too deep": (f"guests: {'[' * 30}{']' * 30} # OLD\n", ("guests", 0, "email"), (1, 24)),
     "nothing at all": ("# OLD\n", ("guests", 0, "email"), (1, 1)),
 }
 
@@ -251,3 +252,10 @@ def test_single_quotes_stay_around_an_apostrophe_and_not_around_what_cannot_be_s
     path = ("guests", 0, "name")
     assert assign(before, [Assignment(path=path, value="it's")]) == b"guests:\n  - name: 'it''s'\n"
     assert assign(before, [Assignment(path=path, value="a\u200bb")]) == b'guests:\n  - name: "a\\u200Bb"\n'
+
+
+def test_a_mapping_does_not_replace_a_text() -> None:
+    """What stands there was not written for keys."""
+    with pytest.raises(CannotEdit) as refused:
+        assign(b"policy:\n  raise: soon\n", [Assignment(path=("policy", "raise"), value=RAISE)])
+    assert refused.value.position == (2, 10)
