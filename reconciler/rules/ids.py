@@ -150,6 +150,8 @@ class Rule(StrEnum):
     NO_CONSENT = "no-consent"
     WRONG_TENANT = "wrong-tenant"
     UNREACHABLE = "unreachable"
+    UNTRUSTED_CERTIFICATE = "untrusted-certificate"
+    CERTIFICATES_UNUSABLE = "certificates-unusable"
     UNEXPECTED_ANSWER = "unexpected-answer"
     FOREIGN_LINK = "foreign-link"
     TOKEN_REFUSED = "token-refused"
