@@ -105,7 +105,7 @@ PROBLEMS: Final[Table] = MappingProxyType(
             ),
             Rule.WRONG_TYPE: Text(
                 meaning="The value is of another type than the schema wants.",
-                remedy="write what is expected there: numbers, true and false without quotation marks",
+                remedy="write what the message says is expected there",
             ),
             Rule.NOT_ALLOWED: Text(
                 meaning="The value is not one of those that the schema lists.",

@@ -57,7 +57,7 @@ def test_schemas_are_found_in_a_checkout_and_in_a_wheel(tmp_path: Path) -> None:
     [
         ("guests", [], (), "a list stands where a mapping of keys is expected"),
         ("guests", {"guests": {}}, ("guests",), "a mapping stands where a list is expected"),
-        ("guests", {"guests": None}, ("guests",), "nothing stands where a list is expected"),
+        ("guests", {"guests": None}, ("guests",), "a value is missing where a list is expected"),
         ("guests", {"guests": True}, ("guests",), "true stands where a list is expected"),
         ("guests", {"guests": 7}, ("guests",), "the number 7 stands where a list is expected"),
         ("guests", {}, (), "'guests' is missing"),
