@@ -150,5 +150,8 @@ def _note(address: EmailAddress, holder: Holder, advice: str) -> Note:
 
 def _remedy(holder: Holder) -> str:
     if _SECONDARY in holder.uses:
-        return "nobody can remove it through Graph; have it removed in Exchange, or declare another address"
+        return (
+            "Graph can remove no address from there; declare another address, or ask an Exchange "
+            "administrator whether they can remove it"
+        )
     return "free it there first, or declare another address"
