@@ -83,6 +83,7 @@ class Rule(StrEnum):
     CC_ELSEWHERE = "cc-elsewhere"
     REDIRECT_ELSEWHERE = "redirect-elsewhere"
     CHAIN_MAY_WAIT = "chain-may-wait"
+    UNDO_BLOCKED = "undo-blocked"
     LOOK_ALIKE_DOMAIN = "look-alike-domain"
     CONSUMER_DOMAIN = "consumer-domain"
     UNSEEN_DOMAIN = "unseen-domain"

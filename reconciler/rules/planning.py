@@ -218,6 +218,13 @@ _WARNINGS = described(
             "guest.",
             remedy="nothing; if the change was left for a later run, apply again",
         ),
+        Rule.UNDO_BLOCKED: Text(
+            meaning="Another object of the tenant holds the address that the guest gives up, so that an undo "
+            "would be blocked (`address-in-use`). Of guests whom nobody declares, and of members, groups and "
+            "contacts, it is seen only where the address was looked up for another reason.",
+            remedy="if an undo must stay possible, free the address there first; else approve knowing that "
+            "there is none",
+        ),
         Rule.LOOK_ALIKE_DOMAIN: Text(
             meaning="The domain of a new address holds letters outside of ASCII, or looks like another "
             "known domain.",
