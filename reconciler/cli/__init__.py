@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from reconciler import __version__
+from reconciler.cli.desired_option import TREE
 from reconciler.errors import EXIT_INTERRUPTED, EXIT_USAGE, ReconcilerError
 from reconciler.process import early_signals, end_loading
 
@@ -52,6 +53,16 @@ class _LazyGroup(click.Group):
             raise TypeError(f"{_module_of(cmd_name)}.command is no command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:  # click compares with commands that are imported
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=_COMMANDS, ctx=ctx
+            ) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
@@ -64,18 +75,17 @@ class _LazyGroup(click.Group):
 )
 @click.option(
     "--desired",
-    type=click.Path(path_type=Path),
+    type=TREE,
     default=Path("desired"),
     show_default=True,
     metavar="DIR",
-    help="The desired tree: a folder with tenant.yaml at its root.",
+    help="The desired tree: a folder with tenant.yaml at its root. Understood after COMMAND too.",
 )
 @click.version_option(__version__, prog_name="reconciler")
 @click.pass_context
-def root(ctx: click.Context, desired: Path) -> None:
+def root(ctx: click.Context, desired: Path) -> None:  # noqa: ARG001 - each command asks for it itself
     """Keep the sign-in addresses of Microsoft Entra B2B guests as git declares them."""
     end_loading()  # the module of the command that was named has been imported by now
-    ctx.obj = desired
     if ctx.invoked_subcommand not in _ANSWER_SIGNALS:
         early_signals.interrupt()
 

@@ -6,11 +6,11 @@ from datetime import datetime
 from reconciler.desired.characters import hidden_characters
 from reconciler.desired.document import Path
 from reconciler.desired.guests import addresses, build_guests, check_guests, entries
-from reconciler.desired.problems import problem
+from reconciler.desired.problems import ROOT, problem
 from reconciler.desired.reader import MAX_PROBLEMS
 from reconciler.desired.schema_check import CheckedFile, bounded
 from reconciler.desired.tenant import build_tenant, check_tenant
-from reconciler.desired.tree import ROOT, TENANT_FILE, Tree, is_declaring
+from reconciler.desired.tree import TENANT_FILE, Tree, is_declaring
 from reconciler.errors import InvalidDesired
 from reconciler.model import Desired, DesiredGuest, Problem
 from reconciler.rules import Rule

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from reconciler.desired.problems import problem
+from reconciler.desired.problems import ROOT, problem
 from reconciler.desired.reader import MAX_BYTES
 from reconciler.model import Problem
 from reconciler.rules import Rule
@@ -20,9 +20,6 @@ TENANT_FILE = "tenant.yaml"
 
 EMULATOR_FILE = "emulator.yaml"
 """The file at the root that belongs to the embedded emulator; not part of the desired state."""
-
-ROOT = "."
-"""Stands for the tree itself in a problem."""
 
 MAX_FILES = 10_000
 """Most files of one tree."""
@@ -83,9 +80,13 @@ def read_tree(root: Path) -> Tree:
             with os.scandir(root / folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
-            rule = Rule.UNREADABLE if folder else Rule.NO_TREE
-            message = f"the folder {quoted(str(root / folder))} cannot be read: {error.strerror}"
-            reading.problem(folder.removesuffix("/") or ROOT, rule, message)
+            named = quoted(str(root / folder))
+            if folder:
+                message = f"the folder {named} cannot be read: {error.strerror}"
+                reading.problem(folder.removesuffix("/"), Rule.UNREADABLE, message)
+            else:
+                message = f"no desired tree can be read at {named}: {error.strerror}"
+                reading.problem(ROOT, Rule.NO_TREE, message)
             continue
         folders += reading.take(folder, entries)
     return Tree(files=dict(sorted(reading.files.items())), problems=tuple(reading.problems))

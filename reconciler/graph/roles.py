@@ -24,7 +24,9 @@ _ASSIGNED = Check(
 )
 _ELIGIBLE = Check(
     name="eligible role assignments",
-    permission="RoleEligibilitySchedule.Read.Directory",
+    # RoleEligibilitySchedule.Read.Directory would do as well, but this one is needed for assignments anyway.
+    # Source: https://learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityscheduleinstances
+    permission="RoleManagement.Read.Directory",
     essential=False,
     unmade="many tenants have no licence for them",
 )

@@ -57,7 +57,7 @@ def test_a_published_schema_is_part_of_the_package() -> None:
     [
         ("guests", [], (), "a list stands where a mapping of keys is expected"),
         ("guests", {"guests": {}}, ("guests",), "a mapping stands where a list is expected"),
-        ("guests", {"guests": None}, ("guests",), "nothing stands where a list is expected"),
+        ("guests", {"guests": None}, ("guests",), "a value is missing where a list is expected"),
         ("guests", {"guests": True}, ("guests",), "true stands where a list is expected"),
         ("guests", {"guests": 7}, ("guests",), "the number 7 stands where a list is expected"),
         ("guests", {}, (), "'guests' is missing"),
