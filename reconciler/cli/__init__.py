@@ -16,6 +16,7 @@ from reconciler.errors import EXIT_INTERRUPTED, EXIT_USAGE, ReconcilerError
 from reconciler.process import early_signals, end_loading
 
 _COMMANDS = {
+    "import": "Declare the guests of a tenant as they are.",
     "validate": "Check the desired tree offline.",
     "plan": "Show what would change; cannot write to the directory.",
     "apply": "Carry a plan out.",
@@ -25,7 +26,10 @@ _COMMANDS = {
     "emulator": "Serve the embedded Graph emulator on loopback.",
     "demo": "Run the whole story against the embedded emulator.",
 }
-"""Each command with its line in `--help`; the module of the same name is imported when it is called."""
+"""Each command with its line in `--help`; its module is imported when it is called."""
+
+_MODULES = {"import": "import_tenant"}
+"""The modules that cannot be named like their command."""
 
 _ANSWER_SIGNALS = frozenset({"apply", "emulator"})
 """Commands that handle signals themselves, including a signal that arrived before they began."""
@@ -40,9 +44,10 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in _COMMANDS:
             return None
-        command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
+        module = importlib.import_module(f"reconciler.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        command = module.command
         if not isinstance(command, click.Command):
-            raise TypeError(f"reconciler.cli.{cmd_name}.command is no command")
+            raise TypeError(f"{module.__name__}.command is no command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature

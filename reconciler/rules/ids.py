@@ -206,6 +206,14 @@ class Rule(StrEnum):
     LAYOUT = "layout"
     FILE_CHANGED = "file-changed"
 
+    # Bringing an existing tenant in.
+    ALREADY_DECLARED = "already-declared"
+    MANAGEMENT_RESTRICTED = "management-restricted"
+    MAY_SIGN_IN_AS = "may-sign-in-as"
+    ALTERNATES_LEFT_OUT = "alternates-left-out"
+    NAME_ALTERED = "name-altered"
+    IMPORT_TOO_LARGE = "import-too-large"
+
 
 OtherRule = NewType("OtherRule", str)
 """An id that need not be a `Rule`: from a document that another version wrote, or of the emulator."""

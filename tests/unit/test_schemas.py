@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 from reconciler.schemas import MAX_QUOTED, _Kept, _translate, load_schema, quoted, schema_path, violations
 
 OURS = ["guests", "tenant"]
-DOCUMENTS = ["plan", "report"]
+DOCUMENTS = ["plan", "report", "import"]
 
 
 @pytest.mark.parametrize("name", [*OURS, *DOCUMENTS])
