@@ -12,6 +12,7 @@ from typing import Literal, assert_never, get_args
 import click
 
 from reconciler.cli import console
+from reconciler.cli.collection import without_collection
 from reconciler.cli.endpoint import endpoint
 from reconciler.cli.format_option import format_option
 from reconciler.cli.output_files import check_writable, clear, write_whole
@@ -128,24 +129,9 @@ def command(
     """
     root = desired if out is None else out
     _prepare(report)
-    tree = read_tree(root)
-    declared = _load(tree)
     selection = Selection(domains=domains, state=None if state is None else _STATES[state])
-    users = run_until_signal(lambda: _read(declared, root))
-    found = sort_out(users.candidates, role_holders=users.role_holders, desired=declared, selection=selection)
-    additions = place(found.entries, tree.files, grouping=Grouping(grouping))
-    changes = _changes(additions, head=_head(root))
-    _validate(found, declared, tree, changes)
-    if not dry_run:
-        write_changes(root, changes)
-    done = Import(
-        tenant_id=declared.tenant_id,
-        cloud=declared.cloud,
-        found=found,
-        additions=additions,
-        not_checked=users.not_checked,
-        dry_run=dry_run,
-    )
+    with without_collection():
+        done, changes = _import(root, selection, Grouping(grouping), dry_run=dry_run)
     if report is not None:
         write_whole(report, dump(import_to_json(done)))
     _show(done, diff_of(root, changes) if dry_run else b"", format_)
@@ -217,6 +203,30 @@ def _changes(additions: Sequence[Addition], *, head: str) -> list[FileChange]:
             raise not_editable(addition.file, error) from error
         changes.append(FileChange(file=addition.file, before=addition.before, after=after))
     return changes
+
+
+def _import(
+    root: Path, selection: Selection, grouping: Grouping, *, dry_run: bool
+) -> tuple[Import, list[FileChange]]:
+    """Read the tree and the tenant, and write the changed files unless it is a dry run."""
+    tree = read_tree(root)
+    declared = _load(tree)
+    users = run_until_signal(lambda: _read(declared, root))
+    found = sort_out(users.candidates, role_holders=users.role_holders, desired=declared, selection=selection)
+    additions = place(found.entries, tree.files, grouping=grouping)
+    changes = _changes(additions, head=_head(root))
+    _validate(found, declared, tree, changes)
+    if not dry_run:
+        write_changes(root, changes)
+    done = Import(
+        tenant_id=declared.tenant_id,
+        cloud=declared.cloud,
+        found=found,
+        additions=additions,
+        not_checked=users.not_checked,
+        dry_run=dry_run,
+    )
+    return done, changes
 
 
 def _prepare(report: Path | None) -> None:

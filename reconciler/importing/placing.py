@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from reconciler.desired.reader import MAX_BYTES
-from reconciler.editing import entry_block
+from reconciler.editing.spelling import flow, scalar
 from reconciler.importing.sorting import NewEntry, Sorted
 from reconciler.model import Cloud, NotChecked, ObjectId, TenantId
 
@@ -55,7 +55,7 @@ class Addition:
     """The guests who are added, sorted."""
 
     blocks: tuple[str, ...]
-    """Their entries, each as `entry_block` spells it."""
+    """Their entries, each a block without dash and indentation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def place(
     groups: defaultdict[str, list[_Spelled]] = defaultdict(list)
     for entry in entries:
         name = _ALL if grouping is Grouping.NONE else _file_name(entry.domain)
-        groups[name].append((entry.id, entry_block(entry.content)))
+        groups[name].append((entry.id, _spelled(entry)))
     existing = {file.lower(): file for file in sorted(files)}
     additions: list[Addition] = []
     for name, spelled in groups.items():
@@ -136,6 +136,17 @@ def _file_name(domain: str) -> str:
     if len(domain) > _LONGEST_NAME:
         return f"{domain[: _LONGEST_NAME - 17]}_{hashlib.sha256(domain.encode()).hexdigest()[:16]}"
     return f"_{domain}" if _DEVICE.match(domain) else domain
+
+
+def _spelled(entry: NewEntry) -> str:
+    """Return an entry as a block: the keys and an object id are plain in any YAML."""
+    lines = [f"id: {entry.id}"]
+    if entry.name is not None:
+        lines.append(f"name: {scalar(entry.name)}")
+    lines.append(f"email: {scalar(entry.email)}")
+    if entry.alternates:
+        lines.append(f"alternateEmails: {flow(entry.alternates)}")
+    return "\n".join(lines)
 
 
 def _item(block: str) -> str:

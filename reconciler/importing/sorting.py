@@ -6,7 +6,7 @@ Every user ends in exactly one list, whatever the order in which they come.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from reconciler.desired.guests import MOST_ALTERNATES
 from reconciler.importing.candidates import Candidate, unusable
@@ -78,8 +78,11 @@ class NewEntry:
     domain: str
     """That of the address, lower case."""
 
-    content: Mapping[str, Any]
-    """The entry as it is declared, its keys in the order in which they are written."""
+    name: str | None
+    email: str
+
+    alternates: tuple[str, ...]
+    """For `alternateEmails`, sorted; empty where the entry does not declare it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,33 +122,47 @@ def sort_out(
     """
     known = sorted(users, key=lambda user: user.id)
     claims = _Claims(known, desired)
-    written, limited, left_out, declared = list[Finding](), list[Finding](), list[Finding](), list[Finding]()
-    hints: list[Hint] = []
-    entries: list[NewEntry] = []
+    lists = _Lists()
     for user in known:
-        if not selection.includes(user):
-            continue
-        entry = claims.entries.get(user.id)
-        if entry is not None:
-            declared.append(_finding(user, [_already(entry)]))
-            continue
-        fault = user.fault or claims.duplicate(user)
-        if fault is not None or user.mail is None:
-            left_out.append(_finding(user, [fault] if fault else []))
-            continue
-        alternates, notes = claims.alternates(user)
-        entries.append(_entry(user, user.mail, alternates))
-        hints += _hints(user, user.mail, notes)
-        limits = [*_role(role_holders.get(user.id)), *user.limits]
-        (limited if limits else written).append(_finding(user, limits))
+        if selection.includes(user):
+            lists.add(user, claims, role_holders.get(user.id))
     return Sorted(
-        written=tuple(written),
-        limited=tuple(limited),
-        left_out=tuple(left_out),
-        declared=tuple(declared),
-        hints=tuple(sorted(hints, key=lambda hint: (hint.rule, hint.id, hint.message))),
-        entries=tuple(entries),
+        written=tuple(lists.written),
+        limited=tuple(lists.limited),
+        left_out=tuple(lists.left_out),
+        declared=tuple(lists.declared),
+        hints=tuple(sorted(lists.hints, key=lambda hint: (hint.rule, hint.id, hint.message))),
+        entries=tuple(lists.entries),
     )
+
+
+class _Lists:
+    """The lists as far as users have been sorted."""
+
+    def __init__(self) -> None:
+        self.written: list[Finding] = []
+        self.limited: list[Finding] = []
+        self.left_out: list[Finding] = []
+        self.declared: list[Finding] = []
+        self.hints: list[Hint] = []
+        self.entries: list[NewEntry] = []
+
+    def add(self, user: Candidate, claims: "_Claims", role: str | None) -> None:
+        """Add a user to exactly one list; `role` says how the user holds a role."""
+        entry = claims.entries.get(user.id)
+        fault = user.fault or claims.duplicate(user)
+        if entry is not None:
+            self.declared.append(_finding(user, [_already(entry)]))
+        elif fault is not None:
+            self.left_out.append(_finding(user, [fault]))
+        elif user.mail is not None:
+            alternates, reasons = claims.alternates(user)
+            self.entries.append(_entry(user, user.mail, alternates))
+            self.hints += _hints(user, user.mail, reasons)
+            limits = [*_role(role), *user.limits]
+            (self.limited if limits else self.written).append(_finding(user, limits))
+        else:
+            raise ValueError(f"{user.id} has no mail, and no rule leaves it out")
 
 
 class _Claims:
@@ -209,14 +226,14 @@ class _Claims:
         return ((), reasons) if reasons else (user.rest, [])
 
 
-def _entry(user: Candidate, mail: EmailAddress, alternates: Sequence[EmailAddress]) -> NewEntry:
-    content: dict[str, Any] = {"id": user.id}
-    if user.name is not None:
-        content["name"] = user.name
-    content["email"] = mail.text
-    if alternates:
-        content["alternateEmails"] = [address.text for address in alternates]
-    return NewEntry(id=user.id, domain=mail.domain, content=content)
+def _entry(user: Candidate, mail: EmailAddress, alternates: Iterable[EmailAddress]) -> NewEntry:
+    return NewEntry(
+        id=user.id,
+        domain=mail.domain,
+        name=user.name,
+        email=mail.text,
+        alternates=tuple(address.text for address in alternates),
+    )
 
 
 def _hints(user: Candidate, mail: EmailAddress, reasons: Sequence[str]) -> list[Hint]:

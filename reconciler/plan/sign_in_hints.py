@@ -4,6 +4,7 @@ A guest whose `mail` somebody edited by hand and never reset agrees with an entr
 account that redeemed stays the old one. No rule acts on this hint, and no plan has it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -46,21 +47,22 @@ def may_sign_in_as(guest: Guest) -> SignInHint | None:
     """Return the hint about a guest; `None` without evidence, or where the directory shows `mail` itself."""
     if guest.state is not RedemptionState.ACCEPTED or guest.mail is None:
         return None
-    found = _in_identities(guest, guest.mail) or _in_principal_name(guest, guest.mail)
+    shown = guest.passcode_addresses
+    found = _in_identities(shown, guest.mail) if shown else _in_principal_name(guest, guest.mail)
     if found is None:
         return None
     address, evidence = found
     return SignInHint(address=address, evidence=evidence, reset_after=_next_second(guest.state_changed_at))
 
 
-def _in_identities(guest: Guest, mail: EmailAddress) -> tuple[EmailAddress, str] | None:
-    others = [address for address in guest.passcode_addresses if address != mail]
+def _in_identities(shown: Iterable[EmailAddress], mail: EmailAddress) -> tuple[EmailAddress, str] | None:
+    others = [address for address in shown if address != mail]
     return (others[0], "an identity of the guest shows it") if others else None
 
 
 def _in_principal_name(guest: Guest, mail: EmailAddress) -> tuple[EmailAddress, str] | None:
     """Compare `mail` with the invited address, which the user principal name spells for ever."""
-    if guest.passcode_addresses or not _redeemed_soon(guest):
+    if not _redeemed_soon(guest):
         return None
     invited, external, _ = (guest.user_principal_name or "").lower().partition(_EXTERNAL)
     local, at, domain = invited.rpartition("_")
