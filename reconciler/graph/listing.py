@@ -113,7 +113,8 @@ class _Listing(Generic[_T]):
                 self._check(row)
                 found[object_id(row["id"], what=_WHAT)] = self._keep(_user(row))
             await asyncio.sleep(0)
-        self._progress(len(self.users) + len(found))
+        # The first listing is the long one, and an invited member is in two of the others.
+        self._progress(len(self.users.keys() | found.keys()) if self.users else len(found))
 
     async def _first(self, condition: str) -> Answer:
         answer = await self._ask(condition)
