@@ -17,6 +17,7 @@ from reconciler.errors import EXIT_INTERRUPTED, EXIT_USAGE, ReconcilerError
 from reconciler.process import early_signals, end_loading
 
 _COMMANDS = {
+    "import": "Declare the guests of a tenant as they are.",
     "validate": "Check the desired tree offline.",
     "set-email": "Declare other addresses: of one guest, a list, or a domain.",
     "prune": "Remove entries of guests who are gone from the tenant.",
@@ -28,11 +29,14 @@ _COMMANDS = {
     "emulator": "Serve the embedded Graph emulator on loopback.",
     "demo": "Run the whole story against the embedded emulator.",
 }
-"""Each command with its line in `--help`; the module of the same name, with underscores, is imported late."""
+"""Each command with its line in `--help`; its module is imported when it is called."""
+
+_MODULES = {"import": "import_tenant"}
+"""The modules that cannot be named like their command."""
 
 
 def _module_of(command: str) -> str:
-    return f"reconciler.cli.{command.replace('-', '_')}"
+    return f"reconciler.cli.{_MODULES.get(command, command.replace('-', '_'))}"
 
 
 _ANSWER_SIGNALS = frozenset({"apply", "emulator"})

@@ -152,7 +152,7 @@ async def _list(session: ReadSession, wanted: frozenset[ObjectId], addresses: Wa
     while True:
         if answer.error.code == "Directory_ExpiredPageToken":
             return None
-        _must_be_readable(answer)
+        must_be_readable(answer)
         page = answer.document(_USERS)
         for row in rows(page, what=_USERS):
             key = object_id(row.get("id"), what=_USERS)
@@ -181,7 +181,7 @@ def _domain(row: Row) -> str:
 def _row_of(answer: Answer, key: ObjectId) -> Row | None:
     if answer.status == 404:
         return None
-    _must_be_readable(answer)
+    must_be_readable(answer)
     row = answer.document(f"user {key}")
     if object_id(row.get("id"), what=_USERS) != key:
         raise unexpected(f"user {key}", "is about another one")
@@ -212,7 +212,8 @@ async def _find_deleted(
     return deleted, _DELETED.all_not_made(unavailable)
 
 
-def _must_be_readable(answer: Answer) -> None:
+def must_be_readable(answer: Answer) -> None:
+    """Raise unless users could be read: `AccessDenied` for a refusal, else `UnexpectedAnswer`."""
     if answer.status == 403:
         raise AccessDenied(
             "the application may not read users",

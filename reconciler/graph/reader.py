@@ -1,9 +1,10 @@
 """The directory over Microsoft Graph. Nothing here can write: the session cannot."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
-from reconciler.graph import guests, owners, roles, tenant
+from reconciler.graph import guests, listing, owners, roles, tenant
 from reconciler.graph.sessions import ReadSession, SessionOptions, TokenSource, connect
 from reconciler.model import (
     CallerKind,
@@ -14,15 +15,20 @@ from reconciler.model import (
     FoundRoles,
     Guest,
     InvitationPolicy,
+    ListedGuests,
     ObjectId,
+    OddUser,
     ReadGuests,
     TenantFacts,
     TenantId,
+    TenantReader,
 )
+
+_T = TypeVar("_T")
 
 
 class GraphReader:
-    """A `DirectoryReader` and a `GuestReader` over Microsoft Graph."""
+    """A `DirectoryReader`, a `TenantReader` and a `GuestReader` over Microsoft Graph."""
 
     def __init__(self, session: ReadSession) -> None:
         self._session = session
@@ -48,6 +54,14 @@ class GraphReader:
         found = await guests.find_guests(self._session, declared, wanted=wanted, addresses=addresses)
         self._users = len(found.guests) + found.unmanaged
         self._session.size_tenant(self._users)
+        return found
+
+    async def list_guests(
+        self, keep: Callable[[Guest | OddUser], _T], *, progress: Callable[[int], None]
+    ) -> ListedGuests[_T]:
+        """List every guest, which sizes the tenant too; see `TenantReader.list_guests`."""
+        found = await listing.list_guests(self._session, keep, progress=progress)
+        self._session.size_tenant(len(found.users))
         return found
 
     async def read_guests(self, ids: Collection[ObjectId]) -> ReadGuests:
@@ -76,5 +90,14 @@ async def open_reader(
     root: str, tokens: TokenSource, *, options: SessionOptions | None = None
 ) -> AsyncIterator[DirectoryReader]:
     """Connect to a Graph root, such as `https://graph.microsoft.com`, for observing alone."""
+    async with connect(root, tokens, options=options) as session:
+        yield GraphReader(session)
+
+
+@asynccontextmanager
+async def open_tenant_reader(
+    root: str, tokens: TokenSource, *, options: SessionOptions | None = None
+) -> AsyncIterator[TenantReader]:
+    """Connect to a Graph root for reading all guests of the tenant."""
     async with connect(root, tokens, options=options) as session:
         yield GraphReader(session)

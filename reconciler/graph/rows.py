@@ -91,6 +91,10 @@ def _guest(key: ObjectId, row: Row) -> Guest:
         identities=tuple(map(_identity, _list(row, "identities", dict))),
         on_premises_synced=_maybe_bool(row, "onPremisesSyncEnabled") is True,
         markers=tuple(sorted({marker for _, marker in entries if marker is not None})),
+        created_at=_maybe(row, "createdDateTime", parse_instant),
+        management_restricted=_maybe_bool(row, "isManagementRestricted") is True
+        if "isManagementRestricted" in row
+        else None,
     )
 
 

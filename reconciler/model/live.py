@@ -125,6 +125,12 @@ class Guest:
     markers: tuple[Marker, ...] = ()
     """Sorted; one at most, unless another was written by hand. Never an address of the guest."""
 
+    created_at: datetime | None = None
+    """`createdDateTime`, UTC; `None` where it was not asked for."""
+
+    management_restricted: bool | None = None
+    """Whether the user is in a restricted administrative unit; `None` where it was not asked for."""
+
     @property
     def marker(self) -> Marker | None:
         """The marker that stands on the guest; `None` without one, and where several leave it open."""

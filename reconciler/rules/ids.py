@@ -219,6 +219,14 @@ class Rule(StrEnum):
     PRUNE_LIMIT = "prune-limit"
     GUEST_NOT_READ = "guest-not-read"
 
+    # Bringing an existing tenant in.
+    ALREADY_DECLARED = "already-declared"
+    MANAGEMENT_RESTRICTED = "management-restricted"
+    MAY_SIGN_IN_AS = "may-sign-in-as"
+    ALTERNATES_LEFT_OUT = "alternates-left-out"
+    NAME_ALTERED = "name-altered"
+    IMPORT_TOO_LARGE = "import-too-large"
+
 
 OtherRule = NewType("OtherRule", str)
 """An id that need not be a `Rule`: from a document that another version wrote, or of the emulator."""

@@ -1,17 +1,32 @@
 """All descriptions together."""
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 from reconciler.rules.applying import APPLYING
 from reconciler.rules.commands import COMMANDS
-from reconciler.rules.description import Table
+from reconciler.rules.description import Table, Where
 from reconciler.rules.directory import DIRECTORY
 from reconciler.rules.editing import EDITING
+from reconciler.rules.importing import ALSO_IN_IMPORT, IMPORTING
 from reconciler.rules.planning import PLANNING
 from reconciler.rules.tree import PROBLEMS
 
+_ALL: Final[Table] = {
+    **PROBLEMS,
+    **PLANNING,
+    **APPLYING,
+    **DIRECTORY,
+    **COMMANDS,
+    **EDITING,
+    **IMPORTING,
+}
+
 REGISTRY: Final[Table] = MappingProxyType(
-    {**PROBLEMS, **PLANNING, **APPLYING, **DIRECTORY, **COMMANDS, **EDITING}
+    {
+        rule: replace(told, where=(Where.IMPORT, *told.where)) if rule in ALSO_IN_IMPORT else told
+        for rule, told in _ALL.items()
+    }
 )
 """By rule; a test holds that every rule is described, and by one table only."""

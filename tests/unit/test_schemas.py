@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 from reconciler.schemas import MAX_QUOTED, PUBLISHED, _Kept, _translate, load_schema, quoted, violations
 
 OURS = ["guests", "tenant"]
-DOCUMENTS = ["plan", "report"]
+DOCUMENTS = ["plan", "report", "import"]
 
 
 @pytest.mark.parametrize("name", [*OURS, *DOCUMENTS])
@@ -45,7 +45,7 @@ def test_schemas_share_their_definitions() -> None:
 
 def test_a_published_schema_is_part_of_the_package() -> None:
     """The link at the root, where there is one, leads to the files that the code reads."""
-    names = ("emulator", "emulator-faults", "guests", "plan", "report", "tenant")
+    names = ("emulator", "emulator-faults", "guests", "import", "plan", "report", "tenant")
     assert {path.name for path in PUBLISHED.iterdir()} == {f"{name}.schema.json" for name in names}
     beside = Path(__file__).parents[2] / "schemas"
     if beside.is_dir():  # not on a system without symbolic links
