@@ -17,6 +17,7 @@ from reconciler.errors import EXIT_INTERRUPTED, EXIT_USAGE, ReconcilerError
 from reconciler.process import early_signals, end_loading
 
 _COMMANDS = {
+    "init": "Write the first files of a repository of your own.",
     "import": "Declare the guests of a tenant as they are.",
     "validate": "Check the desired tree offline.",
     "set-email": "Declare other addresses: of one guest, a list, or a domain.",

@@ -116,7 +116,7 @@ _OPTIONS = {
     ),
     **described(
         Severity.ERROR,
-        (*_EDITING, Where.PLAN, Where.APPLY, Where.RENDER, Where.GITHUB),
+        (Where.INIT, *_EDITING, Where.PLAN, Where.APPLY, Where.RENDER, Where.GITHUB),
         {
             Rule.FILE_UNUSABLE: Text(
                 meaning="A file or folder that an option names cannot be written.",

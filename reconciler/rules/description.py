@@ -36,6 +36,7 @@ class Severity(StrEnum):
 class Where(StrEnum):
     """The commands in which a rule can appear."""
 
+    INIT = "init"
     VALIDATE = "validate"
     IMPORT = "import"
     SET_EMAIL = "set-email"

@@ -86,7 +86,7 @@ EDITING: Final[Table] = MappingProxyType(
         ),
         **described(
             Severity.REFUSAL,
-            (Where.IMPORT, Where.SET_EMAIL, Where.PRUNE),
+            (Where.INIT, Where.IMPORT, Where.SET_EMAIL, Where.PRUNE),
             {
                 Rule.FILE_CHANGED: Text(
                     meaning="A file of the tree changed while the command worked, so nothing was written.",

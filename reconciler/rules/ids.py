@@ -227,6 +227,14 @@ class Rule(StrEnum):
     NAME_ALTERED = "name-altered"
     IMPORT_TOO_LARGE = "import-too-large"
 
+    # The command that writes a repository's first files.
+    OPTION_MISSING = "option-missing"
+    OPTION_CONFLICT = "option-conflict"
+    TENANT_FORM = "tenant-form"
+    SOURCE_FORM = "source-form"
+    OWNER_FORM = "owner-form"
+    TARGET_EXISTS = "target-exists"
+
 
 OtherRule = NewType("OtherRule", str)
 """An id that need not be a `Rule`: from a document that another version wrote, or of the emulator."""

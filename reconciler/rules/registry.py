@@ -11,6 +11,7 @@ from reconciler.rules.directory import DIRECTORY
 from reconciler.rules.editing import EDITING
 from reconciler.rules.importing import ALSO_IN_IMPORT, IMPORTING
 from reconciler.rules.planning import PLANNING
+from reconciler.rules.scaffolding import SCAFFOLDING
 from reconciler.rules.tree import PROBLEMS
 
 _ALL: Final[Table] = {
@@ -21,6 +22,7 @@ _ALL: Final[Table] = {
     **COMMANDS,
     **EDITING,
     **IMPORTING,
+    **SCAFFOLDING,
 }
 
 REGISTRY: Final[Table] = MappingProxyType(

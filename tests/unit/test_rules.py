@@ -19,11 +19,12 @@ from reconciler.rules.editing import EDITING
 from reconciler.rules.importing import IMPORTING
 from reconciler.rules.planning import PLANNING
 from reconciler.rules.registry import REGISTRY
+from reconciler.rules.scaffolding import SCAFFOLDING
 from reconciler.rules.tree import PROBLEMS
 from tests.reference import PAGE, page
 
 PACKAGE = Path(rules.__file__).parents[1]
-TABLES = (PROBLEMS, PLANNING, APPLYING, DIRECTORY, COMMANDS, EDITING, IMPORTING)
+TABLES = (PROBLEMS, PLANNING, APPLYING, DIRECTORY, COMMANDS, EDITING, IMPORTING, SCAFFOLDING)
 
 MODULES = {
     path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))

@@ -1,6 +1,5 @@
 """The workflows are small, pinned and poor in rights, and every step is a command that a person can run."""
 
-import importlib
 import re
 import shutil
 import subprocess
@@ -247,29 +246,6 @@ def test_the_schemas_of_github_find_nothing() -> None:
     assert action.returncode == 0, action.stdout
 
 
-@pytest.mark.parametrize(
-    ("page", "number", "options"),
-    [
-        ("ci-other.md", 0, ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"]),
-        (
-            "ci-other.md",
-            1,
-            # That schema holds patterns which are none in Unicode mode.
-            [
-                *("--builtin-schema", "vendor.azure-pipelines", "--data-transform", "azure-pipelines"),
-                *("--regex-variant", "nonunicode"),
-            ],
-        ),
-    ],
-)
-def test_the_files_in_the_docs_are_whole(page: str, number: int, options: list[str], tmp_path: Path) -> None:
-    """Each file that the docs give to be copied fits the description of the system it is for."""
-    check = tool("check-jsonschema")
-    (tmp_path / "ci.yml").write_text(blocks(page, "yaml")[number])
-    done = run(check, *options, tmp_path / "ci.yml")
-    assert done.returncode == 0, done.stdout
-
-
 def test_the_commands_in_the_docs_are_safe(tmp_path: Path) -> None:
     """The blocks to paste, one after the other, are a script that shellcheck has nothing against."""
     check = tool("shellcheck")
@@ -277,18 +253,6 @@ def test_the_commands_in_the_docs_are_safe(tmp_path: Path) -> None:
     script.write_text("#!/usr/bin/env bash\n" + "".join(blocks("setup-github.md", "bash")))
     done = run(check, script)
     assert done.returncode == 0, done.stdout
-
-
-@pytest.mark.parametrize("page", ["setup-github.md", "ci-other.md"])
-def test_the_docs_name_only_commands_that_exist(page: str) -> None:
-    """Every command and option of the product in the files to copy is one that it has."""
-    used = re.findall(r"/bin/reconciler\"(?: --desired \S+)? (.*)", "".join(blocks(page, "yaml")))
-    assert len(used) >= {"setup-github.md": 0, "ci-other.md": 10}[page]
-    for line in used:
-        name, *words = line.strip("'").split()
-        command = importlib.import_module(f"reconciler.cli.{name}").command
-        known = {option for parameter in command.params for option in parameter.opts}
-        assert {word for word in words if word.startswith("--")} <= known, line
 
 
 def test_zizmor_finds_nothing() -> None:
