@@ -13,6 +13,7 @@ import click
 
 from reconciler.cli import console
 from reconciler.cli.collection import without_collection
+from reconciler.cli.desired_option import desired_option
 from reconciler.cli.endpoint import endpoint
 from reconciler.cli.format_option import format_option
 from reconciler.cli.output_files import check_writable, clear, write_whole
@@ -105,10 +106,10 @@ def _domains(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ..
     help="Print the changes of the files as a unified diff, and write none of them.",
 )
 @format_option(get_args(_Format))
-@click.pass_obj
+@desired_option
 def command(
-    desired: Path,
     *,
+    desired: Path,
     out: Path | None,
     domains: frozenset[str],
     state: str | None,

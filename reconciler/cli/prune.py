@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import click
 
 from reconciler.cli import console
+from reconciler.cli.desired_option import desired_option
 from reconciler.cli.endpoint import endpoint
 from reconciler.cli.format_option import format_option
 from reconciler.cli.signals import run_until_signal
@@ -51,9 +52,9 @@ _Format = Literal["text", "json"]
 )
 @click.option("--dry-run", is_flag=True, help="Print a diff for git apply, and write nothing.")
 @format_option(get_args(_Format))
-@click.pass_obj
+@desired_option
 def command(
-    tree: Path, /, *, who: tuple[str, ...], deleted_days: int, yes: bool, dry_run: bool, format_: _Format
+    *, desired: Path, who: tuple[str, ...], deleted_days: int, yes: bool, dry_run: bool, format_: _Format
 ) -> int:
     """Remove the entries that a plan blocks as not-found, or as deleted for more than --deleted-days.
 
@@ -65,19 +66,19 @@ def command(
     read.
     """
     now = datetime.now(UTC)
-    files = read_tree(tree)
+    files = read_tree(desired)
     found = survey(files, now=now)
-    desired = load(files, now=now)
-    named = _named(found, who, tree)
-    live = run_until_signal(lambda: _read(desired, tree, named))
-    rows = gone(desired.guests, live, policy=desired.policy, now=now, days=deleted_days, named=named)
+    declared = load(files, now=now)
+    named = _named(found, who, desired)
+    live = run_until_signal(lambda: _read(declared, desired, named))
+    rows = gone(declared.guests, live, policy=declared.policy, now=now, days=deleted_days, named=named)
     going = [row for row in rows if not row.kept]
     edits = _edits(found, going)
     too_many = None if yes else _too_many(found, going)
-    diff = carry_out(tree, found, edits, dry_run=True) if dry_run or too_many else None
+    diff = carry_out(desired, found, edits, dry_run=True) if dry_run or too_many else None
     if diff is None:
-        carry_out(tree, found, edits, dry_run=False)
-    console.emulator_notice(desired.cloud)
+        carry_out(desired, found, edits, dry_run=False)
+    console.emulator_notice(declared.cloud)
     for guest in sorted(named & live.guests.keys()):
         console.notice(f"{guest} is a user of the tenant, so its entry stays.")
     _show(rows, diff if dry_run else None, as_json=format_ == "json", written=diff is None and bool(going))

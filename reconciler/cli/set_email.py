@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import click
 
+from reconciler.cli.desired_option import desired_option
 from reconciler.cli.format_option import format_option
 from reconciler.cli.limit_raise import needed_raise, raise_assignment, raise_value, read_day
 from reconciler.cli.set_email_output import Readdressed, show
@@ -47,11 +48,10 @@ _Format = Literal["text", "json"]
 @click.option("--reason", metavar="TEXT", help="The reason that this raise gives its reviewers.")
 @click.option("--dry-run", is_flag=True, help="Print a diff for git apply, and write nothing.")
 @format_option(get_args(_Format))
-@click.pass_obj
+@desired_option
 def command(
-    desired: Path,
-    /,
     *,
+    desired: Path,
     raise_until: str | None,
     dry_run: bool,
     format_: _Format,
