@@ -63,7 +63,7 @@ def command(
     directory is asked. Every other byte of the files stays; all files are changed or none.
 
     Exit codes: 0 done, or declared already; 2 wrong usage, or a guest who is not declared; 3 the tree is or
-    would be invalid, or rows of the list are bad; 5 a file changed meanwhile.
+    would be invalid, or rows of the list are bad; 5 a file changed meanwhile, or another tenant was asked.
     """
     now = datetime.now(UTC)
     if (raise_until is None) != (request["reason"] is None):
