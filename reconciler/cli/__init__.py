@@ -18,6 +18,8 @@ from reconciler.process import early_signals, end_loading
 _COMMANDS = {
     "import": "Declare the guests of a tenant as they are.",
     "validate": "Check the desired tree offline.",
+    "set-email": "Declare other addresses: of one guest, a list, or a domain.",
+    "prune": "Remove entries of guests who are gone from the tenant.",
     "plan": "Show what would change; cannot write to the directory.",
     "apply": "Carry a plan out.",
     "compare": "Show what approved plans allow of a fresh one.",
@@ -29,7 +31,12 @@ _COMMANDS = {
 """Each command with its line in `--help`; its module is imported when it is called."""
 
 _MODULES = {"import": "import_tenant"}
-"""The modules that cannot be named like their command."""
+"""The modules that cannot be named like their command, with underscores."""
+
+
+def _module_of(command: str) -> str:
+    return f"reconciler.cli.{_MODULES.get(command, command.replace('-', '_'))}"
+
 
 _ANSWER_SIGNALS = frozenset({"apply", "emulator"})
 """Commands that handle signals themselves, including a signal that arrived before they began."""
@@ -44,10 +51,9 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"reconciler.cli.{_MODULES.get(cmd_name, cmd_name)}")
-        command = module.command
+        command = importlib.import_module(_module_of(cmd_name)).command
         if not isinstance(command, click.Command):
-            raise TypeError(f"{module.__name__}.command is no command")
+            raise TypeError(f"{_module_of(cmd_name)}.command is no command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature

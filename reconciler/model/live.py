@@ -226,6 +226,9 @@ class Live:
     initial_domain: str | None = None
     """The tenant's initial domain (`….onmicrosoft.com`) in lower case; `None` if not readable."""
 
+    deleted_at: Mapping[ObjectId, datetime] = field(default_factory=dict)
+    """When each of `deleted` was deleted, UTC, as far as the directory says."""
+
     markers_left: tuple[ObjectId, ...] = ()
     """Listed guests who carry a marker and are not declared, sorted."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from reconciler.model.identity import EmailAddress, ObjectId, TenantId
@@ -62,6 +63,9 @@ class FoundGuests:
 
     deleted: frozenset[ObjectId] = frozenset()
     """The wanted ids that were found among the soft-deleted users."""
+
+    deleted_at: Mapping[ObjectId, datetime] = field(default_factory=dict)
+    """When each of `deleted` was deleted, UTC, as far as the directory says."""
 
     holders: Mapping[EmailAddress, frozenset[AddressOwner]] = field(default_factory=dict)
     """Users beside `guests` who were shown to hold an address that matters; never all there are."""

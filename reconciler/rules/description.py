@@ -36,10 +36,10 @@ class Severity(StrEnum):
 class Where(StrEnum):
     """The commands in which a rule can appear."""
 
+    VALIDATE = "validate"
     IMPORT = "import"
     SET_EMAIL = "set-email"
     PRUNE = "prune"
-    VALIDATE = "validate"
     PLAN = "plan"
     COMPARE = "compare"
     APPLY = "apply"

@@ -205,6 +205,16 @@ class Rule(StrEnum):
     # Commands that edit the files of the desired tree.
     LAYOUT = "layout"
     FILE_CHANGED = "file-changed"
+    NOT_DECLARED = "not-declared"
+    AMBIGUOUS_GUEST = "ambiguous-guest"
+    SET_EMAIL_FORM = "set-email-form"
+    DOMAIN_FORM = "domain-form"
+    RAISE_FORM = "raise-form"
+    ROWS_UNREADABLE = "rows-unreadable"
+    ROWS_FORM = "rows-form"
+    GIVEN_TWICE = "given-twice"
+    PRUNE_LIMIT = "prune-limit"
+    GUEST_NOT_READ = "guest-not-read"
 
     # Bringing an existing tenant in.
     ALREADY_DECLARED = "already-declared"
