@@ -54,7 +54,7 @@ async def read(root: str) -> None:
     async with open_tenant_reader(root, Tokens()) as reader:
         await reader.read_tenant(TenantId(TENANT))
         listed = await reader.list_guests(lambda user: user.id, progress=lambda _: None)
-        await reader.find_role_holders(listed.users.keys())
+        await reader.find_roles(listed.users.keys())
 
 
 def cost(arguments: list[str], *, folder: Path, environment: dict[str, str]) -> Cost:

@@ -33,7 +33,7 @@ _COMMANDS = {
 """Each command with its line in `--help`; its module is imported when it is called."""
 
 _MODULES = {"import": "import_tenant"}
-"""The modules that cannot be named like their command."""
+"""The modules that cannot be named like their command, with underscores."""
 
 
 def _module_of(command: str) -> str:

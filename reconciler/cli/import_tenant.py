@@ -174,7 +174,7 @@ async def _read_tenant(reader: TenantReader, desired: Desired) -> _Users:
     await reader.read_tenant(desired.tenant_id)
     with read_progress(SystemClock()) as progress:
         listed = await reader.list_guests(candidate, progress=progress)
-        roles = await reader.find_role_holders(listed.users.keys())
+        roles = await reader.find_roles(listed.users.keys())
     return _Users(
         candidates=tuple(listed.users.values()),
         role_holders=dict(roles.holders),

@@ -76,6 +76,10 @@ class GraphReader:
         """Find the declared ids that hold a directory role, and how."""
         return await roles.find_role_holders(self._session, declared)
 
+    async def find_roles(self, users: Collection[ObjectId]) -> FoundRoles:
+        """Find the users who hold a directory role, which ones, and how."""
+        return await roles.find_roles(self._session, users)
+
     def caller(self) -> CallerKind:
         """Return the kind of principal of the token."""
         return tenant.caller_of(self._session)

@@ -133,23 +133,21 @@ def authorization_policy() -> RequestInformation:
     return _Policy(_PAPER, {}).to_get_request_information(RequestConfiguration(query_parameters=query))
 
 
-def role_assignments() -> RequestInformation:
-    """Build the GET of all active role assignments with their principals.
+def role_assignments(*, expand: str = "principal") -> RequestInformation:
+    """Build the GET of all active role assignments with their principals, or with `roleDefinition`.
 
     Source: https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments
     """
-    query = _Assignments.RoleAssignmentsRequestBuilderGetQueryParameters(expand=["principal"])
+    query = _Assignments.RoleAssignmentsRequestBuilderGetQueryParameters(expand=[expand])
     return _Assignments(_PAPER, {}).to_get_request_information(RequestConfiguration(query_parameters=query))
 
 
-def role_eligibilities() -> RequestInformation:
-    """Build the GET of all eligible role assignments, with their principals.
+def role_eligibilities(*, expand: str = "principal") -> RequestInformation:
+    """Build the GET of all eligible role assignments, with their principals, or with `roleDefinition`.
 
     Source: https://learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityscheduleinstances
     """
-    query = _Eligibilities.RoleEligibilityScheduleInstancesRequestBuilderGetQueryParameters(
-        expand=["principal"]
-    )
+    query = _Eligibilities.RoleEligibilityScheduleInstancesRequestBuilderGetQueryParameters(expand=[expand])
     return _Eligibilities(_PAPER, {}).to_get_request_information(RequestConfiguration(query_parameters=query))
 
 

@@ -39,7 +39,7 @@ class Candidate:
     """Whether `mail` is in `otherMails`, so that `alternateEmails` could name the rest and change nothing."""
 
     fault: Note | None
-    """The gravest rule that leaves the user out; `None` if no property of the user does."""
+    """The gravest rule that leaves the user out; `None` if no property does, or only a missing `mail`."""
 
     limits: tuple[Note, ...]
     """The rules that keep the guest from being changed now, except a role."""
@@ -105,9 +105,7 @@ def _fault(user: Guest) -> Note | None:
             rule=Rule.HALF_DONE,
             message="a change of address was begun and not finished: otherMails holds its marker",
         )
-    if user.mail is None:
-        return Note(rule=Rule.NO_MAIL, message="the guest has no mail, and so no address to declare")
-    flaw = unusable(user.mail)
+    flaw = None if user.mail is None else unusable(user.mail)
     return None if flaw is None else Note(rule=Rule.ADDRESS, message=f"mail cannot be declared: {flaw}")
 
 

@@ -25,6 +25,8 @@ from reconciler.rules import Rule
 _NAMED: Final = 5
 """Most ids that a message names."""
 
+_NO_MAIL: Final = Note(rule=Rule.NO_MAIL, message="the guest has no mail, and so no address to declare")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
@@ -155,14 +157,14 @@ class _Lists:
             self.declared.append(_finding(user, [_already(entry)]))
         elif fault is not None:
             self.left_out.append(_finding(user, [fault]))
-        elif user.mail is not None:
+        elif user.mail is None:
+            self.left_out.append(_finding(user, [_NO_MAIL]))
+        else:
             alternates, reasons = claims.alternates(user)
             self.entries.append(_entry(user, user.mail, alternates))
             self.hints += _hints(user, user.mail, reasons)
             limits = [*_role(role), *user.limits]
             (self.limited if limits else self.written).append(_finding(user, limits))
-        else:
-            raise ValueError(f"{user.id} has no mail, and no rule leaves it out")
 
 
 class _Claims:

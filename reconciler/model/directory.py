@@ -206,8 +206,8 @@ class TenantReader(Protocol):
         """
         ...
 
-    async def find_role_holders(self, declared: Collection[ObjectId]) -> FoundRoles:
-        """Find the ids among `declared` that hold a directory role, and how."""
+    async def find_roles(self, users: Collection[ObjectId]) -> FoundRoles:
+        """Find the users who hold a directory role: which ones, and how."""
         ...
 
 

@@ -25,8 +25,8 @@ _LEFT_OUT: Final[Mapping[Rule, str]] = {
     "addresses changed in the directory.",
     Rule.NOT_B2B: "Nothing to do: these users were never invited, and sign in with accounts of the tenant.",
     Rule.ON_PREMISES_SYNCED: "Nothing to do here: their addresses are changed where they come from.",
-    Rule.HALF_DONE: "Declare the guest by hand with the address in mail, and apply: that finishes the change."
-    " Never delete the marker by hand.",
+    Rule.HALF_DONE: "Declare the guest by hand with the address in mail, and apply: that finishes the "
+    "change. Never delete the marker by hand.",
     Rule.ODD_GUEST: "Put the user right in the Entra admin center, or use a version of reconciler that knows "
     "this shape.",
 }

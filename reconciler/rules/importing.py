@@ -8,7 +8,6 @@ from reconciler.rules.ids import Rule
 
 ALSO_IN_IMPORT: Final = frozenset(
     {
-        Rule.FILE_UNUSABLE,
         Rule.GUEST_DISABLED,
         Rule.HALF_DONE,
         Rule.HOLDS_ROLE,

@@ -25,9 +25,14 @@ _ALL: Final[Table] = {
     **SCAFFOLDING,
 }
 
+
+def _with_import(where: tuple[Where, ...]) -> tuple[Where, ...]:
+    return tuple(command for command in Where if command is Where.IMPORT or command in where)
+
+
 REGISTRY: Final[Table] = MappingProxyType(
     {
-        rule: replace(told, where=(Where.IMPORT, *told.where)) if rule in ALSO_IN_IMPORT else told
+        rule: replace(told, where=_with_import(told.where)) if rule in ALSO_IN_IMPORT else told
         for rule, told in _ALL.items()
     }
 )

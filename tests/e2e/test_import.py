@@ -103,7 +103,12 @@ def test_everybody_is_accounted_for_and_the_plan_is_empty(
     assert {hint["id"]: hint["rule"] for hint in document["hints"]} == existing.hints
     assert sum(map(len, rows.values())) == document["summary"]["guests"] == len(existing.ids) == 3000
     assert set().union(*rows.values()) == existing.ids
-    assert "through the group Reviewers" in rows["limited"][guest_number(101)]["message"]
+    for number, how in (
+        (100, "assigned directly"),
+        (101, "through the group Reviewers"),
+        (102, "eligible for it"),
+    ):
+        assert f"(Reports Reader, {how})" in rows["limited"][guest_number(number)]["message"]
     sent = [request for request in served.requests() if not request.url.endswith("/$batch")]
     assert {request.method for request in sent} == {"GET"}
     assert served.history() == []

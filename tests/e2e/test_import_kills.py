@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -17,6 +18,8 @@ from tests.support.plans import TENANT
 
 MOMENTS = int(os.environ.get("IMPORT_KILLS", "6"))
 """How often the command is killed: each takes a second or two."""
+
+Stage = Literal["any", "writing", "replacing"]
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +35,22 @@ def _shell(folder: Path, root: str) -> Shell:
 
 
 def _files(shell: Shell) -> dict[str, bytes]:
-    """Give the files of the tree that somebody would read; those of a killed run begin with a dot."""
-    found = (shell.folder / "desired").rglob("*.yaml")
+    """Give the files of guests that somebody would read; those of a killed run begin with a dot."""
+    found = (shell.folder / "desired" / "guests").glob("*.yaml")
     return {path.name: path.read_bytes() for path in found if not path.name.startswith(".")}
 
 
-def _kill(shell: Shell, *, pause: float, once_written: bool) -> None:
-    """Kill an import some seconds after its start, or after it has begun to write."""
+def _has_begun(shell: Shell, stage: Stage) -> bool:
+    """Tell whether an import has come to a stage: to its temporary files, or to replacing the first file."""
+    try:
+        with os.scandir(shell.folder / "desired" / "guests") as found:
+            return stage != "replacing" or any(not entry.name.startswith(".") for entry in found)
+    except FileNotFoundError:
+        return False
+
+
+def _kill(shell: Shell, *, stage: Stage, pause: float) -> None:
+    """Kill an import some seconds after it has come to a stage."""
     with subprocess.Popen(
         command_line("import"),
         cwd=shell.folder,
@@ -47,9 +59,8 @@ def _kill(shell: Shell, *, pause: float, once_written: bool) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as running:
-        guests = shell.folder / "desired" / "guests"
-        while once_written and running.poll() is None and not guests.exists():
-            time.sleep(0.0005)
+        while stage != "any" and running.poll() is None and not _has_begun(shell, stage):
+            pass
         time.sleep(pause)
         running.kill()
 
@@ -64,12 +75,13 @@ def test_a_killed_import_leaves_each_file_absent_or_whole(
     assert whole.run("import").returncode == 0
     seconds = time.monotonic() - started
     expected = _files(whole)
+    stages: list[tuple[Stage, float]] = [("any", seconds), ("writing", 0.2), ("replacing", 0.02)]
     chance = random.Random(11)  # noqa: S311 - no secret
     seen = set()
     for moment in range(MOMENTS):
         shell = _shell(tmp_path / f"{moment}", root)
-        writing = bool(moment % 3)
-        _kill(shell, pause=chance.uniform(0, 0.25 if writing else seconds), once_written=writing)
+        stage, longest = stages[moment % len(stages)]
+        _kill(shell, stage=stage, pause=chance.uniform(0, longest))
         found = _files(shell)
         assert found == {name: expected[name] for name in found}
         seen.add(len(found))

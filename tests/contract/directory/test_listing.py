@@ -9,7 +9,7 @@ from reconciler.errors import AccessDenied, UnexpectedAnswer
 from reconciler.graph.listing import list_guests
 from reconciler.graph.reader import open_tenant_reader
 from reconciler.model import Guest, ListedGuests, OddUser
-from tests.contract.directory.contoso import BEA, EVA, MEMBER, Tenant
+from tests.contract.directory.contoso import BEA, EMIL, EVA, MEMBER, OTTO, Tenant
 from tests.support.plans import guest_id
 from tests.support.scripted_graph import Reply, Request, Tokens, refusal
 from tests.support.scripted_graph.session import session_with
@@ -135,3 +135,27 @@ async def test_a_listing_that_is_not_whole_is_an_error(replies: list[Reply], err
     """Nothing of it is used."""
     with pytest.raises(error):
         await listing(pages(*replies))
+
+
+async def test_roles_are_named_with_how_they_are_held(tenant: Tenant) -> None:
+    """Directly, through a group and eligible; whoever holds none costs no further request."""
+    async with open_tenant_reader(tenant.root, Tokens("emulator")) as reader:
+        found = await reader.find_roles([OTTO, BEA, EMIL, EVA])
+        assert found.holders == {
+            OTTO: "Reports Reader, assigned directly",
+            BEA: "Reports Reader, through the group Reviewers",
+            EMIL: "Reports Reader, eligible for it",
+        }
+        tenant.control.forget_requests()
+        assert (await reader.find_roles([EVA])).holders == {}
+    assert not any("roleDefinition" in request.url for request in tenant.control.requests())
+
+
+async def test_roles_without_names_are_found_all_the_same(tenant: Tenant) -> None:
+    """The names are best effort."""
+    rule = {"on": "GET /roleManagement/directory/*", "do": "deny", "at": 3, "times": 2}
+    tenant.control.set_faults({"rules": [rule]})
+    async with open_tenant_reader(tenant.root, Tokens("emulator")) as reader:
+        found = await reader.find_roles([OTTO])
+    assert found.holders == {OTTO: "assigned directly"}
+    assert found.not_checked == ()
