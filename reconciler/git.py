@@ -16,9 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.desired.problems import problem
+from reconciler.desired.problems import ROOT, problem
 from reconciler.desired.reader import MAX_BYTES
-from reconciler.desired.tree import MAX_FILES, MAX_TREE_BYTES, ROOT, Tree, is_declaring, is_hidden
+from reconciler.desired.tree import MAX_FILES, MAX_TREE_BYTES, Tree, is_declaring, is_hidden
 from reconciler.errors import UsageError
 from reconciler.model import Problem
 from reconciler.rules import Rule

@@ -219,8 +219,11 @@ def keeps_address(predecessor: str, held: tuple[EmailAddress, ...]) -> GuestResu
     return GuestResult(
         outcome=Outcome.NOT_ATTEMPTED,
         rule=Rule.ADDRESS_IN_USE,
-        message=f"{named} still stands on {predecessor}, most likely in proxyAddresses, which Graph lets "
-        "nobody write: have it removed there, then apply again",
+        # Sources: https://learn.microsoft.com/graph/api/resources/user#properties (read-only), and
+        # https://github.com/MicrosoftDocs/azure-docs/pull/74404 (a replaced address stays).
+        message=f"{named} still stands on {predecessor}: a replaced address usually stays in proxyAddresses, "
+        "and Graph can remove none from there; declare another address for this guest, or ask an Exchange "
+        "administrator whether they can remove it, and apply again once it is gone",
     )
 
 

@@ -12,12 +12,16 @@ from pathlib import Path
 import click
 
 from reconciler import __version__
+from reconciler.cli.desired_option import TREE
 from reconciler.errors import EXIT_INTERRUPTED, EXIT_USAGE, ReconcilerError
 from reconciler.process import early_signals, end_loading
 
 _COMMANDS = {
     "init": "Write the first files of a repository of your own.",
+    "import": "Declare the guests of a tenant as they are.",
     "validate": "Check the desired tree offline.",
+    "set-email": "Declare other addresses: of one guest, a list, or a domain.",
+    "prune": "Remove entries of guests who are gone from the tenant.",
     "plan": "Show what would change; cannot write to the directory.",
     "apply": "Carry a plan out.",
     "compare": "Show what approved plans allow of a fresh one.",
@@ -26,7 +30,15 @@ _COMMANDS = {
     "emulator": "Serve the embedded Graph emulator on loopback.",
     "demo": "Run the whole story against the embedded emulator.",
 }
-"""Each command with its line in `--help`; the module of the same name is imported when it is called."""
+"""Each command with its line in `--help`; its module is imported when it is called."""
+
+_MODULES = {"import": "import_tenant"}
+"""The modules that cannot be named like their command, with underscores."""
+
+
+def _module_of(command: str) -> str:
+    return f"reconciler.cli.{_MODULES.get(command, command.replace('-', '_'))}"
+
 
 _ANSWER_SIGNALS = frozenset({"apply", "emulator"})
 """Commands that handle signals themselves, including a signal that arrived before they began."""
@@ -41,10 +53,20 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in _COMMANDS:
             return None
-        command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
+        command = importlib.import_module(_module_of(cmd_name)).command
         if not isinstance(command, click.Command):
-            raise TypeError(f"reconciler.cli.{cmd_name}.command is no command")
+            raise TypeError(f"{_module_of(cmd_name)}.command is no command")
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:  # click compares with commands that are imported
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=_COMMANDS, ctx=ctx
+            ) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
@@ -58,18 +80,17 @@ class _LazyGroup(click.Group):
 )
 @click.option(
     "--desired",
-    type=click.Path(path_type=Path),
+    type=TREE,
     default=Path("desired"),
     show_default=True,
     metavar="DIR",
-    help="The desired tree: a folder with tenant.yaml at its root.",
+    help="The desired tree: a folder with tenant.yaml at its root. Understood after COMMAND too.",
 )
 @click.version_option(__version__, prog_name="reconciler")
 @click.pass_context
-def root(ctx: click.Context, desired: Path) -> None:
+def root(ctx: click.Context, desired: Path) -> None:  # noqa: ARG001 - each command asks for it itself
     """Keep the sign-in addresses of Microsoft Entra B2B guests as git declares them."""
     end_loading()  # the module of the command that was named has been imported by now
-    ctx.obj = desired
     if ctx.invoked_subcommand not in _ANSWER_SIGNALS:
         early_signals.interrupt()
 

@@ -14,6 +14,7 @@ import click
 from reconciler.apply import DEFAULT_WATCH, Services, Settings, Terms, apply_plan
 from reconciler.cli import actions_output, console
 from reconciler.cli.approved_plans import plan_files
+from reconciler.cli.desired_option import desired_option
 from reconciler.cli.earlier_runs import EarlierRuns, read_earlier_runs
 from reconciler.cli.endpoint import Endpoint, endpoint
 from reconciler.cli.loading import departed_ids, load_baseline, load_plan, load_tree
@@ -168,7 +169,7 @@ class _Files:
     help="Let so long pass since the last write of an earlier run, whose writes may not show in reads yet;"
     " where nothing is known of earlier runs, since the start. With 0 a person may get a second message.",
 )
-@click.pass_obj
+@desired_option
 def command(  # noqa: PLR0913 - click passes each option on its own
     desired: Path,
     *,

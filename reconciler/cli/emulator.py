@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import console
+from reconciler.cli.desired_option import desired_option
 from reconciler.cli.signals import handled_signals
 from reconciler.emulator.faults.plan import load_faults
 from reconciler.emulator.server import RunningEmulator, serve
@@ -51,7 +52,7 @@ from reconciler.rules import Rule
     metavar="FILE",
     help="Also issue tokens to the seed's applications, over TLS; FILE gets the certificate to trust.",
 )
-@click.pass_obj
+@desired_option
 def command(
     desired: Path,
     *,

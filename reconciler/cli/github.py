@@ -14,6 +14,7 @@ import click
 
 from reconciler.cli import actions_output, console
 from reconciler.cli.approved_plans import ApprovedPlans
+from reconciler.cli.desired_option import desired_option
 from reconciler.cli.loading import load_plan
 from reconciler.cli.output_files import new_folder, write_bytes
 from reconciler.errors import EXIT_DIRECTORY, EXIT_DONE, GitHubError, UsageError
@@ -67,7 +68,7 @@ def command() -> None:
     metavar="N",
     help="The pull request; default: the one that the run is about.",
 )
-@click.pass_obj
+@desired_option
 def comment(desired: Path, *, plan_file: Path, number: int | None) -> int:
     """Write the plan as comments on the pull request, one a page; the next plan replaces them in place.
 
@@ -273,7 +274,7 @@ def journals(*, out: Path) -> int:
     help="The output `run` of the step that has applied, which the report must carry; empty when apply has"
     " not run.",
 )
-@click.pass_obj
+@desired_option
 def report(desired: Path, *, approved: Path, report_file: Path, applied_by: str) -> int:
     """Write the report as a new comment on each pull request that the run answers for.
 
@@ -329,7 +330,7 @@ def _tell(github: GitHub, repository: str, comments: Mapping[int, str]) -> bool:
     epilog="Example: reconciler github drift --plan plan.json",
 )
 @_PLAN
-@click.pass_obj
+@desired_option
 def drift(desired: Path, *, plan_file: Path) -> int:
     """Open the issue about drift, write it anew, or close it when the plan shows no change.
 

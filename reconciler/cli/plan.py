@@ -7,6 +7,7 @@ from typing import Literal, assert_never, get_args
 import click
 
 from reconciler.cli import actions_output, console
+from reconciler.cli.desired_option import desired_option
 from reconciler.cli.endpoint import endpoint
 from reconciler.cli.format_option import format_option
 from reconciler.cli.loading import departed_ids, load_baseline, load_tree
@@ -60,7 +61,7 @@ _Format = Literal["text", "markdown", "json", "html"]
     metavar="REV",
     help="Look only at entries that changed since this git revision; such a plan approves nothing.",
 )
-@click.pass_obj
+@desired_option
 def command(
     desired: Path,
     *,

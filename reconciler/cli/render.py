@@ -8,6 +8,7 @@ import click
 
 from reconciler.cli import console
 from reconciler.cli.actions_output import folder_of
+from reconciler.cli.desired_option import desired_option
 from reconciler.cli.format_option import format_option
 from reconciler.cli.loading import read_document
 from reconciler.cli.output_files import empty_folder, write_whole
@@ -41,7 +42,7 @@ _ELSEWHERE = "the document this was made from"
     help="With --format markdown, write a plan into DIR, new or empty: plan-1.md and so on, each short "
     "enough for a comment on GitHub. Printed are their paths.",
 )
-@click.pass_obj
+@desired_option
 def command(desired: Path, *, file: Path, format_: _Format, folder: Path | None) -> int:
     """Show what plan --out or apply --report has written, without asking the directory.
 

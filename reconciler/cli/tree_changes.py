@@ -10,7 +10,8 @@ from typing import Final
 
 from reconciler.desired.changes import FileChange, unified_diff
 from reconciler.desired.problems import problem
-from reconciler.editing import CannotEdit
+from reconciler.desired.survey import Survey
+from reconciler.editing import CannotEdit, Edited
 from reconciler.errors import Refused, RejectedChange, UsageError
 from reconciler.rules import Rule
 from reconciler.rules.editing import EDITING
@@ -27,6 +28,25 @@ def not_editable(file: str, error: CannotEdit) -> RejectedChange:
 def rejected(file: str, position: tuple[int, int], rule: Rule, message: str) -> RejectedChange:
     """Return the error of a command for one place in a file of the tree."""
     return RejectedChange((problem(file, position, rule, message, hint=EDITING[rule].remedy),))
+
+
+def carry_out(
+    root: Path, survey: Survey, edits: Sequence[tuple[FileChange, Edited]], *, dry_run: bool
+) -> bytes | None:
+    """Validate edited files together with the rest of the tree, and write them; a dry run returns the diff.
+
+    Raises `RejectedChange` when the tree would be invalid, or a file would hold anything else than was asked
+    for; no file is changed then.
+    """
+    changes = [change for change, _ in edits]
+    others = survey.check_after([(change, edited.expected) for change, edited in edits])
+    for change, edited in edits:
+        if change.file in others:
+            raise not_editable(change.file, edited.refused)
+    if dry_run:
+        return diff_of(root, changes)
+    write_changes(root, changes)
+    return None
 
 
 def diff_of(root: Path, changes: Sequence[FileChange]) -> bytes:

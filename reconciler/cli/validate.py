@@ -7,6 +7,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli import actions_output, console
+from reconciler.cli.desired_option import desired_option
 from reconciler.cli.format_option import format_option
 from reconciler.cli.loading import load_tree
 from reconciler.documents import dump, problems_to_json
@@ -33,7 +34,7 @@ on a branch here, and the plan will follow.
     get_args(_Format),
     meaning="How problems are shown: lines, a JSON document, annotations of a GitHub workflow, or SARIF.",
 )
-@click.pass_obj
+@desired_option
 def command(desired: Path, *, format_: _Format) -> int:
     """Check the desired tree offline: every problem with its file, line, column and remedy.
 

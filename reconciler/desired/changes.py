@@ -4,12 +4,12 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from reconciler.desired.loading import load
-from reconciler.desired.tree import Tree
+from reconciler.desired.tree import Tree, too_large
 from reconciler.errors import InvalidDesired, RejectedChange
 from reconciler.model import Desired
 
@@ -37,9 +37,9 @@ class FileChange:
 
 
 def changed_tree(tree: Tree, changes: Sequence[FileChange]) -> Tree:
-    """Return a tree with the changed files in place of the old ones."""
-    files = {**tree.files, **{change.file: change.after for change in changes}}
-    return replace(tree, files=dict(sorted(files.items())))
+    """Return a tree with the changed files in place of the old ones; too large a one has that problem."""
+    files = dict(sorted({**tree.files, **{change.file: change.after for change in changes}}.items()))
+    return Tree(files=files, problems=(*tree.problems, *too_large(files)))
 
 
 def load_changed(tree: Tree, changes: Sequence[FileChange], *, now: datetime) -> Desired:

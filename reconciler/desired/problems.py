@@ -4,6 +4,9 @@ from reconciler.desired.characters import hidden_characters
 from reconciler.model import Problem
 from reconciler.rules import Rule
 
+ROOT = "."
+"""Stands for the tree itself in a problem."""
+
 
 def problem(
     file: str, position: tuple[int, int], rule: Rule, message: str, *, hint: str | None = None
@@ -22,11 +25,12 @@ def problem(
 
 
 def format_problem(problem: Problem) -> str:
-    """Format a problem as `file:line:column: rule: what is wrong; what to do`, always exactly one line."""
-    text = (
-        f"{problem.file}:{problem.line}:{problem.column}: {problem.rule}: {problem.message}; {problem.hint}"
-    )
-    return visible(text)
+    """Format a problem as `file:line:column: rule: what is wrong; what to do`, always exactly one line.
+
+    A problem of the whole tree, which is a folder, has no place.
+    """
+    place = "" if problem.file == ROOT else f"{problem.file}:{problem.line}:{problem.column}: "
+    return visible(f"{place}{problem.rule}: {problem.message}; {problem.hint}")
 
 
 def visible(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Self
 from reconciler.desired.document import Digits, Document, Path
 from reconciler.desired.problems import problem
 from reconciler.desired.reader import MAX_PROBLEMS, read
+from reconciler.desired.type_remedies import type_remedy
 from reconciler.desired.values import Breach
 from reconciler.model import Problem, address_flaw
 from reconciler.rules import Rule
@@ -94,13 +95,20 @@ def _told_by_schema(file: str, document: Document, schema: str) -> Iterator[Prob
         if (violation.keyword, violation.format) == ("pattern", "email"):
             text = _value_at(document.value, violation.path)
             rule, message = Rule.ADDRESS, f"{quoted(text)} cannot be used: {address_flaw(text) or message}"
-        yield problem(file, position, rule, message, hint=_did_you_mean(violation, document.value))
+        yield problem(file, position, rule, message, hint=_remedy(violation, document.value, schema))
 
 
 def _value_at(root: Any, path: Path) -> Any:
     for step in path:
         root = root[step]
     return root
+
+
+def _remedy(violation: Violation, root: Any, schema: str) -> str | None:
+    """Return a better remedy than the rule's own, if there is one."""
+    if violation.types:
+        return type_remedy(schema, violation.path, violation.types, _value_at(root, violation.path))
+    return _did_you_mean(violation, root)
 
 
 def _did_you_mean(violation: Violation, root: Any) -> str | None:

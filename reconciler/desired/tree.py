@@ -5,11 +5,11 @@ from a stranger can put anything into the folder. It does not parse the files.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from reconciler.desired.problems import problem
+from reconciler.desired.problems import ROOT, problem
 from reconciler.desired.reader import MAX_BYTES
 from reconciler.model import Problem
 from reconciler.rules import Rule
@@ -20,9 +20,6 @@ TENANT_FILE = "tenant.yaml"
 
 EMULATOR_FILE = "emulator.yaml"
 """The file at the root that belongs to the embedded emulator; not part of the desired state."""
-
-ROOT = "."
-"""Stands for the tree itself in a problem."""
 
 MAX_FILES = 10_000
 """Most files of one tree."""
@@ -50,6 +47,15 @@ class Tree:
     """The files that could not be read."""
 
 
+_TOO_LARGE = f"the tree has more than {MAX_FILES} files or {MAX_TREE_BYTES} bytes"
+
+
+def too_large(files: Mapping[str, bytes]) -> Iterator[Problem]:
+    """Yield the problem of a tree that is larger than what is read."""
+    if len(files) > MAX_FILES or sum(map(len, files.values())) > MAX_TREE_BYTES:
+        yield problem(ROOT, (1, 1), Rule.TOO_LARGE, _TOO_LARGE)
+
+
 def is_declaring(file: str) -> bool:
     """Return whether a file of the tree, by its path, is part of the desired state."""
     suffix = PurePosixPath(file).suffix.lower()
@@ -74,9 +80,13 @@ def read_tree(root: Path) -> Tree:
             with os.scandir(root / folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
-            rule = Rule.UNREADABLE if folder else Rule.NO_TREE
-            message = f"the folder {quoted(str(root / folder))} cannot be read: {error.strerror}"
-            reading.problem(folder.removesuffix("/") or ROOT, rule, message)
+            named = quoted(str(root / folder))
+            if folder:
+                message = f"the folder {named} cannot be read: {error.strerror}"
+                reading.problem(folder.removesuffix("/"), Rule.UNREADABLE, message)
+            else:
+                message = f"no desired tree can be read at {named}: {error.strerror}"
+                reading.problem(ROOT, Rule.NO_TREE, message)
             continue
         folders += reading.take(folder, entries)
     return Tree(files=dict(sorted(reading.files.items())), problems=tuple(reading.problems))
@@ -133,7 +143,4 @@ class _Reading:
         self._bytes += len(data)
         if len(self.files) > MAX_FILES or self._bytes > MAX_TREE_BYTES:
             self.full = True
-            message = (
-                f"the tree has more than {MAX_FILES} files or {MAX_TREE_BYTES} bytes; the rest was not read"
-            )
-            self.problem(file, Rule.TOO_LARGE, message)
+            self.problem(file, Rule.TOO_LARGE, f"{_TOO_LARGE}; the rest was not read")

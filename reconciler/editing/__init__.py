@@ -6,8 +6,20 @@ anything else than what was asked for. What cannot be edited that way is refused
 `CannotEdit`.
 """
 
-from reconciler.editing.entries import append_entries
+from reconciler.editing.entries import append_entries, remove_entries, removed
 from reconciler.editing.layout import CannotEdit
 from reconciler.editing.spelling import entry_block
+from reconciler.editing.values import Assignment, assign, assigned
+from reconciler.editing.verifying import Edited
 
-__all__ = ["CannotEdit", "append_entries", "entry_block"]
+__all__ = [
+    "Assignment",
+    "CannotEdit",
+    "Edited",
+    "append_entries",
+    "assign",
+    "assigned",
+    "entry_block",
+    "remove_entries",
+    "removed",
+]

@@ -13,11 +13,17 @@ Splice = tuple[int, int, str]
 class CannotEdit(Exception):
     """A file is written in a way that cannot be edited by position; nothing was changed."""
 
-    def __init__(self, message: str, position: Position) -> None:
+    def __init__(self, message: str, position: Position, file: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.position = position
         """Line and column, both from 1."""
+        self.file = file
+        """Path relative to the tree; empty where bytes alone were edited."""
+
+    def of(self, file: str) -> "CannotEdit":
+        """Return the same error with the name of the file."""
+        return CannotEdit(self.message, self.position, file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,12 @@ class Layout:
         if end < 0:
             end = self.text.rfind("\n", 0, offset)
         return "\r\n" if end > 0 and self.text[end - 1] == "\r" else "\n"
+
+    def at_line(self, place: int, lines: str, newline: str) -> Splice:
+        """Return the splice that puts whole lines at a line's start, or at the end of the file."""
+        if place == len(self.text) and not self.text.endswith("\n"):
+            lines = newline + lines.removesuffix(newline)
+        return place, place, lines
 
     def spliced(self, splices: list[Splice]) -> bytes:
         """Return the file with parts of it replaced; these do not overlap, and stand in order."""

@@ -75,7 +75,7 @@ class _Composer:
             raise self._layout.cannot_edit("an anchor, an alias or a tag stands here", start)
         if isinstance(event, yaml.ScalarEvent):
             return Node(start=start, end=_end(event), style=event.style or PLAIN, text=event.value)
-        if self._depth > MAX_DEPTH:
+        if self._depth >= MAX_DEPTH:
             raise self._layout.cannot_edit("values are nested too deep", start)
         node = Node(start=start, end=start, style=FLOW if event.flow_style else BLOCK)
         self._depth += 1

@@ -23,15 +23,30 @@ _OTHER_TYPE: Final = re.compile(
 """What a reader of some version of YAML takes for another type than text: boolean, null, number, date."""
 
 
+class Verbatim(str):
+    """A text that is safe to write as it is, such as a day: others may take it for another type."""
+
+    __slots__ = ()
+
+
 def scalar(value: str | int, /) -> str:
     """Write a scalar on one line: a text plain or in double quotation marks, which hide no character."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    if is_plain(value):
+    if isinstance(value, Verbatim) or is_plain(value):
         return value
     return double_quoted(value)
+
+
+def in_style(value: str | int, mark: str) -> str:
+    """Write a scalar with the quotation mark that stood there; plain where there was none, and it is safe."""
+    if mark == '"' and isinstance(value, str):
+        return double_quoted(value)
+    if mark == "'" and isinstance(value, str) and value.isprintable() and not any(hidden_characters(value)):
+        return "'" + value.replace("'", "''") + "'"
+    return scalar(value)
 
 
 def is_plain(text: str) -> bool:

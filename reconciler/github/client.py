@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 import httpx
 
 from reconciler import bounded_json
+from reconciler.certificates import REMEDY, chosen_certificates, distrust
 from reconciler.errors import GitHubError
 from reconciler.rules import Rule
 
@@ -55,14 +56,17 @@ class GitHub:
         """Prepare a session.
 
         `api` is the root without a slash at its end, which the caller has checked to be safe for the token.
-        With `trust_env` the proxies of the environment are used. `pause` waits that many seconds.
+        With `trust_env` the proxies of the environment are used. `pause` waits that many seconds. Raises
+        `UsageError` when the environment names certificates that cannot be used.
         """
+        verify = chosen_certificates() or True
         self._root = httpx.URL(api)
         self._pause = pause
         self._viewer: int | None = None
         self._http = httpx.Client(
             timeout=_SECONDS,
             trust_env=trust_env,
+            verify=verify,
             headers={
                 "Authorization": f"Bearer {token}",
                 "Accept": "application/vnd.github+json",
@@ -71,7 +75,7 @@ class GitHub:
             },
         )
         # The storage service that an artifact is downloaded from must not receive the token.
-        self._bare = httpx.Client(timeout=_SECONDS, trust_env=trust_env)
+        self._bare = httpx.Client(timeout=_SECONDS, trust_env=trust_env, verify=verify)
 
     def __enter__(self) -> Self:
         return self
@@ -179,6 +183,7 @@ class GitHub:
             try:
                 answer = self._request(method, url, body)
             except httpx.RequestError as error:  # of transport, or of an encoding that is broken
+                _require_trust(error, url)
                 if last or (not repeatable and not isinstance(error, httpx.ConnectError)):
                     raise GitHubError(
                         f"GitHub did not answer ({type(error).__name__})",
@@ -224,6 +229,7 @@ class GitHub:
                             hint="look at what the run has kept",
                         )
         except httpx.RequestError as error:  # of transport, or of an encoding that is broken
+            _require_trust(error, place)
             raise GitHubError(
                 f"the file behind {path} could not be fetched ({type(error).__name__})",
                 rule=Rule.GITHUB_UNREACHABLE,
@@ -246,6 +252,17 @@ def shape(what: str) -> Iterator[None]:
             rule=Rule.GITHUB_UNEXPECTED,
             hint=_ILL,
         ) from error
+
+
+def _require_trust(error: httpx.RequestError, url: httpx.URL) -> None:
+    """Raise `GitHubError` when a connection failed for the server's certificate: no retry changes that."""
+    reason = distrust(error)
+    if reason is not None:
+        raise GitHubError(
+            f"the certificate with which {url.host} answered is not trusted ({reason})",
+            rule=Rule.UNTRUSTED_CERTIFICATE,
+            hint=REMEDY,
+        ) from None
 
 
 def _growing(attempt: int) -> float:

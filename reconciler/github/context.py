@@ -16,6 +16,17 @@ from reconciler.rules import Rule
 
 DEFAULT_API = "https://api.github.com"
 
+_OF_ACCESS = ("GITHUB_REPOSITORY", "GITHUB_TOKEN")
+
+_OF_RUN = (
+    "GITHUB_EVENT_NAME",
+    "GITHUB_REF_NAME",
+    "GITHUB_REPOSITORY",
+    "GITHUB_RUN_ID",
+    "GITHUB_SHA",
+    "GITHUB_WORKFLOW_REF",
+)
+
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
@@ -70,28 +81,33 @@ class WorkflowRun:
 def read_access(environ: Mapping[str, str]) -> Access:
     """Read the API's root, the repository and the token.
 
-    Raises `UsageError` when `GITHUB_REPOSITORY` or `GITHUB_TOKEN` is missing.
+    Raises `UsageError` that names every variable that is missing, or the one that is malformed.
     """
+    _require(environ, _OF_ACCESS)
     return Access(
         api=environ.get("GITHUB_API_URL", DEFAULT_API).rstrip("/"),
         repository=_fitting(environ, "GITHUB_REPOSITORY", _REPOSITORY),
-        token=_needed(environ, "GITHUB_TOKEN"),
+        token=environ["GITHUB_TOKEN"],
     )
 
 
 def read_run(environ: Mapping[str, str]) -> WorkflowRun:
-    """Read the run of this step. Raises `UsageError` when a variable is missing or malformed."""
+    """Read the run of this step.
+
+    Raises `UsageError` that names every variable that is missing, those of the access among them, which are
+    asked for next; or the one that is malformed.
+    """
+    _require(environ, _OF_RUN, next_needed=_OF_ACCESS)
     server = environ.get("GITHUB_SERVER_URL", "https://github.com").rstrip("/")
     repository = _fitting(environ, "GITHUB_REPOSITORY", _REPOSITORY)
     number = int(_fitting(environ, "GITHUB_RUN_ID", re.compile("[0-9]+")))
-    reference = _needed(environ, "GITHUB_WORKFLOW_REF")
     return WorkflowRun(
-        event=_needed(environ, "GITHUB_EVENT_NAME"),
+        event=environ["GITHUB_EVENT_NAME"],
         commit=_fitting(environ, "GITHUB_SHA", _COMMIT),
-        branch=_needed(environ, "GITHUB_REF_NAME"),
+        branch=environ["GITHUB_REF_NAME"],
         id=number,
         # owner/name/.github/workflows/apply.yml@refs/heads/main
-        workflow=reference.partition("@")[0].rpartition("/")[2],
+        workflow=environ["GITHUB_WORKFLOW_REF"].partition("@")[0].rpartition("/")[2],
         url=f"{server}/{repository}/actions/runs/{number}",
     )
 
@@ -132,19 +148,24 @@ def before_of(event: Any) -> str | None:
 
 
 def _fitting(environ: Mapping[str, str], name: str, form: re.Pattern[str]) -> str:
-    value = _needed(environ, name)
+    value = environ[name]
     if form.fullmatch(value) is None:
         raise UsageError(f"{name} is not what GitHub puts there", rule=Rule.GITHUB_VARIABLE)
     return value
 
 
-def _needed(environ: Mapping[str, str], name: str) -> str:
-    value = environ.get(name)
-    if not value:
-        hint = (
-            "give the step `env: GITHUB_TOKEN: ${{ github.token }}`"
-            if name == "GITHUB_TOKEN"
-            else "GitHub sets it in a workflow; elsewhere, set it yourself"
-        )
-        raise UsageError(f"{name} is not set", rule=Rule.GITHUB_VARIABLE, hint=hint)
-    return value
+def _require(
+    environ: Mapping[str, str], names: tuple[str, ...], *, next_needed: tuple[str, ...] = ()
+) -> None:
+    """Raise `UsageError` unless all `names` are set; it also names those of `next_needed` that are not."""
+    if all(environ.get(name) for name in names):
+        return
+    missing = sorted(name for name in {*names, *next_needed} if not environ.get(name))
+    hint = "GitHub sets them in a workflow; elsewhere, set them yourself as docs/commands.md says"
+    if "GITHUB_TOKEN" in missing:
+        hint += "; in a workflow give the step `env: GITHUB_TOKEN: ${{ github.token }}`"
+    raise UsageError(
+        f"not set: {', '.join(missing)}",
+        rule=Rule.GITHUB_VARIABLE,
+        hint=hint,
+    )

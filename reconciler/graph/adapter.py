@@ -21,6 +21,7 @@ from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]  # s
 from msgraph_core.middleware import GraphTelemetryHandler  # type: ignore[import-untyped]
 from msgraph_core.middleware.options import GraphTelemetryHandlerOption  # type: ignore[import-untyped]
 
+from reconciler.certificates import chosen_certificates
 from reconciler.errors import UnexpectedAnswer
 from reconciler.graph.loopback import is_loopback
 from reconciler.rules import Rule
@@ -154,7 +155,7 @@ def tls_for(url: httpx.URL) -> ssl.SSLContext:
     """Return the TLS context that verifies the server, one for all pools: certificates take 0.1 s to load."""
     if url.scheme != "https":
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context(trust_env=not is_loopback(url.host))
+    return chosen_certificates() or httpx.create_ssl_context()
 
 
 def proxy_for(url: httpx.URL) -> str | None:

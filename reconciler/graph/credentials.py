@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from reconciler.certificates import CODE, VARIABLE, chosen_certificates
 from reconciler.errors import AccessDenied, Unreachable, UsageError, WrongTenant
 from reconciler.graph.clouds import graph_root, token_scope
 from reconciler.graph.daemon_threads import DaemonThreads
 from reconciler.graph.guids import GUID
 from reconciler.graph.loopback import is_loopback
-from reconciler.graph.sign_in_errors import refused_sign_in
+from reconciler.graph.sign_in_errors import refused_sign_in, untrusted_authority
 from reconciler.model import Cloud, TenantId
 from reconciler.rules import Rule
 
@@ -91,8 +92,8 @@ def token_source(
     `authority` and `authority_certificates` (a path to PEM) replace the cloud's, for a private token
     endpoint.
 
-    Raises `UsageError` as `graph_root_from` does, `AccessDenied` when the environment lacks a variable,
-    `WrongTenant` when it names another tenant.
+    Raises `UsageError` as `graph_root_from` does and for certificates that cannot be used, `AccessDenied`
+    when the environment lacks a variable, `WrongTenant` when it names another tenant.
     """
     root = graph_root_from(environ, cloud)
     if root is None:
@@ -104,6 +105,9 @@ def token_source(
     options: dict[str, object] = {"authority": authority or usual_authority}
     if authority is not None:
         options["disable_instance_discovery"] = True
+    if chosen_certificates(environ) is not None:
+        # azure-identity reads another variable: one must do for all connections.
+        options["connection_verify"] = environ.get(VARIABLE)
     if authority_certificates is not None:
         options["connection_verify"] = authority_certificates
     _keep_answers_out_of_logs()
@@ -184,6 +188,8 @@ class CredentialTokens:
             statement = self._assertions.statement if self._assertions else None
             raise refused_sign_in(error.message, statement=statement) from None
         except AzureError as error:
+            if CODE in error.message:
+                raise untrusted_authority() from None
             raise Unreachable(
                 f"Microsoft Entra's token endpoint did not answer ({type(error).__name__})",
                 rule=Rule.AUTHORITY_UNREACHABLE,

@@ -14,6 +14,7 @@ import httpx
 import jwt
 import tenacity
 
+from reconciler.certificates import REMEDY, chosen_certificates, distrust
 from reconciler.errors import AccessDenied, Unreachable
 from reconciler.graph.loopback import is_loopback
 from reconciler.rules import Rule
@@ -74,6 +75,13 @@ class AssertionFetcher:
         try:
             answer = self._ask()
         except httpx.TransportError as error:
+            reason = distrust(error)
+            if reason is not None:
+                raise Unreachable(
+                    f"the certificate with which {self._url.host} answered is not trusted ({reason})",
+                    rule=Rule.UNTRUSTED_CERTIFICATE,
+                    hint=REMEDY,
+                ) from None
             raise Unreachable(
                 f"GitHub's OIDC endpoint did not answer ({type(error).__name__})",
                 rule=Rule.GITHUB_UNREACHABLE,
@@ -110,7 +118,11 @@ class AssertionFetcher:
     )
     def _ask(self) -> httpx.Response:
         # Proxies of the environment are for the real GitHub, not for a stand-in on this machine.
-        with httpx.Client(timeout=_SECONDS, trust_env=not is_loopback(self._url.host)) as client:
+        with httpx.Client(
+            timeout=_SECONDS,
+            trust_env=not is_loopback(self._url.host),
+            verify=chosen_certificates() or True,
+        ) as client:
             return client.get(
                 self._url,
                 headers={

@@ -12,6 +12,7 @@ import httpx
 from tenacity import AsyncRetrying, Future, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_exponential, wait_random
 
+from reconciler.certificates import REMEDY, distrust
 from reconciler.errors import Unreachable
 from reconciler.graph.responses import Answer
 from reconciler.rules import Rule
@@ -93,10 +94,20 @@ class TransientError(Exception):
 
 
 async def attempt(send: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Send once; return a final answer, raise `TransientError` for an answer that a retry may change."""
+    """Send once; return a final answer, raise `TransientError` for an answer that a retry may change.
+
+    Raises `Unreachable` when the server's certificate is not trusted.
+    """
     try:
         answer = await send()
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        reason = distrust(error)
+        if reason is not None:
+            raise Unreachable(
+                f"the certificate with which the directory answered is not trusted ({reason})",
+                rule=Rule.UNTRUSTED_CERTIFICATE,
+                hint=REMEDY,
+            ) from error
         raise TransientError("no connection could be made", failure=ReadFailure.UNCONNECTED) from error
     except (TimeoutError, httpx.TimeoutException) as error:
         raise TransientError("there was no answer in time", failure=ReadFailure.SILENT) from error

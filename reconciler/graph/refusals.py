@@ -55,7 +55,8 @@ class Refusal:
 _GUEST, _RUN = FailureKind.GUEST_REFUSED, FailureKind.RUN_REFUSED
 
 _IN_USE = (
-    "another object of the tenant holds this address{object}; take it away there, or declare another address"
+    "another object of the tenant holds this address{object}; declare another address, or free this one "
+    "there (from proxyAddresses Graph can remove none)"
 )
 _PERMISSION = (
     "the application lacks a permission to invite; grant it User.ReadWrite.All and User.Invite.All, "

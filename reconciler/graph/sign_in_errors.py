@@ -1,7 +1,7 @@
 """The meaning of a refused sign-in, and its remedy.
 
-Decides by the number Entra puts after `AADSTS`. The rest of its answer is dropped: it is text from outside,
-and may repeat the request.
+Decides by the number Entra puts after `AADSTS`, or by OpenSSL's code for a refused certificate. The rest of
+its answer is dropped: it is text from outside, and may repeat the request.
 
 Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 """
@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.errors import AccessDenied
+from reconciler.certificates import CODE, REMEDY
+from reconciler.errors import AccessDenied, Unreachable
 from reconciler.rules import Rule
 
 if TYPE_CHECKING:
@@ -139,13 +140,24 @@ MEANINGS = {
 """By the number after `AADSTS`. Every one stands in docs/authentication.md."""
 
 
-def refused_sign_in(text: str, *, statement: "Statement | None") -> AccessDenied:
+def untrusted_authority() -> Unreachable:
+    """Make the error for a certificate of Entra that is not trusted."""
+    return Unreachable(
+        "the certificate with which Microsoft Entra answered is not trusted",
+        rule=Rule.UNTRUSTED_CERTIFICATE,
+        hint=REMEDY,
+    )
+
+
+def refused_sign_in(text: str, *, statement: "Statement | None") -> AccessDenied | Unreachable:
     """Make the error for a sign-in that Entra, or the machine, refused.
 
     `text` is what azure-identity reports; only the error number in it is used. `statement` has the claims of
     GitHub's token, if one was sent.
     """
     code = _CODE.search(text)
+    if code is None and CODE in text:
+        return untrusted_authority()
     if code is None:
         return AccessDenied(
             "no credential for Microsoft Entra gave a token",

@@ -9,6 +9,7 @@ from typing import assert_never
 
 import httpx
 
+from reconciler.certificates import REMEDY, distrust
 from reconciler.errors import DirectoryError, Unreachable
 from reconciler.graph.guids import GUID
 from reconciler.graph.refusals import REFUSALS, Operation
@@ -98,6 +99,15 @@ def unreadable(answer: Answer) -> Failed:
 def explain_silence(error: httpx.RequestError | TimeoutError) -> Failed:
     """Return the failure of a call without an answer: whether it may have been executed."""
     unsent = isinstance(error, _UNSENT)
+    reason = distrust(error)
+    if reason is not None:
+        return Failed(
+            kind=FailureKind.NOT_EXECUTED,
+            rule=Rule.UNTRUSTED_CERTIFICATE,
+            message=f"the certificate with which the directory answered is not trusted ({reason}): {REMEDY}",
+            status=None,
+            request_id=None,
+        )
     return Failed(
         kind=FailureKind.NOT_EXECUTED if unsent else FailureKind.UNKNOWN,
         rule=Rule.UNREACHABLE if unsent else Rule.NO_ANSWER,

@@ -36,7 +36,8 @@ def cycle_obstacles(waits_for: Mapping[ObjectId, ObjectId]) -> dict[ObjectId, No
         note = Note(
             rule=Rule.ADDRESS_CYCLE,
             message=f"these guests want each other's addresses: {named}{more}; give one of them another "
-            "address first, and have its old one removed from proxyAddresses in Exchange",
+            "address first; its old one usually stays in proxyAddresses, from where Graph can remove none, "
+            "so ask an Exchange administrator whether they can",
         )
         found.update(dict.fromkeys(ring, note))
     return found

@@ -1,10 +1,11 @@
 """The other holders of the addresses a guest wants: those that block, warn, or can be waited for."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.model import (
     AddressUse,
+    ChangeKind,
     EmailAddress,
     Guest,
     Live,
@@ -87,7 +88,7 @@ def address_conflicts(
                 warnings.append(
                     _note(address, holder, "the reset may be refused; make sure that this guest is meant")
                 )
-            elif holder.kind is not OwnerKind.GUEST and holder.uses == (AddressUse.OTHER_MAILS,):
+            elif not _stands_in_the_way(holder):
                 warnings.append(_note(address, holder, "make sure that both are the same person"))
             elif holder.id in differences and _is_left(address, holder, differences[holder.id]):
                 leaving[holder.id] = address
@@ -106,6 +107,43 @@ def address_conflicts(
         warnings=tuple(warnings),
         waits_for=min(leaving, default=None),
     )
+
+
+def given_up(differences: Iterable[Difference]) -> set[EmailAddress]:
+    """Return the addresses that undoing these changes would set again."""
+    return {address for address in map(_given_up, differences) if address is not None}
+
+
+def _given_up(difference: Difference) -> EmailAddress | None:
+    """Return the address that an undo of a change would have to set again; `None` when there is none.
+
+    `mail` was empty, or is not replaced, or is only put right.
+    """
+    if difference.kind is not ChangeKind.CHANGE_EMAIL or not difference.replaces_mail:
+        return None
+    return difference.guest.mail
+
+
+def about_undo(
+    difference: Difference, holders: Holders, changing: Mapping[ObjectId, Difference]
+) -> Iterable[Note]:
+    """Warn when an undo would be blocked by other holders of the address that one guest gives up.
+
+    They may hold it for as long as anybody can remember: only now does it matter. `changing` are the guests
+    whom the plan changes: who leaves the address with it stands in nobody's way afterwards.
+    """
+    address = _given_up(difference)
+    if address is None:
+        return
+    for holder in holders.get(address, ()):
+        stays = holder.id not in changing or not _is_left(address, holder, changing[holder.id])
+        if holder.id != difference.entry.id and stays and _stands_in_the_way(holder):
+            yield replace(_note(address, holder, _no_undo(holder)), rule=Rule.UNDO_BLOCKED)
+
+
+def _stands_in_the_way(holder: Holder) -> bool:
+    """Return whether Graph, or the person behind a guest, would suffer from another holder of an address."""
+    return holder.kind is OwnerKind.GUEST or holder.uses != (AddressUse.OTHER_MAILS,)
 
 
 def _held_by(guest: Guest) -> Iterable[tuple[EmailAddress, str]]:
@@ -150,5 +188,13 @@ def _note(address: EmailAddress, holder: Holder, advice: str) -> Note:
 
 def _remedy(holder: Holder) -> str:
     if _SECONDARY in holder.uses:
-        return "nobody can remove it through Graph; have it removed in Exchange, or declare another address"
+        return (
+            "Graph can remove no address from there; declare another address, or ask an Exchange "
+            "administrator whether they can remove it"
+        )
     return "free it there first, or declare another address"
+
+
+def _no_undo(holder: Holder) -> str:
+    lasting = "; Graph can remove no address from there" if _SECONDARY in holder.uses else ""
+    return f"this change cannot be undone while it is held there{lasting}"

@@ -28,7 +28,7 @@ from reconciler.plan.domains import KnownDomains
 from reconciler.plan.guard_rails import differing_keys, loosened_since, was_blocked
 from reconciler.plan.invitations import about_invitation
 from reconciler.plan.origin import Baseline
-from reconciler.plan.ownership import AddressConflicts
+from reconciler.plan.ownership import AddressConflicts, Holders
 from reconciler.plan.rows import blocked_row, change_row, fields_of
 from reconciler.rules import Rule
 
@@ -72,6 +72,9 @@ class _Obstacles:
 
     order: tuple[ObjectId, ...]
     """The guests without obstacles, in the order of work."""
+
+    holders: Holders
+    """Of every address that a guest who differs wants or gives up."""
 
 
 def make_plan(
@@ -155,6 +158,7 @@ def _find_obstacles(inputs: _Inputs, differences: Mapping[ObjectId, Difference])
     """Find every obstacle of every guest who differs, including those caused by other guests."""
     live = inputs.live
     wanted = {address for difference in differences.values() for address in difference.contested_addresses}
+    wanted |= ownership.given_up(differences.values())
     holders = ownership.find_holders(live, wanted) if wanted else {}
     conflicts = {
         guest: ownership.address_conflicts(difference, holders, differences)
@@ -181,6 +185,7 @@ def _find_obstacles(inputs: _Inputs, differences: Mapping[ObjectId, Difference])
             (guest for guest in differences if guest not in obstacles),
             {guest: first for guest, first in waits_for.items() if guest not in obstacles},
         ),
+        holders=holders,
     )
 
 
@@ -200,14 +205,19 @@ def _plan_changes(
 ) -> tuple[Change, ...]:
     """Build the rows of the guests who are changed, in the order of work."""
     known = KnownDomains(inputs.live)
-    planned = [differences[guest] for guest in found.order if guest in inputs.shown]
+    changing = {guest: differences[guest] for guest in found.order}
+    planned = [difference for guest, difference in changing.items() if guest in inputs.shown]
     return tuple(
         change_row(
             difference,
             fields=fields,
             conflict=found.conflicts[difference.guest.id],
             tenant=inputs.desired.tenant_id,
-            warnings=(*_warnings_of(inputs, difference), *known.about(difference)),
+            warnings=(
+                *_warnings_of(inputs, difference),
+                *known.about(difference),
+                *ownership.about_undo(difference, found.holders, changing),
+            ),
             origin=inputs.origin(difference.guest.id),
             invitation_changed=inputs.invitation_changed(difference.entry),
         )

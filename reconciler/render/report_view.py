@@ -33,7 +33,7 @@ OUTCOMES: Final = {
     Outcome.NOT_APPROVED: "Nothing was written: have this change reviewed in a plan of its own.",
     Outcome.BLOCKED: "Nothing was written: remove what blocks it, or the entry.",
     Outcome.ALREADY_APPLIED: "Nothing to do: an earlier run had done it.",
-    Outcome.APPLIED: "Nothing to do: it was done, and seen in the directory.",
+    Outcome.APPLIED: "Done, and seen in the directory. Whoever was reset cannot sign in until they redeem.",
 }
 """The next steps after each outcome, in the order of display."""
 

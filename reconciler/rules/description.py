@@ -37,10 +37,10 @@ class Where(StrEnum):
     """The commands in which a rule can appear."""
 
     INIT = "init"
+    VALIDATE = "validate"
     IMPORT = "import"
     SET_EMAIL = "set-email"
     PRUNE = "prune"
-    VALIDATE = "validate"
     PLAN = "plan"
     COMPARE = "compare"
     APPLY = "apply"

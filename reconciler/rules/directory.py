@@ -6,7 +6,7 @@ from typing import Final
 from reconciler.rules.description import Severity, Table, Text, Where, described
 from reconciler.rules.ids import Rule
 
-_ASKING = (Where.PLAN, Where.APPLY)
+_ASKING = (Where.IMPORT, Where.SET_EMAIL, Where.PRUNE, Where.PLAN, Where.APPLY)
 
 _SIGN_IN = described(
     Severity.ERROR,
@@ -133,6 +133,32 @@ _READING = described(
     },
 )
 
+_CERTIFICATES = {
+    **described(
+        (Severity.ERROR, Severity.OUTCOME),
+        (*_ASKING, Where.GITHUB),
+        {
+            Rule.UNTRUSTED_CERTIFICATE: Text(
+                meaning="The certificate with which Microsoft Graph, Microsoft Entra or GitHub answered is "
+                "of an authority that is not trusted here, or has expired.",
+                remedy="behind a proxy that inspects TLS, set SSL_CERT_FILE to a PEM file that holds its "
+                "root certificate as well; else check the clock of this machine",
+            ),
+        },
+    ),
+    **described(
+        Severity.ERROR,
+        (*_ASKING, Where.GITHUB),
+        {
+            Rule.CERTIFICATES_UNUSABLE: Text(
+                meaning="The file that `SSL_CERT_FILE` names holds no certificates that can be read: exit "
+                "code 2.",
+                remedy="name a PEM file of the authorities to trust, or unset the variable",
+            ),
+        },
+    ),
+}
+
 _DENIED = described(
     (Severity.ERROR, Severity.STOP, Severity.OUTCOME),
     _ASKING,
@@ -160,5 +186,5 @@ _TENANT = described(
 )
 
 DIRECTORY: Final[Table] = MappingProxyType(
-    {**_SIGN_IN, **_CONSENT, **_REFUSAL, **_READING, **_DENIED, **_TENANT}
+    {**_SIGN_IN, **_CONSENT, **_REFUSAL, **_READING, **_CERTIFICATES, **_DENIED, **_TENANT}
 )

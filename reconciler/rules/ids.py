@@ -83,6 +83,7 @@ class Rule(StrEnum):
     CC_ELSEWHERE = "cc-elsewhere"
     REDIRECT_ELSEWHERE = "redirect-elsewhere"
     CHAIN_MAY_WAIT = "chain-may-wait"
+    UNDO_BLOCKED = "undo-blocked"
     LOOK_ALIKE_DOMAIN = "look-alike-domain"
     CONSUMER_DOMAIN = "consumer-domain"
     UNSEEN_DOMAIN = "unseen-domain"
@@ -150,6 +151,8 @@ class Rule(StrEnum):
     NO_CONSENT = "no-consent"
     WRONG_TENANT = "wrong-tenant"
     UNREACHABLE = "unreachable"
+    UNTRUSTED_CERTIFICATE = "untrusted-certificate"
+    CERTIFICATES_UNUSABLE = "certificates-unusable"
     UNEXPECTED_ANSWER = "unexpected-answer"
     FOREIGN_LINK = "foreign-link"
     TOKEN_REFUSED = "token-refused"
@@ -205,6 +208,24 @@ class Rule(StrEnum):
     # Commands that edit the files of the desired tree.
     LAYOUT = "layout"
     FILE_CHANGED = "file-changed"
+    NOT_DECLARED = "not-declared"
+    AMBIGUOUS_GUEST = "ambiguous-guest"
+    SET_EMAIL_FORM = "set-email-form"
+    DOMAIN_FORM = "domain-form"
+    RAISE_FORM = "raise-form"
+    ROWS_UNREADABLE = "rows-unreadable"
+    ROWS_FORM = "rows-form"
+    GIVEN_TWICE = "given-twice"
+    PRUNE_LIMIT = "prune-limit"
+    GUEST_NOT_READ = "guest-not-read"
+
+    # Bringing an existing tenant in.
+    ALREADY_DECLARED = "already-declared"
+    MANAGEMENT_RESTRICTED = "management-restricted"
+    MAY_SIGN_IN_AS = "may-sign-in-as"
+    ALTERNATES_LEFT_OUT = "alternates-left-out"
+    NAME_ALTERED = "name-altered"
+    IMPORT_TOO_LARGE = "import-too-large"
 
     # The command that writes a repository's first files.
     OPTION_MISSING = "option-missing"

@@ -55,8 +55,8 @@ _BLOCKS = described(
         ),
         Rule.ADDRESS_CYCLE: Text(
             meaning="Guests want each other's addresses, so nobody of them can come first.",
-            remedy="give one of them another address first, and have its old one removed from "
-            "proxyAddresses in Exchange",
+            remedy="give one of them another address first; where its old one stays in proxyAddresses, ask "
+            "an Exchange administrator whether they can remove it: Graph cannot",
         ),
         Rule.OTHER_MAILS_FULL: Text(
             meaning="`otherMails` would hold more values than Microsoft Graph takes, the marker of the "
@@ -107,8 +107,8 @@ _ADDRESS_IN_USE = described(
         Rule.ADDRESS_IN_USE: Text(
             meaning="Another object of the tenant holds an address that the guest is to get, or is only to "
             "be reset with; or the guest who frees it has not been changed.",
-            remedy="free the address there first, in Exchange where it stands in proxyAddresses, or declare "
-            "another",
+            remedy="declare another address, or free this one there first; from proxyAddresses Graph can "
+            "remove none, so ask an Exchange administrator whether they can",
         ),
     },
 )
@@ -172,7 +172,8 @@ _WARNINGS = described(
         Rule.OLD_ADDRESS_REMAINS: Text(
             meaning="The replaced address stays in `proxyAddresses`, which Graph lets nobody write, so "
             "whoever reads that mailbox may be able to redeem again.",
-            remedy="let the right person redeem soon; where it matters, have the address removed in Exchange",
+            remedy="let the right person redeem soon; where it matters, ask an Exchange administrator "
+            "whether they can remove the address",
         ),
         Rule.NOBODY_TOLD: Text(
             meaning="The guest is reset, Microsoft sends no message, and no redeem link is kept.",
@@ -216,6 +217,13 @@ _WARNINGS = described(
             meaning="The guest takes over an address that another one is leaving, and starts after that "
             "guest.",
             remedy="nothing; if the change was left for a later run, apply again",
+        ),
+        Rule.UNDO_BLOCKED: Text(
+            meaning="Another object of the tenant holds the address that the guest gives up, so that an undo "
+            "would be blocked (`address-in-use`). Of guests whom nobody declares, and of members, groups and "
+            "contacts, it is seen only where the address was looked up for another reason.",
+            remedy="if an undo must stay possible, free the address there first; else approve knowing that "
+            "there is none",
         ),
         Rule.LOOK_ALIKE_DOMAIN: Text(
             meaning="The domain of a new address holds letters outside of ASCII, or looks like another "

@@ -9,7 +9,7 @@ from reconciler.rules.ids import Rule
 PROBLEMS: Final[Table] = MappingProxyType(
     described(
         Severity.PROBLEM,
-        (Where.VALIDATE, Where.PLAN, Where.APPLY),
+        (Where.VALIDATE, Where.IMPORT, Where.SET_EMAIL, Where.PRUNE, Where.PLAN, Where.APPLY),
         {
             # The folder.
             Rule.NO_TREE: Text(

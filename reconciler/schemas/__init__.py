@@ -58,6 +58,9 @@ class Violation:
     choices: tuple[str, ...] = ()
     """The allowed alternatives, if the schema lists them: known keys, or the values of an `enum`."""
 
+    types: tuple[str, ...] = ()
+    """The types that were expected, as JSON Schema names them, where a value is of another type."""
+
 
 @cache
 def load_schema(name: str) -> Mapping[str, Any]:
@@ -172,7 +175,12 @@ def _translate(error: "ValidationError", kept: _Kept, root: Any) -> Iterator[Vio
         length = kept.length(instance) if isinstance(instance, list) else 0
         message = _message(keyword, instance, expected, schema, length=length)
         yield Violation(
-            path=path, keyword=keyword, message=message, format=schema.get("format"), choices=choices
+            path=path,
+            keyword=keyword,
+            message=message,
+            format=schema.get("format"),
+            choices=choices,
+            types=_types(expected) if keyword == "type" else (),
         )
 
 
@@ -184,8 +192,9 @@ def _parts(error: "ValidationError") -> tuple[Any, Any, Any]:
 def _message(keyword: str, instance: Any, expected: Any, schema: Any, *, length: int) -> str:
     match keyword:
         case "type":
-            types = [expected] if isinstance(expected, str) else expected
-            wanted = " or ".join(_TYPE_NAMES[name] for name in types)
+            wanted = " or ".join(_TYPE_NAMES[name] for name in _types(expected))
+            if instance is None:
+                return f"a value is missing where {wanted} is expected"
             return f"{_described(instance)} stands where {wanted} is expected"
         case "enum":
             return f"{_described(instance)} is none of {', '.join(map(str, expected))}"
@@ -204,6 +213,10 @@ def _message(keyword: str, instance: Any, expected: Any, schema: Any, *, length:
             return f"one of {' and '.join(map(repr, names))} must be there"
         case _:
             return f"what stands here does not fit the schema's {keyword!r}"
+
+
+def _types(expected: str | list[str]) -> tuple[str, ...]:
+    return (expected,) if isinstance(expected, str) else tuple(expected)
 
 
 def _described(value: object) -> str:

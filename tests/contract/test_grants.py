@@ -4,7 +4,9 @@ Tokens come from azure-identity, of the two applications the seed registers.
 Source of the grants: docs/authentication.md
 """
 
+import ast
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -38,11 +40,16 @@ READING = (
     "User.Read.All",
 )
 WRITING = ("User.Invite.All", "User.ReadWrite.All")
+PERMISSION = re.compile(r"\b[A-Z][A-Za-z]+\.(?:Read|ReadWrite|Invite)\.(?:All|Directory)\b")
 SECRET = "not a real one"
 CLIENTS = {
     "plan": "0c3e5a7b-1111-4222-8333-444455556666",
     "apply": "0c3e5a7b-7777-4888-9999-aaaabbbbcccc",
 }
+LEFT_OUT = tuple(one for one in READING if one != "User.Read.All")
+"""The permissions without which a plan is made all the same."""
+
+CLIENTS |= {f"without {gone}": f"0c3e5a7b-2222-4222-8333-{n:012}" for n, gone in enumerate(LEFT_OUT)}
 HOLDER = 4
 GUESTS = range(1, 5)
 ENTRIES = desired(*(declared(number, f"g{number}@new.example") for number in GUESTS))
@@ -73,6 +80,15 @@ SEED = {
             "secret": SECRET,
             "permissions": [*READING, *WRITING],
         },
+        *(
+            {
+                "name": f"without {gone}",
+                "clientId": CLIENTS[f"without {gone}"],
+                "secret": SECRET,
+                "permissions": [one for one in (*READING, "OrgContact.Read.All") if one != gone],
+            }
+            for gone in LEFT_OUT
+        ),
     ],
 }
 
@@ -139,13 +155,46 @@ async def test_the_recommended_grants_do_for_a_whole_run(tenant: Tenant) -> None
         assert make_plan(ENTRIES, await observe(reader, ENTRIES), clock.now()).changes == ()
 
     asked = tenant.control.requests()
-    assert {request.app_id for request in asked if request.status != 403} == set(CLIENTS.values())
+    assert {request.app_id for request in asked if request.status != 403} == {
+        CLIENTS["plan"],
+        CLIENTS["apply"],
+    }
     refused = {request.url.partition("?")[0] for request in asked if request.status == 403}
     # Contacts can be looked at with OrgContact.Read.All only, and that check can be done without.
     assert refused <= {"/v1.0/contacts"}
     for number in GUESTS:
         mail = tenant.control.truth()[guest_id(number)].mail
         assert mail == f"g{number}@{'old' if number == HOLDER else 'new'}.example"
+
+
+@pytest.mark.parametrize("gone", LEFT_OUT)
+async def test_one_gap_is_one_grant(tenant: Tenant, gone: str) -> None:
+    """However many checks one missing permission makes impossible, that permission alone is asked for."""
+    async with open_reader(tenant.root, tenant.tokens(f"without {gone}")) as reader:
+        live = await observe(reader, ENTRIES)
+    assert {missed.permission for missed in live.not_checked} == {gone}
+
+
+def requests_in(file: Path) -> Iterator[str]:
+    """Give the texts of a module that ask for a permission: messages that say to grant it, and checks."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        match node:
+            case ast.keyword(arg="permission", value=ast.Constant(value=str(name))):
+                yield name
+            case ast.Constant(value=str(text)) if "grant" in text:
+                yield text
+
+
+def test_every_permission_that_a_message_asks_for_stands_in_the_documentation() -> None:
+    """Whoever grants what the table says is never asked for a permission that is not in it."""
+    root = Path(__file__).parents[2]
+    sources = (file for file in root.glob("reconciler/**/*.py") if "emulator" not in file.parts)
+    asked = {name for file in sources for text in requests_in(file) for name in PERMISSION.findall(text)}
+    page = (root / "docs" / "authentication.md").read_text(encoding="utf-8")
+    documented = set(
+        re.findall(r"^\| `([A-Za-z.]+)` \|", page.partition("## Two applications")[2], re.MULTILINE)
+    )
+    assert {*READING, *WRITING} <= asked <= documented
 
 
 async def test_the_application_that_plans_cannot_write(tenant: Tenant) -> None:

@@ -200,6 +200,10 @@ def test_an_address_that_stays_behind_is_not_taken_over() -> None:
     outcome = outcomes(apply(tenant, work_for(tenant, desired(declared(1, NEW), declared(2, OLD)))))
     assert outcome[ONE].outcome is Outcome.APPLIED
     assert (outcome[TWO].outcome, outcome[TWO].rule) == (Outcome.NOT_ATTEMPTED, "address-in-use")
+    # Nobody is told to do what Graph's own documentation rules out, or to try the same again.
+    assert f"still stands on {ONE}" in outcome[TWO].message
+    assert "declare another address" in outcome[TWO].message
+    assert "apply again once it is gone" in outcome[TWO].message
     assert not tenant.writes(TWO)
 
 

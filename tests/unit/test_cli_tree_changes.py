@@ -2,14 +2,19 @@
 
 import os
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from reconciler.cli.tree_changes import diff_of, write_changes
+from reconciler.cli.tree_changes import carry_out, diff_of, write_changes
+from reconciler.desired import read_tree
 from reconciler.desired.changes import FileChange
-from reconciler.errors import Refused, UsageError
+from reconciler.desired.survey import survey
+from reconciler.editing import Edited
+from reconciler.errors import Refused, RejectedChange, UsageError
 from reconciler.rules import Rule
+from tests.support.edited_tree import TENANT_ID, entries
 
 
 @pytest.fixture
@@ -112,3 +117,40 @@ def test_a_diff_is_for_the_working_directory(tree: Path, monkeypatch: pytest.Mon
     assert b"--- a/b.yaml\n" in diff_of(tree, [B])
     monkeypatch.chdir(tree / "guests")
     assert b"--- a/b.yaml\n" in diff_of(Path(".."), [B])
+
+
+def test_a_disk_that_is_full_leaves_no_trace(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second file cannot be written to the disk: no file is replaced, and no temporary one stays."""
+    calls: list[int] = []
+    fsync = os.fsync
+
+    def failing(number: int) -> None:
+        calls.append(number)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(UsageError) as refused:
+        write_changes(tree, [A, B])
+    assert refused.value.rule is Rule.FILE_UNUSABLE
+    assert contents(tree) == {"guests/a.yaml": A.before, "b.yaml": B.before}
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_file_that_holds_anything_else_than_was_asked_for_is_not_written(
+    tree: Path, *, dry_run: bool
+) -> None:
+    """Even when the tree would be valid with it: the place of the edit is named instead."""
+    (tree / "tenant.yaml").write_text(f"tenantId: {TENANT_ID}\n")
+    (tree / "b.yaml").unlink()
+    (tree / "guests" / "a.yaml").write_text(entries(1))
+    found = survey(read_tree(tree), now=datetime.now(UTC))
+    after = entries(1, domain="new.example").encode()
+    change = FileChange(file="guests/a.yaml", before=entries(1).encode(), after=after)
+    edited = Edited(data=after, expected={"guests": []}, place=(4, 12))
+    with pytest.raises(RejectedChange) as rejected:
+        carry_out(tree, found, [(change, edited)], dry_run=dry_run)
+    [problem] = rejected.value.problems
+    assert (problem.file, problem.line, problem.column, problem.rule) == ("guests/a.yaml", 4, 12, Rule.LAYOUT)
+    assert contents(tree)["guests/a.yaml"] == entries(1).encode()

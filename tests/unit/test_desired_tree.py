@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.desired import Tree, is_declaring, read_tree
+from reconciler.desired import Tree, format_problem, is_declaring, read_tree
 from reconciler.desired.reader import MAX_BYTES
 
 
@@ -50,7 +50,13 @@ def test_is_declaring(file: str, declaring: bool) -> None:  # noqa: FBT001  (a t
 def test_no_folder(tmp_path: Path, name: str) -> None:
     """A tree that is missing, or no folder, is a problem and not a traceback."""
     fill(tmp_path, "tenant.yaml")
-    assert problems(read_tree(tmp_path / name)) == [("no-tree", ".")]
+    tree = read_tree(tmp_path / name)
+    assert problems(tree) == [("no-tree", ".")]
+    # A folder has no line, and whoever has no tree yet needs to know how to get one.
+    [shown] = map(format_problem, tree.problems)
+    assert shown.startswith("no-tree: no desired tree can be read at '/")
+    assert "--desired DIR" in shown
+    assert "reconciler init" in shown
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:

@@ -104,3 +104,17 @@ def test_any_name_reads_back_as_it_was(name: str) -> None:
     assert not read(data).flaws
     assert read(data).value["guests"] == [{"id": "a", "name": name, "alternateEmails": ["x@y.example"]}]
     assert append_entries(b"{guests: []}\n", [block]).count(b"\n") == 1
+
+
+@pytest.mark.parametrize("block", ["", "- a", "id: [", "id: &a x", "a\nb: c"])
+def test_an_entry_that_is_no_mapping_is_refused(block: str) -> None:
+    """Whatever is handed in, the file stays one that can be read."""
+    with pytest.raises(CannotEdit):
+        append_entries(b"guests: []\n", [block])
+
+
+def test_an_entry_holds_numbers_and_truth_values_unquoted() -> None:
+    """As a reader of the schema wants them."""
+    entry = {"id": "a", "invitation": {"sendMessage": False, "cc": "x@y.example"}, "hold": None, "count": 5}
+    expected = "id: a\ninvitation: {sendMessage: false, cc: x@y.example}\nhold: null\ncount: 5"
+    assert entry_block(entry) == expected

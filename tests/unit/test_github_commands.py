@@ -358,10 +358,15 @@ def test_no_plan_leaves_the_issue_as_it_is(step: Step) -> None:
 def test_outside_of_a_workflow_the_environment_is_asked_for(
     step: Step, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A person who runs a step gets told which variable is missing."""
+    """A person who runs a step is given all variables that are missing in one go."""
     step.environ.delenv("GITHUB_TOKEN")
     assert run(["github", "comment", "--pull", "4"]) == 2
-    assert "GITHUB_TOKEN is not set" in capsys.readouterr().err
+    assert "not set: GITHUB_TOKEN\n" in capsys.readouterr().err
+    for name in ("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_WORKFLOW_REF"):
+        step.environ.delenv(name)
+    assert run(["github", "comment", "--pull", "4"]) == 2
+    missing = "not set: GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_TOKEN, GITHUB_WORKFLOW_REF\n"
+    assert missing in capsys.readouterr().err
 
 
 def test_a_tree_beside_the_repository_is_annotated_where_it_is(

@@ -1,8 +1,11 @@
 """What GitHub tells a step about its run."""
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.errors import EXIT_USAGE, UsageError
 from reconciler.github.context import EventPull, pull_of, read_access, read_run
@@ -54,6 +57,28 @@ def test_what_is_missing_is_named(name: str) -> None:
         read_access({**ENVIRONMENT, name: ""})
     assert caught.value.exit_code == EXIT_USAGE
     assert caught.value.hint
+
+
+OF_A_RUN = (
+    "GITHUB_EVENT_NAME",
+    "GITHUB_REF_NAME",
+    "GITHUB_REPOSITORY",
+    "GITHUB_RUN_ID",
+    "GITHUB_SHA",
+    "GITHUB_WORKFLOW_REF",
+)
+
+
+@given(gone=st.sets(st.sampled_from(OF_A_RUN), min_size=1), token=st.booleans())
+def test_everything_that_is_missing_is_named_at_once(gone: set[str], *, token: bool) -> None:
+    """Whoever sets what one run has named, and what it said of the token, needs no second run."""
+    environ = {name: value for name, value in ENVIRONMENT.items() if name not in gone}
+    if not token:
+        del environ["GITHUB_TOKEN"]
+    with pytest.raises(UsageError) as caught:
+        read_run(environ)
+    named = set(re.findall("GITHUB_[A-Z_]+", caught.value.message))
+    assert named == (gone if token else {*gone, "GITHUB_TOKEN"})
 
 
 @pytest.mark.parametrize(

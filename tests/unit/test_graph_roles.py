@@ -101,7 +101,7 @@ async def test_closed_role_assignments_make_a_plan_incomplete() -> None:
 @pytest.mark.parametrize(
     ("answer", "permission"),
     [
-        (FORBIDDEN, "RoleEligibilitySchedule.Read.Directory"),
+        (FORBIDDEN, "RoleManagement.Read.Directory"),
         (refusal(403, "AadPremiumLicenseRequired"), None),
         (refusal(400, "AadPremiumLicenseRequired"), None),
         (refusal(404), None),

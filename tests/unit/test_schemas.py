@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 from reconciler.schemas import MAX_QUOTED, PUBLISHED, _Kept, _translate, load_schema, quoted, violations
 
 OURS = ["guests", "tenant"]
-DOCUMENTS = ["plan", "report"]
+DOCUMENTS = ["plan", "report", "import"]
 
 
 @pytest.mark.parametrize("name", [*OURS, *DOCUMENTS])
@@ -45,7 +45,7 @@ def test_schemas_share_their_definitions() -> None:
 
 def test_a_published_schema_is_part_of_the_package() -> None:
     """The link at the root, where there is one, leads to the files that the code reads."""
-    names = ("emulator", "emulator-faults", "guests", "plan", "report", "tenant")
+    names = ("emulator", "emulator-faults", "guests", "import", "plan", "report", "tenant")
     assert {path.name for path in PUBLISHED.iterdir()} == {f"{name}.schema.json" for name in names}
     beside = Path(__file__).parents[2] / "schemas"
     if beside.is_dir():  # not on a system without symbolic links
@@ -57,7 +57,7 @@ def test_a_published_schema_is_part_of_the_package() -> None:
     [
         ("guests", [], (), "a list stands where a mapping of keys is expected"),
         ("guests", {"guests": {}}, ("guests",), "a mapping stands where a list is expected"),
-        ("guests", {"guests": None}, ("guests",), "nothing stands where a list is expected"),
+        ("guests", {"guests": None}, ("guests",), "a value is missing where a list is expected"),
         ("guests", {"guests": True}, ("guests",), "true stands where a list is expected"),
         ("guests", {"guests": 7}, ("guests",), "the number 7 stands where a list is expected"),
         ("guests", {}, (), "'guests' is missing"),

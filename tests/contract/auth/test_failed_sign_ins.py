@@ -6,9 +6,11 @@ The tenant is the emulator's. GitHub's OIDC endpoint is a stand-in on loopback.
 from dataclasses import replace
 
 import pytest
+from azure.core.credentials import TokenCredential
+from azure.identity import ClientAssertionCredential, ClientSecretCredential, DefaultAzureCredential
 
 from reconciler.errors import AccessDenied, Unreachable
-from reconciler.graph.credentials import FixedToken
+from reconciler.graph.credentials import CredentialTokens, FixedToken, token_source
 from reconciler.graph.reader import open_reader
 from reconciler.graph.transport import TokenSource
 from reconciler.model import Cloud
@@ -16,6 +18,7 @@ from reconciler.observation import observe
 from tests.contract.auth.served import (
     ISSUER,
     READING,
+    SCOPE,
     SUBJECT,
     TENANT,
     EmulatedTenant,
@@ -170,3 +173,40 @@ async def test_a_dead_authority_is_unreachable(tenant: EmulatedTenant, github: F
     dead = replace(tenant, page=replace(tenant.page, authority="https://127.0.0.1:1"))
     with pytest.raises(Unreachable):
         await job_tokens(dead, github.environ).token()
+
+
+@pytest.mark.parametrize("how", ["secret", "assertion", "chain"])
+async def test_an_authority_that_is_not_trusted_is_named_as_such(
+    tenant: EmulatedTenant, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Behind a proxy that inspects TLS `az login` is no remedy, whichever credential met the proxy."""
+    monkeypatch.setenv("AZURE_TENANT_ID", TENANT)
+    monkeypatch.setenv("AZURE_CLIENT_ID", READING.client_id)
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "plan secret")
+    trust = {**tenant.trust, "retry_total": 0}
+    del trust["connection_verify"]
+    credential: TokenCredential
+    match how:
+        case "secret":
+            credential = ClientSecretCredential(TENANT, READING.client_id, "plan secret", **trust)
+        case "assertion":
+            credential = ClientAssertionCredential(TENANT, READING.client_id, lambda: "a", **trust)
+        case _:
+            credential = DefaultAzureCredential(**trust)
+    with pytest.raises(Unreachable) as caught:
+        await CredentialTokens(credential, scope=SCOPE).token()
+    assert caught.value.rule == "untrusted-certificate"
+    assert "SSL_CERT_FILE" in caught.value.hint
+
+
+async def test_the_variable_for_all_connections_is_enough_for_the_sign_in(
+    tenant: EmulatedTenant, github: FakeTokenEndpoint
+) -> None:
+    """azure-identity has a variable of its own, which nobody needs to know."""
+    tokens = token_source(
+        cloud=Cloud.GLOBAL,
+        tenant_id=TENANT,
+        environ={**github.environ, "SSL_CERT_FILE": str(tenant.page.certificates)},
+        authority=tenant.page.authority,
+    )
+    assert await tokens.token()

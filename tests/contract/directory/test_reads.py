@@ -157,7 +157,7 @@ async def test_wrong_tenant_is_refused(tenant: Tenant, reader: DirectoryReader) 
         ("/roleManagement/directory/roleAssignments", "RoleManagement.Read.Directory", True),
         (
             "/roleManagement/directory/roleEligibility",
-            "RoleEligibilitySchedule.Read.Directory",
+            "RoleManagement.Read.Directory",
             False,
         ),
         ("/groups", "GroupMember.Read.All", True),
