@@ -119,6 +119,7 @@ def test_a_tenant(shell: Shell, ci: str) -> None:
     assert files_of(shell.folder) == expected
     assert set(done.stdout.splitlines()) == expected
     assert done.stderr.splitlines()[-1] == "reconciler import"
+    assert shell.run("import", "--help").returncode == 0
     validated = shell.run("validate")
     assert (validated.returncode, validated.stdout) == (0, "")
     assert "guests: []" in (shell.folder / "desired" / "guests" / "guests.yaml").read_text()
