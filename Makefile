@@ -15,6 +15,7 @@ help:  ## list the targets
 
 # --no-compile: msgraph-sdk holds thousands of modules of which a run imports a few dozen.
 $(READY): requirements/dev.txt pyproject.toml
+	@echo "Installing what the project needs into $(VENV)/: a minute, once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --require-hashes --only-binary :all: -r requirements/dev.txt
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile --no-deps --no-build-isolation -e .
@@ -26,6 +27,7 @@ demo: $(READY)  ## the whole story against the embedded emulator
 	$(BIN)/reconciler demo
 
 test: $(READY)  ## all tests that need no browser, with the branch coverage of reconciler/
+	@echo "Some 5,000 tests with real processes and sockets: a quarter of an hour on two cores."
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --cov --cov-report term-missing:skip-covered
 
 crashlab: $(READY)  ## kill apply at both sides of every request, and judge what the next run makes of it

@@ -3,6 +3,7 @@
     ReconcilerError
     ├── UsageError               2  the command was called wrongly
     ├── InvalidDesired           3  the desired tree breaks a rule; carries every problem
+    │   └── RejectedChange          a command that edits files would break a rule; no file was changed
     ├── Refused                  5  refused as a whole, nothing was written
     │   ├── WrongTenant             the live organization is not the declared one
     │   ├── UnusablePlan            a plan file cannot be read, is foreign or was tampered with
@@ -63,6 +64,16 @@ class InvalidDesired(ReconcilerError):
         super().__init__(f"the desired state has {len(problems)} {noun}", rule=Rule.INVALID_DESIRED)
         self.problems = problems
         """Sorted, never empty."""
+
+
+class RejectedChange(InvalidDesired):
+    """A change of the desired tree was asked for that cannot be made; no file was changed."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(problems)
+        noun = "problem" if len(problems) == 1 else "problems"
+        self.message = f"the change has {len(problems)} {noun}, and no file was changed"
+        self.args = (self.message,)
 
 
 class Refused(ReconcilerError):

@@ -74,6 +74,7 @@ async def observe(
         guests=around.guests,
         odd=around.odd,
         deleted=found.deleted,
+        deleted_at=found.deleted_at,
         role_holders={guest: how for guest, how in roles.holders.items() if guest in around.wanted},
         owners=around.owners,
         unmanaged=found.unmanaged,

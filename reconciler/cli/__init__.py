@@ -17,7 +17,11 @@ from reconciler.errors import EXIT_INTERRUPTED, EXIT_USAGE, ReconcilerError
 from reconciler.process import early_signals, end_loading
 
 _COMMANDS = {
+    "init": "Write the first files of a repository of your own.",
+    "import": "Declare the guests of a tenant as they are.",
     "validate": "Check the desired tree offline.",
+    "set-email": "Declare other addresses: of one guest, a list, or a domain.",
+    "prune": "Remove entries of guests who are gone from the tenant.",
     "plan": "Show what would change; cannot write to the directory.",
     "apply": "Carry a plan out.",
     "compare": "Show what approved plans allow of a fresh one.",
@@ -26,7 +30,15 @@ _COMMANDS = {
     "emulator": "Serve the embedded Graph emulator on loopback.",
     "demo": "Run the whole story against the embedded emulator.",
 }
-"""Each command with its line in `--help`; the module of the same name is imported when it is called."""
+"""Each command with its line in `--help`; its module is imported when it is called."""
+
+_MODULES = {"import": "import_tenant"}
+"""The modules that cannot be named like their command, with underscores."""
+
+
+def _module_of(command: str) -> str:
+    return f"reconciler.cli.{_MODULES.get(command, command.replace('-', '_'))}"
+
 
 _ANSWER_SIGNALS = frozenset({"apply", "emulator"})
 """Commands that handle signals themselves, including a signal that arrived before they began."""
@@ -41,9 +53,9 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in _COMMANDS:
             return None
-        command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
+        command = importlib.import_module(_module_of(cmd_name)).command
         if not isinstance(command, click.Command):
-            raise TypeError(f"reconciler.cli.{cmd_name}.command is no command")
+            raise TypeError(f"{_module_of(cmd_name)}.command is no command")
         return command
 
     def resolve_command(

@@ -47,6 +47,7 @@ from reconciler.observation import observe
 from reconciler.plan import make_plan
 from reconciler.redeem_links import RedeemLinks, open_redeem_links
 from reconciler.render import text
+from reconciler.render.approval_view import approval_view
 from reconciler.render.plan_view import plan_view
 from reconciler.render.wording import count_of
 from reconciler.rules import Rule
@@ -317,8 +318,8 @@ async def _apply(
         ):
             live = await observe(reader, desired, also=departed_ids(base, desired))
             plan = make_plan(desired, live, clock.now(), base=base, redeem_links=links is not None)
-            console.block(text.plan(plan_view(plan), width=console.width(), colour=False))
             approval = approve(plan, approved) if options.plans else approve_all(plan)
+            console.block(_shown(plan, approval, reviewed=bool(options.plans)))
             record.planned(plan, approval)
             _guard(approval, plan=plan, desired=desired, clock=clock)
             if options.asks and approval.work:
@@ -340,6 +341,13 @@ async def _apply(
     if result.crash is not None:
         raise result.crash
     return ended
+
+
+def _shown(plan: Plan, approval: Approval, *, reviewed: bool) -> str:
+    """Return the whole plan where nobody has seen it, and otherwise what the approved plans allow of it."""
+    if reviewed:
+        return text.approval(approval_view(plan, approval), width=console.width(), colour=False)
+    return text.plan(plan_view(plan), width=console.width(), colour=False)
 
 
 def _terms(

@@ -35,8 +35,13 @@ def result(output: str) -> None:
     A reader that has ended (`reconciler plan | head`) is no error. Raises `UsageError` when stdout cannot be
     written, because then the result is lost.
     """
+    result_bytes(output if output.endswith("\n") or not output else output + "\n")
+
+
+def result_bytes(output: str | bytes) -> None:
+    """Write a result as `result` does, without adding a line end; bytes go out as they are."""
     try:
-        click.echo(output if output.endswith("\n") or not output else output + "\n", nl=False, color=True)
+        click.echo(output, nl=False, color=True)
     except OSError as error:
         _silence(sys.stdout)
         if error.errno != errno.EPIPE:

@@ -81,6 +81,13 @@ class Document:
         """Return the line, from 1, on which each item of a list of this document begins."""
         return [mark.line + 1 for mark in self._marks[id(items)]]
 
+    def value_offsets(self, mappings: list[dict[str, Any]], key: str) -> list[int]:
+        """Return where the value of a key begins in each of some mappings, in characters from 0.
+
+        A byte order mark is no character.
+        """
+        return [self._marks[id(mapping)][2 * list(mapping).index(key) + 1].index for mapping in mappings]
+
     def key_position(self, mapping: dict[str, Any], key: str) -> Position:
         """Return the position of `key` in a mapping of this document."""
         return position_of(self._marks[id(mapping)][2 * self._key_number(mapping, key)])

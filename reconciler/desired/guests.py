@@ -1,6 +1,6 @@
 """The files that list guests: the rules about one entry, and the guests built from valid entries."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from reconciler.model import (
     parse_instant,
 )
 from reconciler.rules import Rule
-from reconciler.schemas import quoted
+from reconciler.schemas import quoted, violations
 
 _SCHEMA = "guests"
 
@@ -38,7 +38,7 @@ _PLAIN = frozenset({"id", "name", "email"})
 def check_guests(file: str, data: bytes, *, now: datetime) -> CheckedFile:
     """Check the file by its schema and by the rules about the values of each entry."""
     checked = check(file, data, _SCHEMA)
-    return checked.with_violations(_breaches(checked, now))
+    return checked.with_violations(_breaches(entries(checked), now))
 
 
 def entries(checked: CheckedFile) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -84,8 +84,14 @@ def build_guests(checked: CheckedFile, invitation: Invitation) -> Iterator[Desir
         )
 
 
-def _breaches(checked: CheckedFile, now: datetime) -> Iterator[Breach]:
-    for index, entry in entries(checked):
+def are_valid(listed: Sequence[Mapping[str, Any]], *, now: datetime) -> bool:
+    """Return whether entries without a file conform to the schema and to the rules about their values."""
+    conform = not any(violations(_SCHEMA, {"guests": listed}))
+    return conform and not any(_breaches(enumerate(listed), now))
+
+
+def _breaches(listed: Iterable[tuple[int, Mapping[str, Any]]], now: datetime) -> Iterator[Breach]:
+    for index, entry in listed:
         # Nearly every entry has only these keys, and there are many entries.
         email = entry.get("email")
         if entry.keys() <= _PLAIN and not (isinstance(email, str) and spells_marker(email)):

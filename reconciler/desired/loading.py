@@ -34,6 +34,12 @@ def load(tree: Tree, *, now: datetime) -> Desired:
     return desired
 
 
+def every_problem(tree: Tree, *, now: datetime) -> tuple[Problem, ...]:
+    """Return every problem of a tree, sorted by file, line and column."""
+    names = sorted(name for name in tree.files if is_declaring(name))
+    return tuple(sorted(set(_problems(tree, names, now, {}))))
+
+
 def _desired(
     tree: Tree, names: Sequence[str], now: datetime, checked: dict[str, CheckedFile]
 ) -> Desired | None:
@@ -42,7 +48,7 @@ def _desired(
     The positions of a file are dropped before the next file is read: with twenty thousand guests, keeping
     them costs a third more time. So the problems are collected in a pass of their own.
     """
-    if tree.problems or TENANT_FILE not in names or any(_bad_names(names)):
+    if tree.problems or TENANT_FILE not in names or any(bad_names(names)):
         return None
     tenant = check_tenant(TENANT_FILE, tree.files[TENANT_FILE])
     if tenant.problems:
@@ -81,7 +87,7 @@ def _problems(
 ) -> Iterator[Problem]:
     """Find every problem of the tree, up to a number; `checked` are files that need not be checked again."""
     yield from tree.problems
-    yield from _bad_names(names)
+    yield from bad_names(names)
     if TENANT_FILE in names:
         yield from check_tenant(TENANT_FILE, tree.files[TENANT_FILE]).problems
     elif {ROOT, TENANT_FILE}.isdisjoint(known.file for known in tree.problems):
@@ -107,7 +113,8 @@ def _problems(
     yield from claims.duplicates
 
 
-def _bad_names(names: Sequence[str]) -> Iterator[Problem]:
+def bad_names(names: Sequence[str]) -> Iterator[Problem]:
+    """Yield the problems of the names of files."""
     for name in names:
         if not name.isprintable() or ":" in name or any(hidden_characters(name)):
             message = "the name of the file holds a colon or a character that cannot be shown"

@@ -5,7 +5,7 @@ from a stranger can put anything into the folder. It does not parse the files.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -45,6 +45,15 @@ class Tree:
 
     problems: tuple[Problem, ...] = ()
     """The files that could not be read."""
+
+
+_TOO_LARGE = f"the tree has more than {MAX_FILES} files or {MAX_TREE_BYTES} bytes"
+
+
+def too_large(files: Mapping[str, bytes]) -> Iterator[Problem]:
+    """Yield the problem of a tree that is larger than what is read."""
+    if len(files) > MAX_FILES or sum(map(len, files.values())) > MAX_TREE_BYTES:
+        yield problem(ROOT, (1, 1), Rule.TOO_LARGE, _TOO_LARGE)
 
 
 def is_declaring(file: str) -> bool:
@@ -134,7 +143,4 @@ class _Reading:
         self._bytes += len(data)
         if len(self.files) > MAX_FILES or self._bytes > MAX_TREE_BYTES:
             self.full = True
-            message = (
-                f"the tree has more than {MAX_FILES} files or {MAX_TREE_BYTES} bytes; the rest was not read"
-            )
-            self.problem(file, Rule.TOO_LARGE, message)
+            self.problem(file, Rule.TOO_LARGE, f"{_TOO_LARGE}; the rest was not read")

@@ -3,6 +3,7 @@
 Converts values to values; callers read and write files.
 """
 
+from reconciler.documents.imports import import_to_json
 from reconciler.documents.opening import FORMAT_VERSION, LARGEST_DOCUMENT
 from reconciler.documents.reading import plan_from_json
 from reconciler.documents.reports import report_from_json
@@ -19,6 +20,7 @@ __all__ = [
     "LARGEST_DOCUMENT",
     "approval_to_json",
     "dump",
+    "import_to_json",
     "plan_from_json",
     "plan_to_json",
     "problems_to_json",

@@ -6,6 +6,7 @@ A listing that fails is never used in part: it is restarted, or the run ends.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote
 
 from reconciler.errors import AccessDenied
@@ -14,7 +15,16 @@ from reconciler.graph.batching import BATCH_SIZE
 from reconciler.graph.holdings import Wanted
 from reconciler.graph.paging import PageCursor
 from reconciler.graph.responses import Answer, Row, unexpected
-from reconciler.graph.rows import OddGuest, carries_marker, guest, guest_or_odd, is_b2b, object_id, rows
+from reconciler.graph.rows import (
+    OddGuest,
+    carries_marker,
+    deletion_time,
+    guest,
+    guest_or_odd,
+    is_b2b,
+    object_id,
+    rows,
+)
 from reconciler.graph.sessions import ReadSession
 from reconciler.graph.unavailable import Check, Unavailable
 from reconciler.model import AddressOwner, EmailAddress, FoundGuests, Guest, NotChecked, ObjectId, ReadGuests
@@ -70,12 +80,14 @@ async def find_guests(
     missing = sorted(asked - listing.users.keys())
     users = listing.users | await _read_by_id(session, missing)
     deleted, not_checked = await _find_deleted(session, [key for key in missing if key not in users])
+    known = {key: at for key, at in deleted.items() if at is not None}
     read = _sorted_out(users)
     undeclared = listing.b2b.keys() - frozenset(declared)
     return FoundGuests(
         guests=read.guests,
         odd=read.odd,
-        deleted=deleted,
+        deleted=frozenset(deleted),
+        deleted_at=known,
         holders={address: frozenset(owners) for address, owners in listing.holders.items()},
         unmanaged=len(undeclared),
         listed_all=listing.whole,
@@ -140,7 +152,7 @@ async def _list(session: ReadSession, wanted: frozenset[ObjectId], addresses: Wa
     while True:
         if answer.error.code == "Directory_ExpiredPageToken":
             return None
-        _must_be_readable(answer)
+        must_be_readable(answer)
         page = answer.document(_USERS)
         for row in rows(page, what=_USERS):
             key = object_id(row.get("id"), what=_USERS)
@@ -169,7 +181,7 @@ def _domain(row: Row) -> str:
 def _row_of(answer: Answer, key: ObjectId) -> Row | None:
     if answer.status == 404:
         return None
-    _must_be_readable(answer)
+    must_be_readable(answer)
     row = answer.document(f"user {key}")
     if object_id(row.get("id"), what=_USERS) != key:
         raise unexpected(f"user {key}", "is about another one")
@@ -178,23 +190,30 @@ def _row_of(answer: Answer, key: ObjectId) -> Row | None:
 
 async def _find_deleted(
     session: ReadSession, keys: Sequence[ObjectId]
-) -> tuple[frozenset[ObjectId], tuple[NotChecked, ...]]:
+) -> tuple[dict[ObjectId, datetime | None], tuple[NotChecked, ...]]:
+    """Find which ids are those of deleted users, and since when.
+
+    Source: https://learn.microsoft.com/graph/api/directory-deleteditems-get
+    """
     answers = await session.try_batch(
-        [f"/directory/deletedItems/{quote(key)}?$select=id" for key in keys], what=_DELETED.name
+        [f"/directory/deletedItems/{quote(key)}?$select=id,deletedDateTime" for key in keys],
+        what=_DELETED.name,
     )
-    deleted: set[ObjectId] = set()
+    deleted: dict[ObjectId, datetime | None] = {}
     unavailable: set[Unavailable] = set()
     for key, answer in zip(keys, answers, strict=True):
         if isinstance(answer, Answer):
-            if object_id(answer.document(_DELETED.name).get("id"), what=_DELETED.name) != key:
+            row = answer.document(_DELETED.name)
+            if object_id(row.get("id"), what=_DELETED.name) != key:
                 raise unexpected(_DELETED.name, "is about another one")
-            deleted.add(key)
+            deleted[key] = deletion_time(row, what=_DELETED.name)
         elif answer.status != 404:
             unavailable.add(answer)
-    return frozenset(deleted), _DELETED.all_not_made(unavailable)
+    return deleted, _DELETED.all_not_made(unavailable)
 
 
-def _must_be_readable(answer: Answer) -> None:
+def must_be_readable(answer: Answer) -> None:
+    """Raise unless users could be read: `AccessDenied` for a refusal, else `UnexpectedAnswer`."""
     if answer.status == 403:
         raise AccessDenied(
             "the application may not read users",

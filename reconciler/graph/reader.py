@@ -1,9 +1,10 @@
 """The directory over Microsoft Graph. Nothing here can write: the session cannot."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
-from reconciler.graph import guests, owners, roles, tenant
+from reconciler.graph import guests, listing, owners, roles, tenant
 from reconciler.graph.sessions import ReadSession, SessionOptions, TokenSource, connect
 from reconciler.model import (
     CallerKind,
@@ -14,15 +15,20 @@ from reconciler.model import (
     FoundRoles,
     Guest,
     InvitationPolicy,
+    ListedGuests,
     ObjectId,
+    OddUser,
     ReadGuests,
     TenantFacts,
     TenantId,
+    TenantReader,
 )
+
+_T = TypeVar("_T")
 
 
 class GraphReader:
-    """A `DirectoryReader` and a `GuestReader` over Microsoft Graph."""
+    """A `DirectoryReader`, a `TenantReader` and a `GuestReader` over Microsoft Graph."""
 
     def __init__(self, session: ReadSession) -> None:
         self._session = session
@@ -50,6 +56,14 @@ class GraphReader:
         self._session.size_tenant(self._users)
         return found
 
+    async def list_guests(
+        self, keep: Callable[[Guest | OddUser], _T], *, progress: Callable[[int], None]
+    ) -> ListedGuests[_T]:
+        """List every guest, which sizes the tenant too; see `TenantReader.list_guests`."""
+        found = await listing.list_guests(self._session, keep, progress=progress)
+        self._session.size_tenant(len(found.users))
+        return found
+
     async def read_guests(self, ids: Collection[ObjectId]) -> ReadGuests:
         """Read users by id, in batches."""
         return await guests.read_by_id(self._session, sorted(ids))
@@ -61,6 +75,10 @@ class GraphReader:
     async def find_role_holders(self, declared: Collection[ObjectId]) -> FoundRoles:
         """Find the declared ids that hold a directory role, and how."""
         return await roles.find_role_holders(self._session, declared)
+
+    async def find_roles(self, users: Collection[ObjectId]) -> FoundRoles:
+        """Find the users who hold a directory role, which ones, and how."""
+        return await roles.find_roles(self._session, users)
 
     def caller(self) -> CallerKind:
         """Return the kind of principal of the token."""
@@ -76,5 +94,14 @@ async def open_reader(
     root: str, tokens: TokenSource, *, options: SessionOptions | None = None
 ) -> AsyncIterator[DirectoryReader]:
     """Connect to a Graph root, such as `https://graph.microsoft.com`, for observing alone."""
+    async with connect(root, tokens, options=options) as session:
+        yield GraphReader(session)
+
+
+@asynccontextmanager
+async def open_tenant_reader(
+    root: str, tokens: TokenSource, *, options: SessionOptions | None = None
+) -> AsyncIterator[TenantReader]:
+    """Connect to a Graph root for reading all guests of the tenant."""
     async with connect(root, tokens, options=options) as session:
         yield GraphReader(session)

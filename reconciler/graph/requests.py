@@ -57,6 +57,8 @@ USER_FIELDS = [
 Source: https://learn.microsoft.com/graph/api/resources/user
 """
 
+LISTED_FIELDS = [*USER_FIELDS, "createdDateTime"]
+"""The properties of every user whom a whole tenant's listing shows."""
 
 LARGEST_PAGE = 999
 """Most rows on a page of users, groups or contacts."""
@@ -77,8 +79,16 @@ def guest_listing() -> RequestInformation:
     Sources: https://learn.microsoft.com/graph/api/user-list,
     https://learn.microsoft.com/graph/aad-advanced-queries
     """
+    return user_listing("userType eq 'Guest'", USER_FIELDS)
+
+
+def user_listing(condition: str, fields: Sequence[str]) -> RequestInformation:
+    """Build the GET of the first page of the users who meet a condition, as large as Graph allows.
+
+    Source: https://learn.microsoft.com/graph/api/user-list
+    """
     query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(
-        filter="userType eq 'Guest'", select=USER_FIELDS, top=LARGEST_PAGE
+        filter=condition, select=list(fields), top=LARGEST_PAGE
     )
     return UsersRequestBuilder(_PAPER, {}).to_get_request_information(
         RequestConfiguration(query_parameters=query)
@@ -123,23 +133,21 @@ def authorization_policy() -> RequestInformation:
     return _Policy(_PAPER, {}).to_get_request_information(RequestConfiguration(query_parameters=query))
 
 
-def role_assignments() -> RequestInformation:
-    """Build the GET of all active role assignments with their principals.
+def role_assignments(*, expand: str = "principal") -> RequestInformation:
+    """Build the GET of all active role assignments with their principals, or with `roleDefinition`.
 
     Source: https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments
     """
-    query = _Assignments.RoleAssignmentsRequestBuilderGetQueryParameters(expand=["principal"])
+    query = _Assignments.RoleAssignmentsRequestBuilderGetQueryParameters(expand=[expand])
     return _Assignments(_PAPER, {}).to_get_request_information(RequestConfiguration(query_parameters=query))
 
 
-def role_eligibilities() -> RequestInformation:
-    """Build the GET of all eligible role assignments, with their principals.
+def role_eligibilities(*, expand: str = "principal") -> RequestInformation:
+    """Build the GET of all eligible role assignments, with their principals, or with `roleDefinition`.
 
     Source: https://learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityscheduleinstances
     """
-    query = _Eligibilities.RoleEligibilityScheduleInstancesRequestBuilderGetQueryParameters(
-        expand=["principal"]
-    )
+    query = _Eligibilities.RoleEligibilityScheduleInstancesRequestBuilderGetQueryParameters(expand=[expand])
     return _Eligibilities(_PAPER, {}).to_get_request_information(RequestConfiguration(query_parameters=query))
 
 

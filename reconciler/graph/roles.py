@@ -4,6 +4,7 @@ Graph refuses an application the reset of a role holder, and protects their `oth
 Source: https://learn.microsoft.com/entra/external-id/reset-redemption-status
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from reconciler.graph.paging import all_rows
 from reconciler.graph.responses import Answer, Row
 from reconciler.graph.rows import object_id
 from reconciler.graph.sessions import ReadSession
+from reconciler.graph.transport import BuildRequest
 from reconciler.graph.unavailable import Check, Unavailable
 from reconciler.model import FoundRoles, NotChecked, ObjectId
 
@@ -54,26 +56,81 @@ class _Principal:
     """`None` when Graph did not return its type."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Holding:
+    """How a user holds a role."""
+
+    principal: ObjectId
+    """The user, or the group through which the role is held."""
+
+    eligible: bool
+    how: str
+
+
 async def find_role_holders(session: ReadSession, declared: Collection[ObjectId]) -> FoundRoles:
     """Find the declared ids that hold a role, and how."""
+    holdings, not_checked = await _holdings(session, declared)
+    return FoundRoles(
+        holders={holder: holding.how for holder, holding in sorted(holdings.items())}, not_checked=not_checked
+    )
+
+
+async def find_roles(session: ReadSession, users: Collection[ObjectId]) -> FoundRoles:
+    """Find the users who hold a role, which ones, and how.
+
+    The names of roles take two further requests, best effort, if anybody holds one: Graph expands one
+    property at a time. Source: https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments
+    """
+    holdings, not_checked = await _holdings(session, users)
+    if not holdings:
+        return FoundRoles(holders={}, not_checked=not_checked)
+    active, eligible = await gather_or_raise(
+        (
+            _names(session, lambda: requests.role_assignments(expand="roleDefinition"), _ASSIGNED),
+            _names(session, lambda: requests.role_eligibilities(expand="roleDefinition"), _ELIGIBLE),
+        )
+    )
+    holders = {}
+    for holder, holding in sorted(holdings.items()):
+        names = (eligible if holding.eligible else active).get(holding.principal, ())
+        holders[holder] = ", ".join([*sorted(names), holding.how])
+    return FoundRoles(holders=holders, not_checked=not_checked)
+
+
+async def _holdings(
+    session: ReadSession, declared: Collection[ObjectId]
+) -> tuple[dict[ObjectId, _Holding], tuple[NotChecked, ...]]:
     assigned, eligible = await gather_or_raise((_assigned(session), _eligible(session)))
     direct, direct_not_checked = assigned
     could, could_not_checked = eligible
     members, groups_not_checked = await _members(session, could | direct, declared, essential=direct.keys())
-    holders: dict[ObjectId, str] = {}
+    holdings: dict[ObjectId, _Holding] = {}
     # Later entries overwrite: an active role is reported in preference to an eligible one.
-    for principals, alone, through in (
-        (could, "eligible for it", "eligible through the group"),
-        (direct, "assigned directly", "through the group"),
+    for principals, is_eligible, alone, through in (
+        (could, True, "eligible for it", "eligible through the group"),
+        (direct, False, "assigned directly", "through the group"),
     ):
         for principal in principals.values():
+            how = f"{through} {principal.name or principal.id}"
             for member in members.get(principal.id, ()):
-                holders[member] = f"{through} {principal.name or principal.id}"
-        holders |= dict.fromkeys(principals.keys() & declared, alone)
-    return FoundRoles(
-        holders=dict(sorted(holders.items())),
-        not_checked=(*direct_not_checked, *could_not_checked, *groups_not_checked),
-    )
+                holdings[member] = _Holding(principal=principal.id, eligible=is_eligible, how=how)
+        for holder in principals.keys() & declared:
+            holdings[holder] = _Holding(principal=holder, eligible=is_eligible, how=alone)
+    return holdings, (*direct_not_checked, *could_not_checked, *groups_not_checked)
+
+
+async def _names(session: ReadSession, build: BuildRequest, check: Check) -> dict[ObjectId, set[str]]:
+    """Return the names of each principal's roles; empty where they cannot be read."""
+    answer = await session.try_get(build, what=check.name)
+    listing = await all_rows(session, answer, what=check.name, best_effort=True)
+    names: defaultdict[ObjectId, set[str]] = defaultdict(set)
+    for row in () if isinstance(listing, Unavailable) else listing:
+        match row.get("roleDefinition"):
+            case {"displayName": str(name)}:
+                names[object_id(row.get("principalId"), what=check.name)].add(name)
+            case _:
+                continue
+    return dict(names)
 
 
 async def _assigned(

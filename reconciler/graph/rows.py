@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from reconciler.graph.guids import GUID
@@ -90,6 +91,10 @@ def _guest(key: ObjectId, row: Row) -> Guest:
         identities=tuple(map(_identity, _list(row, "identities", dict))),
         on_premises_synced=_maybe_bool(row, "onPremisesSyncEnabled") is True,
         markers=tuple(sorted({marker for _, marker in entries if marker is not None})),
+        created_at=_maybe(row, "createdDateTime", parse_instant),
+        management_restricted=_maybe_bool(row, "isManagementRestricted") is True
+        if "isManagementRestricted" in row
+        else None,
     )
 
 
@@ -102,6 +107,14 @@ def _identity(entry: Row) -> Identity:
         )
     except _Misshapen:
         raise _Misshapen("identities") from None
+
+
+def deletion_time(row: Row, *, what: str) -> datetime | None:
+    """Parse when an object was deleted, UTC; `None` where the directory does not say."""
+    try:
+        return _maybe(row, "deletedDateTime", parse_instant)
+    except _Misshapen:
+        raise unexpected(what, "has a deletedDateTime of a shape nobody documented") from None
 
 
 def carries_marker(row: Row) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from reconciler.model.identity import EmailAddress, ObjectId, TenantId
 from reconciler.model.live import CallerKind, Guest
@@ -19,10 +19,14 @@ from reconciler.model.reads import (
     FoundOwners,
     FoundRoles,
     InvitationPolicy,
+    ListedGuests,
+    OddUser,
     ReadGuests,
     TenantFacts,
 )
 from reconciler.rules import RuleId
+
+_T = TypeVar("_T")
 
 
 class RedeemUrl:
@@ -182,6 +186,28 @@ class DirectoryReader(Protocol):
 
     def caller(self) -> CallerKind:
         """Return the kind of principal that the reads so far were made as."""
+        ...
+
+
+class TenantReader(Protocol):
+    """The reads that importing a tenant is made of. Has no method that writes; raises `DirectoryError`."""
+
+    async def read_tenant(self, declared: TenantId) -> TenantFacts:
+        """Read the tenant; raise `WrongTenant` when it is not the declared one."""
+        ...
+
+    async def list_guests(
+        self, keep: Callable[[Guest | OddUser], _T], *, progress: Callable[[int], None]
+    ) -> ListedGuests[_T]:
+        """List every guest, and every other user who was invited, to the last page.
+
+        `keep` reduces a user to what is kept of it: a large tenant, whole, fills the memory. `progress` is
+        called after each page with the number of users so far.
+        """
+        ...
+
+    async def find_roles(self, users: Collection[ObjectId]) -> FoundRoles:
+        """Find the users who hold a directory role: which ones, and how."""
         ...
 
 

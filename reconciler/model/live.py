@@ -125,6 +125,12 @@ class Guest:
     markers: tuple[Marker, ...] = ()
     """Sorted; one at most, unless another was written by hand. Never an address of the guest."""
 
+    created_at: datetime | None = None
+    """`createdDateTime`, UTC; `None` where it was not asked for."""
+
+    management_restricted: bool | None = None
+    """Whether the user is in a restricted administrative unit; `None` where it was not asked for."""
+
     @property
     def marker(self) -> Marker | None:
         """The marker that stands on the guest; `None` without one, and where several leave it open."""
@@ -219,6 +225,9 @@ class Live:
 
     initial_domain: str | None = None
     """The tenant's initial domain (`….onmicrosoft.com`) in lower case; `None` if not readable."""
+
+    deleted_at: Mapping[ObjectId, datetime] = field(default_factory=dict)
+    """When each of `deleted` was deleted, UTC, as far as the directory says."""
 
     markers_left: tuple[ObjectId, ...] = ()
     """Listed guests who carry a marker and are not declared, sorted."""

@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, TypeVar
 
 from reconciler.model.identity import EmailAddress, ObjectId, TenantId
 from reconciler.model.live import AddressOwner, Guest, InvitesFrom, NotChecked
+
+T_co = TypeVar("T_co", covariant=True)
+"""What the caller of a listing keeps of each user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,9 @@ class FoundGuests:
     deleted: frozenset[ObjectId] = frozenset()
     """The wanted ids that were found among the soft-deleted users."""
 
+    deleted_at: Mapping[ObjectId, datetime] = field(default_factory=dict)
+    """When each of `deleted` was deleted, UTC, as far as the directory says."""
+
     holders: Mapping[EmailAddress, frozenset[AddressOwner]] = field(default_factory=dict)
     """Users beside `guests` who were shown to hold an address that matters; never all there are."""
 
@@ -96,3 +104,28 @@ class FoundRoles:
     """How each holds a role, in words: direct, through which group, or eligible; sorted by id."""
 
     not_checked: tuple[NotChecked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OddUser:
+    """A user of whom a property has a shape nobody documented; only what is plain text is given."""
+
+    id: ObjectId
+
+    property: str
+    """The name of that property in Graph."""
+
+    is_b2b: bool
+    display_name: str | None
+    mail: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedGuests(Generic[T_co]):
+    """Every guest of the tenant, and every other user who was invited, each reduced to what is kept."""
+
+    users: Mapping[ObjectId, T_co]
+    """Each user once, in the order of the pages."""
+
+    not_checked: tuple[NotChecked, ...] = ()
+    """The properties that the directory gives of no user in a list."""

@@ -9,9 +9,9 @@ from operator import attrgetter
 from typing import Final
 
 from reconciler.guard.approval import Approval
-from reconciler.model import Change, GuestOutcome, Plan, TenantId
+from reconciler.model import Change, GuestOutcome, Note, Plan, TenantId
 from reconciler.render.change_view import ChangeView, change_view
-from reconciler.render.wording import count_of, emulator_notice, moment
+from reconciler.render.wording import count_of, emulator_notice, incomplete, moment
 
 WITHHELD: Final = "Would not run"
 """The title of the guests whose changes are not allowed."""
@@ -48,6 +48,12 @@ class ApprovalView:
     withheld: tuple[GuestOutcome, ...]
     """The guests whose changes would not run, with the reason; for the title `WITHHELD`. Sorted by id."""
 
+    warnings: tuple[Note, ...]
+    """The warnings of the fresh plan that belong to no guest's change."""
+
+    incomplete: str | None
+    """The note that a check could not be made, else `None`."""
+
     digest: str
     """Of the fresh plan."""
 
@@ -68,6 +74,8 @@ def approval_view(plan: Plan, approval: Approval) -> ApprovalView:
             ),
         ),
         withheld=approval.outcomes,
+        warnings=plan.warnings,
+        incomplete=incomplete(complete=plan.complete),
         digest=plan.digest,
     )
 

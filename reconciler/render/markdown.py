@@ -145,7 +145,7 @@ def _approval(
         marker=None,
         head=_given(_bold(view.emulator)),
         parts=[
-            *_given(_bold(view.headline)),
+            *_given(_bold(view.headline), view.incomplete),
             _approved(will_run),
             _approved(to_check, folded=True),
             Table(
@@ -161,6 +161,7 @@ def _approval(
                 count=len(view.withheld),
                 is_aside=True,
             ),
+            _notes("Warnings", view.warnings),
         ],
         tail=[f"Plan {markdown_cell(view.digest)}"],
         elsewhere=elsewhere,

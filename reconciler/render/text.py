@@ -116,7 +116,9 @@ def approval(view: ApprovalView, *, width: int, colour: bool) -> str:
         for one in view.withheld:
             page.write(f"{one.id} {one.display_name or NO_NAME}", indent=2)
             page.write(f"{one.outcome.value}: {one.message}", indent=4)
+    _notes(page, "Warnings", view.warnings, style=CAUTION)
     page.blank()
+    _caution(page, view.incomplete)
     page.write(view.headline, style=HEADING)
     page.write(f"Plan {view.digest}", style=QUIET)
     return page.text()

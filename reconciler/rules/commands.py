@@ -6,6 +6,9 @@ from typing import Final
 from reconciler.rules.description import Severity, Table, Text, Where, described
 from reconciler.rules.ids import Rule
 
+_EDITING = (Where.IMPORT, Where.SET_EMAIL, Where.PRUNE)
+"""The commands that edit the tree; each may read the directory."""
+
 _OPTIONS = {
     **described(
         Severity.ERROR,
@@ -113,7 +116,7 @@ _OPTIONS = {
     ),
     **described(
         Severity.ERROR,
-        (Where.PLAN, Where.APPLY, Where.RENDER, Where.GITHUB),
+        (Where.INIT, *_EDITING, Where.PLAN, Where.APPLY, Where.RENDER, Where.GITHUB),
         {
             Rule.FILE_UNUSABLE: Text(
                 meaning="A file or folder that an option names cannot be written.",
@@ -199,7 +202,7 @@ _DOCUMENTS = {
 _EMULATOR = {
     **described(
         Severity.ERROR,
-        (Where.PLAN, Where.APPLY, Where.EMULATOR),
+        (*_EDITING, Where.PLAN, Where.APPLY, Where.EMULATOR),
         {
             Rule.EMULATOR_STATE: Text(
                 meaning="The file of the emulator's state cannot be used.",
@@ -220,7 +223,7 @@ _EMULATOR = {
     ),
     **described(
         Severity.ERROR,
-        (Where.PLAN, Where.APPLY),
+        (*_EDITING, Where.PLAN, Where.APPLY),
         {
             Rule.EMULATOR_NOT_INSTALLED: Text(
                 meaning="`cloud: emulator` needs a package that is not installed.",
@@ -230,7 +233,7 @@ _EMULATOR = {
     ),
     **described(
         Severity.REFUSAL,
-        (Where.PLAN, Where.APPLY),
+        (*_EDITING, Where.PLAN, Where.APPLY),
         {
             Rule.STATE_UNUSABLE: Text(
                 meaning="The embedded emulator cannot keep its state in the working directory.",

@@ -36,7 +36,11 @@ class Severity(StrEnum):
 class Where(StrEnum):
     """The commands in which a rule can appear."""
 
+    INIT = "init"
     VALIDATE = "validate"
+    IMPORT = "import"
+    SET_EMAIL = "set-email"
+    PRUNE = "prune"
     PLAN = "plan"
     COMPARE = "compare"
     APPLY = "apply"

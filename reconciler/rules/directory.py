@@ -6,7 +6,7 @@ from typing import Final
 from reconciler.rules.description import Severity, Table, Text, Where, described
 from reconciler.rules.ids import Rule
 
-_ASKING = (Where.PLAN, Where.APPLY)
+_ASKING = (Where.IMPORT, Where.SET_EMAIL, Where.PRUNE, Where.PLAN, Where.APPLY)
 
 _SIGN_IN = described(
     Severity.ERROR,

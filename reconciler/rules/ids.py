@@ -205,6 +205,36 @@ class Rule(StrEnum):
     NOT_AT_TIP = "not-at-tip"
     FOREIGN_REPORT = "foreign-report"
 
+    # Commands that edit the files of the desired tree.
+    LAYOUT = "layout"
+    FILE_CHANGED = "file-changed"
+    NOT_DECLARED = "not-declared"
+    AMBIGUOUS_GUEST = "ambiguous-guest"
+    SET_EMAIL_FORM = "set-email-form"
+    DOMAIN_FORM = "domain-form"
+    RAISE_FORM = "raise-form"
+    ROWS_UNREADABLE = "rows-unreadable"
+    ROWS_FORM = "rows-form"
+    GIVEN_TWICE = "given-twice"
+    PRUNE_LIMIT = "prune-limit"
+    GUEST_NOT_READ = "guest-not-read"
+
+    # Bringing an existing tenant in.
+    ALREADY_DECLARED = "already-declared"
+    MANAGEMENT_RESTRICTED = "management-restricted"
+    MAY_SIGN_IN_AS = "may-sign-in-as"
+    ALTERNATES_LEFT_OUT = "alternates-left-out"
+    NAME_ALTERED = "name-altered"
+    IMPORT_TOO_LARGE = "import-too-large"
+
+    # The command that writes a repository's first files.
+    OPTION_MISSING = "option-missing"
+    OPTION_CONFLICT = "option-conflict"
+    TENANT_FORM = "tenant-form"
+    SOURCE_FORM = "source-form"
+    OWNER_FORM = "owner-form"
+    TARGET_EXISTS = "target-exists"
+
 
 OtherRule = NewType("OtherRule", str)
 """An id that need not be a `Rule`: from a document that another version wrote, or of the emulator."""

@@ -9,13 +9,12 @@ from reconciler.rules.ids import Rule
 PROBLEMS: Final[Table] = MappingProxyType(
     described(
         Severity.PROBLEM,
-        (Where.VALIDATE, Where.PLAN, Where.APPLY),
+        (Where.VALIDATE, Where.IMPORT, Where.SET_EMAIL, Where.PRUNE, Where.PLAN, Where.APPLY),
         {
             # The folder.
             Rule.NO_TREE: Text(
                 meaning="The folder of the desired tree cannot be read.",
-                remedy="give the folder that holds tenant.yaml with --desired DIR, or write a new tree with "
-                "reconciler init",
+                remedy="give the folder that holds tenant.yaml with --desired",
             ),
             Rule.MISSING_TENANT: Text(
                 meaning="The desired tree has no `tenant.yaml`.",
@@ -106,7 +105,7 @@ PROBLEMS: Final[Table] = MappingProxyType(
             ),
             Rule.WRONG_TYPE: Text(
                 meaning="The value is of another type than the schema wants.",
-                remedy="write what the message says is expected there",
+                remedy="write what is expected there: numbers, true and false without quotation marks",
             ),
             Rule.NOT_ALLOWED: Text(
                 meaning="The value is not one of those that the schema lists.",
@@ -143,8 +142,7 @@ PROBLEMS: Final[Table] = MappingProxyType(
             ),
             Rule.FUTURE_RESET: Text(
                 meaning="`resetAfter` lies in the future.",
-                remedy="write when the home account was created anew, or now: a moment that has passed, such "
-                "as 2026-11-20T09:00:00Z; a reset cannot be ordered in advance",
+                remedy="use a moment that has passed: a reset cannot be ordered in advance",
             ),
             Rule.EMAIL_IN_ALTERNATES: Text(
                 meaning="`alternateEmails` holds the `email` of the same guest.",

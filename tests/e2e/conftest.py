@@ -9,20 +9,21 @@ import pytest
 from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
 from reconciler.emulator.tenant.seed import load_seed
-from tests.e2e.shell import REPOSITORY, Shell
+from reconciler.sample import SAMPLE_TREE
+from tests.e2e.shell import Shell
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     """Give a folder with a copy of the sample tree and nothing else."""
-    shutil.copytree(REPOSITORY / "desired", tmp_path / "desired")
+    shutil.copytree(SAMPLE_TREE, tmp_path / "desired")
     return Shell(folder=tmp_path)
 
 
 @pytest.fixture
 def tenant(shell: Shell) -> Iterator[ControlClient]:
     """Serve the sample tenant, and point the shell at it."""
-    with serve(None, seed=load_seed(shell.folder / "desired" / "emulator.yaml")) as emulator:
+    with serve(None, seed=load_seed(SAMPLE_TREE / "emulator.yaml")) as emulator:
         shell.environment["RECONCILER_GRAPH_URL"] = emulator.root
         with ControlClient(emulator.root) as control:
             yield control

@@ -6,16 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reconciler.sample import SAMPLE_TREE
 from tests.e2e.fake_github import FORK, REPOSITORY, GitHub, Pull
 from tests.e2e.shell import REPOSITORY as CHECKOUT
-from tests.e2e.workflows import Event
+from tests.e2e.workflows import PRODUCT, Event
 from tests.support.repository import git
 
-_PARTS = (".github", "action.yml", "desired", "requirements")
-"""What of this checkout goes into the repository; the product itself is the installed one."""
+_PARTS = (".github", "action.yml", "requirements")
+"""What of this checkout goes into the repository beside the sample; the product is the installed one."""
 
-_PRODUCT = (*_PARTS, "LICENSE", "README.md", "pyproject.toml", "reconciler", "schemas")
+_PRODUCT = (*_PARTS, "LICENSE", "README.md", "pyproject.toml", "reconciler")
 """What goes into the repository where a job installs the product."""
+
+
+def elsewhere() -> dict[str, str]:
+    """Give this repository's workflows as another one has them, which names a commit of the product."""
+    folder = CHECKOUT / ".github" / "workflows"
+    return {
+        f"{name}.yml": (folder / f"{name}.yml").read_text().replace("uses: ./", f"uses: {PRODUCT}@{'0' * 40}")
+        for name in ("plan", "apply", "drift")
+    }
 
 
 @dataclass(kw_only=True)
@@ -44,7 +54,8 @@ class Origin:
         origin.git("init", "--quiet", "--bare", "--initial-branch=main", str(bare), at=folder)
         origin.git("config", "uploadpack.allowAnySHA1InWant", "true", at=bare)
         origin.git("clone", "--quiet", str(bare), str(origin.clone), at=folder)
-        for part in ["desired"] if workflows is not None else _PRODUCT if whole else _PARTS:
+        shutil.copytree(SAMPLE_TREE, origin.clone / "desired")
+        for part in () if workflows is not None else _PRODUCT if whole else _PARTS:
             if (CHECKOUT / part).is_dir():
                 ignored = shutil.ignore_patterns("__pycache__")
                 shutil.copytree(CHECKOUT / part, origin.clone / part, ignore=ignored)

@@ -1,4 +1,4 @@
-"""The files for GitLab and Azure in docs/ci-other.md run and show nothing that somebody has committed."""
+"""The files that `init` writes for GitLab and Azure run and show nothing that somebody has committed."""
 
 import re
 import shutil
@@ -15,9 +15,12 @@ import yaml
 
 from reconciler.emulator.server import serve
 from reconciler.emulator.tenant.seed import load_seed
+from reconciler.sample import SAMPLE_TREE
+from reconciler.scaffold import CI, Source
 from tests.e2e.shell import REPOSITORY, clean_environment
 from tests.support.planted import WORD, Planted
 from tests.support.repository import git
+from tests.support.scaffolded import scaffolded
 
 pytestmark = [
     pytest.mark.skipif(
@@ -26,26 +29,31 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-PARTS = ("LICENSE", "README.md", "desired", "pyproject.toml", "reconciler", "requirements", "schemas")
-GITLAB, AZURE = (
-    yaml.safe_load(block)
-    for block in re.findall(
-        r"^```yaml\n(.*?)^```", (REPOSITORY / "docs" / "ci-other.md").read_text(), re.DOTALL | re.MULTILINE
-    )
-)
+PARTS = ("LICENSE", "README.md", "pyproject.toml", "reconciler", "requirements")
 
 
 @dataclass(kw_only=True)
 class Machine:
-    """A machine with a checkout of the product in which everything is planted."""
+    """A machine with a checkout of an adopter's repository in which everything is planted."""
 
     room: Path
+    source: Source
     planted: Planted
     environment: dict[str, str]
     said: list[str] = field(default_factory=list)
 
     installed: Path | None = None
     """The command that the first job has installed."""
+
+    @property
+    def gitlab(self) -> Any:
+        """The file that GitLab runs."""
+        return yaml.safe_load(scaffolded(CI.GITLAB, source=self.source)[".gitlab-ci.yml"])
+
+    @property
+    def azure(self) -> Any:
+        """The file that Azure Pipelines runs."""
+        return yaml.safe_load(scaffolded(CI.AZURE, source=self.source)["azure-pipelines.yml"])
 
     @property
     def checkout(self) -> Path:
@@ -80,28 +88,41 @@ class Machine:
         return "true" if self.installed and "-m pip" in script else script
 
 
+def product(folder: Path) -> str:
+    """Make a repository of the product; give its commit."""
+    folder.mkdir()
+    for part in PARTS:
+        copy: Any = shutil.copytree if (REPOSITORY / part).is_dir() else shutil.copy
+        copy(REPOSITORY / part, folder / part)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Release")
+    return git(folder, "rev-parse", "HEAD")
+
+
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    """Give a checkout whose newest commit changes one guest, and a tenant."""
+    """Give a checkout whose newest commit changes one guest, a tenant, and GitHub with the product."""
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     for name in ("marks", "tmp", "tools"):
         (tmp_path / name).mkdir()
-    for part in PARTS:
-        copy: Any = shutil.copytree if (REPOSITORY / part).is_dir() else shutil.copy
-        copy(REPOSITORY / part, checkout / part)
+    source = Source(repository="contoso/reconciler", commit=product(tmp_path / "product"))
+    for file, text in scaffolded(CI.NONE, emulator=True).items():
+        (checkout / file).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / file).write_text(text)
     git(checkout, "init", "--quiet", "--initial-branch=main")
     git(checkout, "add", "--all")
     git(checkout, "commit", "--quiet", "--message", "Begin")
     guests = checkout / "desired" / "guests" / "fabrikam.yaml"
     guests.write_text(guests.read_text().replace("chiara@fabrikam.example", "chiara@adatum.example"))
     git(checkout, "commit", "--quiet", "--all", "--message", "Change")
-    planted = Planted(marks=tmp_path / "marks", product=True)
+    planted = Planted(marks=tmp_path / "marks", product=False)
     planted.plant(checkout)
     # What the image brings along.
     (tmp_path / "tools" / "apt-get").write_text("#!/bin/sh\n")
     (tmp_path / "tools" / "apt-get").chmod(0o755)
-    with serve(None, seed=load_seed(REPOSITORY / "desired" / "emulator.yaml")) as emulator:
+    with serve(None, seed=load_seed(SAMPLE_TREE / "emulator.yaml")) as emulator:
         path = f"{tmp_path / 'tools'}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
         environment = {
             "PATH": path,
@@ -109,8 +130,12 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
             "PIP_NO_INDEX": "1",
             "RECONCILER_GRAPH_URL": emulator.root,
             "TMPDIR": str(tmp_path / "tmp"),
+            # The address of the product's repository on GitHub leads to the one above.
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"url.file://{tmp_path / 'product'}.insteadOf",
+            "GIT_CONFIG_VALUE_0": source.url,
         }
-        yield Machine(room=tmp_path, planted=planted, environment=environment)
+        yield Machine(room=tmp_path, source=source, planted=planted, environment=environment)
 
 
 def flat(lines: list[Any]) -> list[str]:
@@ -121,7 +146,8 @@ def flat(lines: list[Any]) -> list[str]:
 def gitlab(machine: Machine, job: str) -> int:
     """Run a job of GitLab's: one shell for all commands."""
     base = git(machine.checkout, "rev-parse", "HEAD^")
-    commands = flat([*GITLAB["default"]["before_script"], *GITLAB[job]["script"]])
+    file = machine.gitlab
+    commands = flat([*file["default"]["before_script"], *file[job]["script"]])
     script = "\n".join(machine.installing(command, "$TOOLS/reconciler") for command in commands)
     code = machine.bash(
         script,
@@ -148,14 +174,14 @@ def test_gitlab(machine: Machine, plan: str) -> None:
     (machine.checkout / "journal.jsonl").touch()  # the cache's
     assert gitlab(machine, "apply") == 0, machine.said[-1]
     assert "applied" in machine.said[-1]
-    for name in GITLAB["apply"]["artifacts"]["paths"]:
+    for name in machine.gitlab["apply"]["artifacts"]["paths"]:
         assert WORD not in (machine.checkout / name).read_text()
     statements = [*(machine.room / "tmp").glob("*/statement")]
     assert {path.stat().st_mode & 0o077 for path in (*statements, *(one.parent for one in statements))} == {0}
 
 
-def azure_steps(stage: int) -> list[Mapping[str, Any]]:
-    (job,) = AZURE["stages"][stage]["jobs"]
+def azure_steps(machine: Machine, stage: int) -> list[Mapping[str, Any]]:
+    (job,) = machine.azure["stages"][stage]["jobs"]
     return list(job["steps"])
 
 
@@ -169,7 +195,7 @@ def azure(machine: Machine, stage: int) -> dict[str, int]:
         return re.sub(r"\$\(([\w.]+)\)", lambda found: str(places.get(found[1], found[1])), text)
 
     codes: dict[str, int] = {}
-    for step in azure_steps(stage):
+    for step in azure_steps(machine, stage):
         if "publish" in step and Path(filled(step["publish"])).exists():
             target = places["Pipeline.Workspace"] / filled(step["artifact"])
             target.mkdir(parents=True, exist_ok=True)

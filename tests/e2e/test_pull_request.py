@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import shutil
 import signal
 import subprocess
@@ -19,10 +18,11 @@ import yaml
 from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
 from reconciler.emulator.tenant.seed import load_seed
+from reconciler.sample import SAMPLE_TREE
 from tests.e2e.fake_github import GitHub, github
-from tests.e2e.origin import Origin
+from tests.e2e.origin import Origin, elsewhere
 from tests.e2e.shell import REPOSITORY, Shell, clean_environment
-from tests.e2e.workflows import Job, Runner, install_this_product
+from tests.e2e.workflows import INSTALLING, Job, Runner, install_this_product
 
 pytestmark = [
     pytest.mark.skipif(
@@ -73,7 +73,7 @@ def _world(tmp_path: Path, *, workflows: Mapping[str, str] | None = None) -> Ite
     bare.mkdir()
     with (
         github(bare) as hosting,
-        serve(None, seed=load_seed(REPOSITORY / "desired" / "emulator.yaml")) as emulator,
+        serve(None, seed=load_seed(SAMPLE_TREE / "emulator.yaml")) as emulator,
         ControlClient(emulator.root) as tenant,
     ):
         yield World(
@@ -109,7 +109,7 @@ def test_what_was_reviewed_is_applied_and_told(world: World) -> None:
 
     pull = origin.propose(12, MOVE_CHIARA)
     planned = runner.run("plan.yml", origin.proposed(pull))
-    assert results(planned) == {"validate": "success", "plan": "success"}, said(planned)
+    assert results(planned) == {"plan": "success"}, said(planned)
     [comment] = hosting.comments_on(12)
     assert "EMULATOR" in comment
     assert "1 guest to change" in comment
@@ -135,7 +135,7 @@ def test_what_was_reviewed_is_applied_and_told(world: World) -> None:
 
     world.tenant.edit_user(INES, {"mail": "ines@elsewhere.example"})
     drifted = runner.run("drift.yml", origin.on_main("schedule"))
-    assert drifted["drift"].step("Plan").code == 4
+    assert drifted["drift"].step("Look for drift").code == 4
     [issue] = hosting.issues
     assert issue["state"] == "open"
     assert "ines@elsewhere.example" in issue["body"]
@@ -143,11 +143,11 @@ def test_what_was_reviewed_is_applied_and_told(world: World) -> None:
 
 
 def test_a_merge_queue_is_planned_and_approves_nothing(world: World) -> None:
-    """In the queue both checks run, against the commit before the group; the review is what is applied."""
+    """In the queue the check runs, against the commit before the group; the review is what is applied."""
     origin, runner, hosting = world.origin, world.runner, world.hosting
     pull = origin.propose(14, MOVE_CHIARA)
     reviewed = runner.run("plan.yml", origin.proposed(pull))
-    assert results(reviewed) == {"validate": "success", "plan": "success"}, said(reviewed)
+    assert results(reviewed) == {"plan": "success"}, said(reviewed)
     other = origin.propose(15, MOVE_INES)
     assert results(runner.run("plan.yml", origin.proposed(other)))["plan"] == "success"
     runner.run("apply.yml", origin.merge(other))
@@ -155,7 +155,7 @@ def test_a_merge_queue_is_planned_and_approves_nothing(world: World) -> None:
 
     queued = runner.run("plan.yml", origin.queued(pull))
 
-    assert results(queued) == {"validate": "success", "plan": "success"}, said(queued)
+    assert results(queued) == {"plan": "success"}, said(queued)
     assert hosting.comments_on(14) == before
     rows = {one["id"]: one["origin"] for one in world.newest("plan-merge-group", "plan.json")["changes"]}
     assert [guest for guest, origin in rows.items() if origin == "this-change"] == [CHIARA]
@@ -187,7 +187,7 @@ def test_a_guest_who_changed_after_the_review_is_left_alone(world: World) -> Non
     origin, runner, hosting = world.origin, world.runner, world.hosting
     pull = origin.propose(7, {**MOVE_CHIARA, **MOVE_INES})
     planned = runner.run("plan.yml", origin.proposed(pull))
-    assert results(planned) == {"validate": "success", "plan": "success"}, said(planned)
+    assert results(planned) == {"plan": "success"}, said(planned)
 
     world.tenant.edit_user(INES, {"mail": "ines@elsewhere.example"})
     merged = runner.run("apply.yml", origin.merge(pull, squash=True))
@@ -214,28 +214,30 @@ def test_a_fork_gets_validation_and_a_kind_word(world: World) -> None:
     )
     jobs = world.runner.run("plan.yml", world.origin.proposed(pull))
 
-    assert results(jobs) == {"validate": "failure", "plan": "skipped"}, said(jobs)
-    validated = jobs["validate"].step("Validate")
+    assert results(jobs) == {"plan": "failure"}, said(jobs)
+    assert [step.name for step in jobs["plan"].steps if step.name not in INSTALLING] == [
+        *("Remove the results of an earlier use", "Make a folder for results"),
+        *("Validate", "Write SARIF"),
+    ]
+    validated = jobs["plan"].step("Validate")
     assert validated.code == 3
     assert validated.stdout.startswith("::error file=desired/guests/fabrikam.yaml,line=19,col=12,")
-    assert "Thank you for this pull request. It comes from a fork" in jobs["validate"].summary
+    assert "Thank you for this pull request. It comes from a fork" in jobs["plan"].summary
     assert world.newest("problems", "problems.sarif")["runs"][0]["results"]
     assert world.hosting.comments == []
     assert world.tenant.requests() == []
 
 
 def test_another_repository_uses_the_action(tmp_path: Path) -> None:
-    """The workflows of the docs need nothing beside them but a desired tree."""
-    page = (REPOSITORY / "docs" / "setup-github.md").read_text()
-    files = dict(re.findall(r"```yaml\n# \.github/workflows/(\w+\.yml)\n(.*?)```", page, re.DOTALL))
-    assert set(files) == {"plan.yml", "apply.yml", "drift.yml"}
-    with _world(tmp_path, workflows=files) as world:
+    """Where the workflows name a commit of the product instead, nothing of it is in the repository."""
+    with _world(tmp_path, workflows=elsewhere()) as world:
         origin, runner, hosting = world.origin, world.runner, world.hosting
+        assert not (origin.clone / "action.yml").exists()
         pull = origin.propose(2, MOVE_CHIARA)
         planned = runner.run("plan.yml", origin.proposed(pull))
         assert results(planned) == {"plan": "success"}, said(planned)
         merged = runner.run("apply.yml", origin.merge(pull))
-        assert results(merged) == {"apply": "success"}, said(merged)
+        assert results(merged) == {"plan": "success", "apply": "success", "report": "success"}, said(merged)
         assert world.tenant.truth()[CHIARA].mail == "chiara@adatum.example"
         assert "apply-journal-1" in {one.name for one in hosting.artifacts}
         comment, told = hosting.comments_on(2)
@@ -246,16 +248,26 @@ def test_another_repository_uses_the_action(tmp_path: Path) -> None:
         assert len(hosting.issues) == 1
 
 
+def test_a_misspelled_command_is_no_green_job_that_did_nothing(tmp_path: Path) -> None:
+    """The job ends at its first step, whose name lists the commands."""
+    wrong = {"drift.yml": elsewhere()["drift.yml"].replace("command: drift", "command: drfit")}
+    with _world(tmp_path, workflows=wrong) as world:
+        jobs = world.runner.run("drift.yml", world.origin.on_main("schedule"))
+    assert results(jobs) == {"drift": "failure"}
+    [only] = jobs["drift"].steps
+    assert only.name == "Refuse a command that is none of plan, approve, apply, report and drift"
+
+
 def test_a_cancelled_run_finishes_what_is_half_done(tmp_path: Path) -> None:
     """The interruption reaches the process itself, which ends with a report before the kill that follows."""
-    workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "apply.yml").read_text())
-    [script] = [step["run"] for step in workflow["jobs"]["apply"]["steps"] if step["name"] == "Apply"]
+    action = yaml.safe_load((REPOSITORY / "action.yml").read_text())
+    [script] = [step["run"] for step in action["runs"]["steps"] if step["name"] == "Apply"]
     (tmp_path / "step.sh").write_text(script)
     install_this_product(tmp_path)
-    shutil.copytree(REPOSITORY / "desired", tmp_path / "desired")
+    shutil.copytree(SAMPLE_TREE, tmp_path / "desired")
     (tmp_path / "approved" / "plans").mkdir(parents=True)
     (tmp_path / "journals").mkdir()
-    seed = load_seed(REPOSITORY / "desired" / "emulator.yaml")
+    seed = load_seed(SAMPLE_TREE / "emulator.yaml")
     with serve(None, seed=seed) as emulator, ControlClient(emulator.root) as tenant:
         shell = Shell(folder=tmp_path, environment={"RECONCILER_GRAPH_URL": emulator.root})
         assert shell.run("plan", "--out", "approved/plans/own.json").returncode == 0
@@ -265,7 +277,7 @@ def test_a_cancelled_run_finishes_what_is_half_done(tmp_path: Path) -> None:
                 "rules": [{"on": "POST /invitations", "do": "pause", "where": "after", "at": 1}],
             }
         )
-        places = {"RUNNER_TEMP": str(tmp_path), "GITHUB_WORKSPACE": str(tmp_path)}
+        places = {"RUNNER_TEMP": str(tmp_path), "GITHUB_WORKSPACE": str(tmp_path), "DESIRED": "desired"}
         environment = clean_environment({**shell.environment, **places})
         with subprocess.Popen(
             ["bash", "-e", tmp_path / "step.sh"],

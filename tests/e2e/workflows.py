@@ -36,6 +36,8 @@ INSTALLING = (
 )
 """Steps of the action that run where `Runner.installs` says so; elsewhere this test's own product is used."""
 
+VARIABLES = {"PLAN_CLIENT_ID": "plan-app", "APPLY_CLIENT_ID": "apply-app"}
+
 _STEP_SECONDS = 120
 
 
@@ -105,6 +107,9 @@ class Runner:
     installed: Path | None = None
     """The command that was installed."""
 
+    variables: Mapping[str, str] = field(default_factory=lambda: dict(VARIABLES))
+    """Of the repository."""
+
     ran: set[str] = field(default_factory=set)
     """The scripts of all steps that have run."""
 
@@ -162,7 +167,7 @@ class _Runner:
                 "ref": self.event.ref,
                 "run_attempt": self.run.attempt,
             },
-            "vars": {"PLAN_CLIENT_ID": "plan-app", "APPLY_CLIENT_ID": "apply-app"},
+            "vars": self.machine.variables,
             "needs": {name: {"result": job.result, "outputs": job.outputs} for name, job in needed.items()},
             "success": all(job.result == "success" for job in needed.values()),
             "failure": any(job.result == "failure" for job in needed.values()),
@@ -252,13 +257,12 @@ class _Runner:
             for name, one in described["inputs"].items()
         }
         assert options.keys() <= given.keys()
-        inner = {
-            **contexts,
-            "inputs": given,
-            "steps": {},
-        }
+        inner = {**contexts, "inputs": given, "steps": {}}
         assert all(one.get("shell") == "bash" for one in described["runs"]["steps"] if "run" in one)
         self._run_steps(job, described["runs"]["steps"], inner, {**env, "GITHUB_ACTION_PATH": f"{path}/"})
+        if "id" in step:
+            outputs = {name: interpolate(one["value"], inner) for name, one in described["outputs"].items()}
+            contexts["steps"][step["id"]] = {"outputs": outputs}
 
     def _environment(self, own: Mapping[str, str], *, output: Path, summary: Path) -> dict[str, str]:
         event = self.room / "event.json"

@@ -130,4 +130,4 @@ def test_what_is_approved_keeps_its_shape_whatever_strangers_wrote(plan: Plan) -
     """What would run and what would not is a row each."""
     found = approve(plan, [replace(plan, changes=plan.changes[:1])])
     rows = cells_of(markdown.approval(approval_view(plan, found), elsewhere="there"))
-    assert [len(row) for row in rows] == [3, 2, 2, 2, 2]
+    assert [len(row) for row in rows] == [3, 2, 2, 2, 2, 2], "the last one is the warning of the plan"

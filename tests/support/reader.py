@@ -74,6 +74,7 @@ class ReaderInMemory:
             guests={key: self.live.guests[key] for key in sorted(wanted) if key in self.live.guests},
             odd={key: self.live.odd[key] for key in sorted(wanted) if key in self.live.odd},
             deleted=self.live.deleted & frozenset(wanted),
+            deleted_at={key: at for key, at in self.live.deleted_at.items() if key in wanted},
             holders={address: frozenset(owners) for address, owners in held.items() if owners},
             unmanaged=len(unmanaged),
             listed_all=len(shown) == len(self.live.guests),

@@ -23,6 +23,7 @@ from reconciler.model import (
 )
 from reconciler.rules import Rule
 from reconciler.rules.tree import PROBLEMS
+from reconciler.sample import SAMPLE_TREE
 
 REPOSITORY = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -181,7 +182,7 @@ def test_guests_of_all_files_are_sorted() -> None:
 
 def test_sample_tree_is_valid() -> None:
     """The sample tree loads, and uses nothing that a beginner has to look up."""
-    sample = load(read_tree(REPOSITORY / "desired"), now=datetime.now(tz=UTC))
+    sample = load(read_tree(SAMPLE_TREE), now=datetime.now(tz=UTC))
     assert sample.guests
 
 

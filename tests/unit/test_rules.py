@@ -15,13 +15,16 @@ from reconciler.rules.applying import APPLYING
 from reconciler.rules.commands import COMMANDS
 from reconciler.rules.description import Severity, Where
 from reconciler.rules.directory import DIRECTORY
+from reconciler.rules.editing import EDITING
+from reconciler.rules.importing import IMPORTING
 from reconciler.rules.planning import PLANNING
 from reconciler.rules.registry import REGISTRY
+from reconciler.rules.scaffolding import SCAFFOLDING
 from reconciler.rules.tree import PROBLEMS
 from tests.reference import PAGE, page
 
 PACKAGE = Path(rules.__file__).parents[1]
-TABLES = (PROBLEMS, PLANNING, APPLYING, DIRECTORY, COMMANDS)
+TABLES = (PROBLEMS, PLANNING, APPLYING, DIRECTORY, COMMANDS, EDITING, IMPORTING, SCAFFOLDING)
 
 MODULES = {
     path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))

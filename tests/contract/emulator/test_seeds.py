@@ -10,6 +10,7 @@ from reconciler.emulator.tenant.seed import load_seed
 from reconciler.emulator.tenant.seeding import generated_id
 from reconciler.emulator.tenant.switches import Switches
 from reconciler.errors import InvalidDesired, UsageError
+from reconciler.sample import SAMPLE_TREE
 from reconciler.schemas import load_schema, violations
 from tests.contract.emulator.conftest import Plant
 
@@ -24,7 +25,7 @@ def _file(folder: Path, text: str) -> Path:
 
 def test_the_sample_tenant_is_as_its_file_says(plant: Plant) -> None:
     """The sample seed has guests to change and others, a group with a role, a contact, a deleted user."""
-    tenant = plant(load_seed(REPOSITORY / "desired" / "emulator.yaml").document)
+    tenant = plant(load_seed(SAMPLE_TREE / "emulator.yaml").document)
     ana = tenant.truth("1b6a4f0c-8a0c-4d6e-9a51-5f3a3f1c7e01")
     assert ana["account"] == "ana@fabrikam.example"
     assert ana["groups"] == ["All partners", "Purchasing partners"]

@@ -19,6 +19,9 @@ from reconciler.fast_validator import Accept, acceptance
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
 
+PUBLISHED = Path(__file__).parent / "published"
+"""The folder of the schema files, one `NAME.schema.json` each."""
+
 MAX_QUOTED = 60
 """Most characters of a value that a message repeats."""
 
@@ -66,11 +69,9 @@ def load_schema(name: str) -> Mapping[str, Any]:
     return schema
 
 
-def schema_path(name: str, package: Path = Path(__file__).parent) -> Path:
-    """Return the path of a schema file: inside the installed package, or beside the package in a checkout."""
-    installed = package / "schemas"
-    folder = installed if installed.is_dir() else package.parent / "schemas"
-    return folder / f"{name}.schema.json"
+def schema_path(name: str) -> Path:
+    """Return the path of the published schema called `name`, which is part of the package."""
+    return PUBLISHED / f"{name}.schema.json"
 
 
 def violations(name: str, value: Any) -> Iterator[Violation]:

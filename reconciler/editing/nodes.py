@@ -1,0 +1,106 @@
+"""The values of a file with the span of each: where it begins, where it ends, and how it is written.
+
+The desired tree is read elsewhere, faster, and with every rule: only files accepted there come here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from reconciler.desired.reader import MAX_DEPTH
+from reconciler.editing.layout import Layout
+
+BLOCK = "block"
+FLOW = "flow"
+PLAIN = "plain"
+
+
+@dataclass(slots=True, kw_only=True)
+class Node:
+    """A value: a scalar, a list or a mapping."""
+
+    start: int
+    """Offset of its first character."""
+
+    end: int
+    """Offset after its last character; of no use for block style, where the parser looks ahead."""
+
+    style: str
+    """`plain`, `'`, `"`, `|` or `>` of a scalar; `block` or `flow` of a list or a mapping."""
+
+    text: str | None = None
+    """The value of a scalar."""
+
+    items: list["Node"] = field(default_factory=list)
+    """The items of a list."""
+
+    pairs: dict[str, tuple["Node", "Node"]] = field(default_factory=dict)
+    """Key and value of each key of a mapping, in order."""
+
+    @property
+    def last_end(self) -> int:
+        """The offset after the last character of its last scalar or bracket."""
+        if self.style == BLOCK:
+            if self.items:
+                return self.items[-1].last_end
+            if self.pairs:
+                key, value = next(reversed(self.pairs.values()))
+                return max(key.end, value.last_end)
+        return self.end
+
+
+def compose(data: bytes, layout: Layout) -> Node:
+    """Return the root of a file. Raises `CannotEdit` for anchors, aliases, tags and merge keys."""
+    events = iter(yaml.CSafeLoader(data).get_event, None)
+    for event in events:
+        if isinstance(event, yaml.DocumentStartEvent):
+            return _Composer(events, layout).node(next(events))
+    raise layout.cannot_edit("the file is empty", 0)
+
+
+class _Composer:
+    """Builds nodes from the events of one document."""
+
+    def __init__(self, events: Iterator[Any], layout: Layout) -> None:
+        self._events = events
+        self._layout = layout
+        self._depth = 0
+
+    def node(self, event: Any) -> Node:
+        """Build the node that begins with an event."""
+        start = event.start_mark.index
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None or event.tag is not None:
+            raise self._layout.cannot_edit("an anchor, an alias or a tag stands here", start)
+        if isinstance(event, yaml.ScalarEvent):
+            return Node(start=start, end=_end(event), style=event.style or PLAIN, text=event.value)
+        if self._depth >= MAX_DEPTH:
+            raise self._layout.cannot_edit("values are nested too deep", start)
+        node = Node(start=start, end=start, style=FLOW if event.flow_style else BLOCK)
+        self._depth += 1
+        self._fill(node, is_list=isinstance(event, yaml.SequenceStartEvent))
+        self._depth -= 1
+        return node
+
+    def _fill(self, node: Node, *, is_list: bool) -> None:
+        for event in self._events:
+            if isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+                node.end = _end(event)
+                return
+            first = self.node(event)
+            if is_list:
+                node.items.append(first)
+            else:
+                node.pairs[self._key(first, node)] = first, self.node(next(self._events))
+
+    def _key(self, key: Node, mapping: Node) -> str:
+        if key.text is None or key.text in mapping.pairs:
+            raise self._layout.cannot_edit("this key is no text, or was given before", key.start)
+        if key.text == "<<" and key.style == PLAIN:
+            raise self._layout.cannot_edit("a merge key stands here", key.start)
+        return key.text
+
+
+def _end(event: Any) -> int:
+    return int(event.end_mark.index)

@@ -1,0 +1,137 @@
+"""More changes than the limits allow: the raise that is needed is printed, or written for its reviewers."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.edited_tree import TENANT_ID, EditedTree, entries
+
+RENAMED = ("set-email", "--domain", "old.example", "--to", "new.example")
+LATER = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+
+
+@pytest.fixture
+def tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> EditedTree:
+    """Make a tree of 120 guests, 30 of them in one domain: more than both limits allow."""
+    made = EditedTree(tmp_path / "desired", capsys)
+    made.write(tenant=f"tenantId: {TENANT_ID}\n", a=entries(*range(30)))
+    made.write(b=entries(*range(30, 120), domain="other.example"))
+    return made
+
+
+def printed_raise(out: str) -> str:
+    """Return the block of YAML at the end of a result."""
+    return out[out.index("policy:\n") :]
+
+
+def test_the_raise_that_is_printed_is_valid_as_it_stands(tree: EditedTree) -> None:
+    """Pasted into tenant.yaml, it makes the same call need no raise any more."""
+    ended = tree.run(*RENAMED, "--dry-run")
+    assert ended.code == 0
+    block = printed_raise(ended.err)
+    assert "maxChanges: 30\n" in block
+    assert "maxChangePercent: 25\n" in block
+    assert "reason: set-email --domain old.example --to new.example\n" in block
+    tree.write(tenant=f"tenantId: {TENANT_ID}\n{block}")
+    assert tree.run("validate").code == 0
+    again = tree.run(*RENAMED)
+    assert again.code == 0
+    assert "policy:" not in again.out
+
+
+def test_the_raise_is_printed_with_the_result(tree: EditedTree) -> None:
+    """The files are changed, the limits are not; JSON has the raise as an object."""
+    document = json.loads(tree.run(*RENAMED, "--format", "json").out)
+    assert document["raise"] == {
+        "maxChanges": 30,
+        "maxChangePercent": 25,
+        "until": document["raise"]["until"],
+        "reason": "set-email --domain old.example --to new.example",
+    }
+    assert document["raiseWritten"] is False
+    assert tree.text("tenant") == f"tenantId: {TENANT_ID}\n"
+    assert "30 guests" not in tree.run(*RENAMED).out
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "policy:\n  raise:\n    RAISE\n"),
+        ("policy:\n  maxChanges: 5  # few\n", "policy:\n  maxChanges: 5  # few\n  raise:\n    RAISE\n"),
+        (
+            "policy:\n  raise: {maxChanges: 99, maxChangePercent: 90, until: 2020-01-01, reason: old}\n",
+            "policy:\n  raise: {BRACES}\n",
+        ),
+    ],
+)
+def test_the_raise_is_written_into_the_tenants_file(tree: EditedTree, before: str, after: str) -> None:
+    """Together with the addresses; one that has ended goes, with every limit that it raised."""
+    tree.write(tenant=f"tenantId: {TENANT_ID}\n{before}cloud: global\n")
+    ended = tree.run(*RENAMED, "--raise-until", LATER, "--reason", "fabrikam: renamed")
+    assert ended.code == 0, ended.err
+    lines = ["maxChanges: 30", "maxChangePercent: 25", f"until: {LATER}", 'reason: "fabrikam: renamed"']
+    after = after.replace("RAISE", "\n    ".join(lines)).replace("BRACES", ", ".join(lines))
+    if before:
+        assert tree.text("tenant") == f"tenantId: {TENANT_ID}\n{after}cloud: global\n"
+    else:
+        assert tree.text("tenant") == f"tenantId: {TENANT_ID}\ncloud: global\n{after}"
+    assert tree.run("validate").code == 0
+    assert tree.text("a") == entries(*range(30), domain="new.example")
+
+
+def test_a_raise_that_is_not_needed_is_not_written(tree: EditedTree) -> None:
+    """The result says so."""
+    tree.write(a=entries(1))
+    ended = tree.run(*RENAMED, "--raise-until", LATER, "--reason", "fabrikam was renamed")
+    assert "no raise was written" in ended.out
+    assert tree.text("tenant") == f"tenantId: {TENANT_ID}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--raise-until", LATER),
+        ("--reason", "x"),
+        ("--raise-until", "2020-01-01", "--reason", "x"),
+        ("--raise-until", "soon", "--reason", "x"),
+        ("--raise-until", "20991231", "--reason", "x"),
+        ("--raise-until", "2026-W01-1", "--reason", "x"),
+    ],
+)
+def test_a_raise_needs_a_day_to_come_and_a_reason(tree: EditedTree, arguments: tuple[str, ...]) -> None:
+    """2, and nothing is written."""
+    ended = tree.unchanged(lambda: tree.run(*RENAMED, *arguments))
+    assert ended.code == 2
+    assert "raise-form" in ended.err
+
+
+@pytest.mark.parametrize("reason", ["<why so many>", "   "])
+def test_a_placeholder_is_no_reason(tree: EditedTree, reason: str) -> None:
+    """3, as validate would say; the addresses are not written either."""
+    ended = tree.unchanged(lambda: tree.run(*RENAMED, "--raise-until", LATER, "--reason", reason))
+    assert ended.code == 3
+    assert "wrong-form" in ended.err
+
+
+def test_a_comment_in_the_raise_is_not_lost(tree: EditedTree) -> None:
+    """3 with the place: such a raise is edited by hand."""
+    commented = "policy:\n  raise:\n    maxChanges: 1 # Kim\n    until: 2020-01-01\n    reason: x\n"
+    tree.write(tenant=f"tenantId: {TENANT_ID}\n{commented}")
+    ended = tree.unchanged(lambda: tree.run(*RENAMED, "--raise-until", LATER, "--reason", "x"))
+    assert ended.code == 3
+    assert "tenant.yaml:4:5: layout" in ended.err
+
+
+def test_the_reason_names_the_call(tree: EditedTree) -> None:
+    """Of one guest and of a list too, where the policy allows none at all."""
+    tree.write(tenant=f"tenantId: {TENANT_ID}\npolicy: {{maxChanges: 0}}\n")
+    rows = tree.root.parent / "rows.csv"
+    rows.write_text("from,to\ng2@old.example,g2@new.example\n")
+    one = tree.run("set-email", "g1@old.example", "g1@new.example")
+    assert 'reason: "set-email g1@old.example"' in one.out or "reason: set-email g1@old.example" in one.out
+    listed = tree.run("set-email", "--from", str(rows))
+    assert f"set-email --from {rows}" in listed.out
+    tree.write(tenant=f"tenantId: {TENANT_ID}\n{printed_raise(listed.out)}")
+    assert tree.run("validate").code == 0

@@ -1,0 +1,129 @@
+"""`set-email --from`: a list is taken as a whole, or every bad row of it is named and no byte changes."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.edited_tree import TENANT_ID, EditedTree, entries, guest_id
+
+
+@pytest.fixture
+def tree(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> EditedTree:
+    """Make a tree of 200 guests in four files, and a directory that cannot be reached."""
+    monkeypatch.setenv("RECONCILER_GRAPH_URL", "http://127.0.0.1:9")
+    made = EditedTree(tmp_path / "desired", capsys)
+    made.write(tenant=f"tenantId: {TENANT_ID}\n", **{f"f{n}": entries(*range(n, 200, 4)) for n in range(4)})
+    return made
+
+
+def rows(tree: EditedTree, data: str | bytes) -> str:
+    """Write a list beside the tree, and return its path."""
+    path = tree.root.parent / "rows.csv"
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return str(path)
+
+
+FORMS = {
+    "ids": f"id,email\n{guest_id(1)},x@new.example\n",
+    "addresses": "from,to\ng1@old.example,x@new.example\n",
+    "semicolons": "from;to\ng1@old.example;x@new.example\n",
+    "CRLF": "from,to\r\nG1@OLD.example,x@new.example\r\n",
+    "a byte order mark": "\ufefffrom,to\ng1@old.example,x@new.example\n",
+    "quotation marks": '"from","to"\n"g1@old.example","x@new.example"\n',
+    "blanks and large letters": "From , TO\n g1@old.example , x@new.example\n",
+    "blank lines": "from,to\n\n,\ng1@old.example,x@new.example\n\n",
+    "no line end": "from,to\ng1@old.example,x@new.example",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_usual_form_of_csv_is_read(tree: EditedTree, form: str) -> None:
+    """One row, one change."""
+    ended = tree.run("set-email", "--from", rows(tree, FORMS[form]))
+    assert ended.code == 0, ended.err
+    assert tree.text("f1") == entries(*range(1, 200, 4)).replace("g1@old.example", "x@new.example")
+
+
+def test_a_list_comes_from_stdin(tree: EditedTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-` is stdin."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FORMS["ids"].encode())))
+    assert tree.run("set-email", "--from", "-").code == 0
+    assert "x@new.example" in tree.text("f1")
+
+
+def test_rows_that_are_so_already_are_counted(tree: EditedTree) -> None:
+    """198 changed, 2 are declared already."""
+    lines = [f"{guest_id(n)},g{n}@{'old' if n < 2 else 'new'}.example" for n in range(200)]
+    ended = tree.run("set-email", "--from", rows(tree, "\n".join(["id,email", *lines])))
+    assert ended.code == 0
+    assert "198 guests changed, 2 already declared." in ended.out
+    assert tree.text("f3") == entries(*range(3, 200, 4), domain="new.example")
+
+
+BAD = {
+    "an unknown guest": (f"{guest_id(999)},x@new.example", "not-declared: no entry declares"),
+    "an unknown address": ("g999@old.example,x@new.example", "not-declared: no entry declares"),
+    "a refused address": (f"{guest_id(1)},a+b@new.example", "address: 'a+b@new.example' cannot be used"),
+    "a guest named twice": (f"{guest_id(0)},x@new.example", "given-twice: line 2 is about the same guest"),
+    "the address of another row": (
+        f"{guest_id(1)},g0@new.example",
+        "duplicate-address: 'g0@new.example' is given to",
+    ),
+    "the address of an entry that stays": (
+        f"{guest_id(1)},g199@old.example",
+        "duplicate-address: 'g199@old.example' st",
+    ),
+    "three cells": (f"{guest_id(1)},x@new.example,", "rows-form: a row has two cells, id and email"),
+    "an empty cell": (f"{guest_id(1)},", "rows-form: a row has two cells, id and email"),
+    "an open quotation mark": (f'{guest_id(1)},"x@new.example', "rows-form: this is not CSV"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_one_bad_row_of_many_leaves_no_byte_changed(tree: EditedTree, case: str) -> None:
+    """3, and the row is named by its line."""
+    bad, message = BAD[case]
+    lines = [f"{guest_id(n)},g{n}@new.example" for n in range(199) if n != 1]
+    lines.insert(100, bad)
+    listed = rows(tree, "\n".join(["id,email", *lines]))
+    ended = tree.unchanged(lambda: tree.run("set-email", "--from", listed))
+    assert ended.code == 3
+    assert f"rows.csv:102:1: {message}" in ended.err
+    assert "the change has 1 problem, and no file was changed" in ended.err
+
+
+def test_all_bad_rows_are_named_at_once(tree: EditedTree) -> None:
+    """Each with its line, in the order of the list, also behind a cell that holds line ends."""
+    bad = [f"{guest_id(n)},a+{n}@new.example" for n in (3, 4)] + [f"{guest_id(999)},x@new.example"]
+    listed = rows(tree, "\n".join(["id,email", '"\n\n",x@new.example', *bad]))
+    ended = tree.unchanged(lambda: tree.run("set-email", "--from", listed))
+    assert [line.split(":")[1] for line in ended.err.splitlines()[:4]] == ["2", "5", "6", "7"]
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "message"),
+    [
+        (b"", 1, "the list has no header"),
+        (b"\n\n", 1, "the list has no header"),
+        (b"mail,new\na,b\n", 1, "the list has no header"),
+        (b"id,email,name\n", 1, "the list has no header"),
+        (b"from,to\nx@y.example,caf\xe9@y.example\n", 2, "the list is not UTF-8"),
+        (b"from,to\n" + b"a" * 8 * 1024 * 1024, 1, "the list has more than"),
+        (b"from,to\n" + b"a" * 200_000, 2, "this is not CSV from here on: field larger"),
+    ],
+)
+def test_what_is_no_such_list_is_refused(tree: EditedTree, data: bytes, line: int, message: str) -> None:
+    """3, with the place from which it is none."""
+    listed = rows(tree, data)
+    ended = tree.unchanged(lambda: tree.run("set-email", "--from", listed))
+    assert ended.code == 3
+    assert f"rows.csv:{line}:1: rows-form: {message}" in ended.err
+
+
+def test_a_list_that_cannot_be_read_is_wrong_usage(tree: EditedTree) -> None:
+    """2: the file was named by its user."""
+    ended = tree.unchanged(lambda: tree.run("set-email", "--from", str(tree.root / "none.csv")))
+    assert ended.code == 2
+    assert "rows-unreadable" in ended.err
