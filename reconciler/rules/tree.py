@@ -14,7 +14,8 @@ PROBLEMS: Final[Table] = MappingProxyType(
             # The folder.
             Rule.NO_TREE: Text(
                 meaning="The folder of the desired tree cannot be read.",
-                remedy="give the folder that holds tenant.yaml with --desired",
+                remedy="give the folder that holds tenant.yaml with --desired DIR, or write a new tree with "
+                "reconciler init",
             ),
             Rule.MISSING_TENANT: Text(
                 meaning="The desired tree has no `tenant.yaml`.",
@@ -105,7 +106,7 @@ PROBLEMS: Final[Table] = MappingProxyType(
             ),
             Rule.WRONG_TYPE: Text(
                 meaning="The value is of another type than the schema wants.",
-                remedy="write what is expected there: numbers, true and false without quotation marks",
+                remedy="write what the message says is expected there",
             ),
             Rule.NOT_ALLOWED: Text(
                 meaning="The value is not one of those that the schema lists.",
@@ -142,7 +143,8 @@ PROBLEMS: Final[Table] = MappingProxyType(
             ),
             Rule.FUTURE_RESET: Text(
                 meaning="`resetAfter` lies in the future.",
-                remedy="use a moment that has passed: a reset cannot be ordered in advance",
+                remedy="write when the home account was created anew, or now: a moment that has passed, such "
+                "as 2026-11-20T09:00:00Z; a reset cannot be ordered in advance",
             ),
             Rule.EMAIL_IN_ALTERNATES: Text(
                 meaning="`alternateEmails` holds the `email` of the same guest.",
