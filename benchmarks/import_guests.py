@@ -80,19 +80,21 @@ def measure(root: str, *, latency: int, rounds: int) -> bool:
     environment = {**os.environ, "RECONCILER_GRAPH_URL": root}
     with TemporaryDirectory() as name:
         tree = Path(name) / "desired"
+        command = [sys.executable, "-m", "reconciler", "--desired", str(tree)]
         sides = {
             "reading": [sys.executable, "-m", "benchmarks.import_guests", "--read", root],
-            "import": [sys.executable, "-m", "reconciler", "--desired", str(tree), "import"],
+            "import": [*command, "import", "--report", str(Path(name) / "report.json")],
         }
         costs: dict[str, list[Cost]] = {side: [] for side in sides}
         for _ in range(rounds):
             shutil.rmtree(tree, ignore_errors=True)
             tree.mkdir()
             (tree / "tenant.yaml").write_text(f"tenantId: {TENANT}\ncloud: emulator\n")
-            for side, command in sides.items():
-                costs[side].append(cost(command, folder=Path(name), environment=environment))
-        plan = [sys.executable, "-m", "reconciler", "--desired", str(tree), "plan", "--detailed-exitcode"]
-        subprocess.run(plan, env=environment, check=True, stdout=subprocess.DEVNULL)
+            for side, arguments in sides.items():
+                costs[side].append(cost(arguments, folder=Path(name), environment=environment))
+        subprocess.run(
+            [*command, "plan", "--detailed-exitcode"], env=environment, check=True, stdout=subprocess.DEVNULL
+        )
     print(f"\n{latency} ms; the plan after the import is empty")
     print(f"{f'median of {rounds}':<14}  reading   import    ratio")
     ratios = {}

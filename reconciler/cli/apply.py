@@ -246,13 +246,14 @@ def _carry_out(
     actions_output.give("run", record.run)
     _require_consent(options)
     _require_plan_with_base(options)
+    if files.links is not None:
+        require_not_offered(files.links, option="--redeem-links")
     earlier = read_earlier_runs(options.evidence, journal=files.journal, now=record.started_at)
     with contextlib.ExitStack() as open_files:
         journal = links = None
         if files.journal is not None:
             journal = open_files.enter_context(open_journal(files.journal, run=record.run))
         if files.links is not None:
-            require_not_offered(files.links, option="--redeem-links")
             links = open_files.enter_context(open_redeem_links(files.links))
         desired = load_tree(options.tree)
         record.declared(desired, commit=commit_of(options.tree))

@@ -16,6 +16,7 @@ from reconciler.clock import Clock
 from reconciler.graph.rate_limits import Waiting
 from reconciler.guard.approval import Work
 from reconciler.model import ActionRecord, Change, GuestOutcome, ObjectId
+from reconciler.render import wording
 
 _WAITS = {
     WaitReason.PREDECESSOR: "another guest to give up the address",
@@ -121,7 +122,8 @@ async def progress_on(work: Sequence[Work], *, clock: Clock, quotas: Quotas) -> 
 
 
 def _end_line(tally: Tally, outcome: GuestOutcome) -> None:
-    console.notice(f"{tally.finished}/{tally.guests} {outcome.id} {outcome.outcome}")
+    named = f"{outcome.id} {outcome.display_name or wording.NO_NAME}"
+    console.notice(f"{tally.finished}/{tally.guests} {named}: {outcome.outcome}")
 
 
 def _state_line(tally: Tally) -> str:

@@ -68,6 +68,13 @@ NO_RIGHTS = (
     "administrator do it by hand"
 )
 
+NO_RIGHTS_OVER_GUEST = (
+    "the application may write users, so it is this guest whom Microsoft keeps from it: one who holds a "
+    "directory role that the plan has not seen, or who is in a restricted administrative unit; remove that, "
+    "or let an administrator do it by hand"
+)
+"""Of a token that is seen to hold the permission."""
+
 # Documented: https://learn.microsoft.com/graph/errors, https://learn.microsoft.com/graph/api/user-update,
 # https://learn.microsoft.com/entra/external-id/troubleshoot,
 # https://learn.microsoft.com/entra/identity/multi-tenant-organizations/cross-tenant-synchronization-configure

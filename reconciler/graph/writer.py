@@ -11,7 +11,7 @@ from reconciler.errors import DirectoryError
 from reconciler.graph import requests
 from reconciler.graph.rate_limits import INVITATION, UPDATE
 from reconciler.graph.reader import GraphReader
-from reconciler.graph.refusals import NO_RIGHTS
+from reconciler.graph.refusals import NO_RIGHTS_OVER_GUEST
 from reconciler.graph.responses import Answer
 from reconciler.graph.sessions import ReadSession, SessionOptions
 from reconciler.graph.transport import TokenSource, Transport, open_transport
@@ -31,6 +31,8 @@ from reconciler.model import (
     WriteAnswer,
 )
 from reconciler.rules import Rule
+
+_FOR_RIGHTS = frozenset({Rule.PERMISSION_MISSING, Rule.NOT_PERMITTED})
 
 _WRITING_ROLES = frozenset({"User.ReadWrite.All", "Directory.ReadWrite.All"})
 """Application permissions each of which lets its holder update users.
@@ -69,14 +71,16 @@ class GraphWriter:
         return answer if isinstance(answer, NotSent) else self._permitted(_meaning(answer, guest, write))
 
     def _permitted(self, meaning: WriteAnswer) -> WriteAnswer:
-        """Judge a 403 that names a permission as the guest's own when the token holds that permission.
+        """Judge a 403 as the guest's own when the token holds the permission to write users.
 
         A guest in a restricted administrative unit is refused so too.
         Source: https://learn.microsoft.com/entra/identity/role-based-access-control/admin-units-restricted-management
         """
-        if isinstance(meaning, Done) or meaning.rule != Rule.PERMISSION_MISSING or not self.may_write():
+        if isinstance(meaning, Done) or meaning.rule not in _FOR_RIGHTS or not self.may_write():
             return meaning
-        return replace(meaning, kind=FailureKind.GUEST_REFUSED, rule=Rule.NOT_PERMITTED, message=NO_RIGHTS)
+        return replace(
+            meaning, kind=FailureKind.GUEST_REFUSED, rule=Rule.NOT_PERMITTED, message=NO_RIGHTS_OVER_GUEST
+        )
 
     def hurry(self) -> None:
         """Stop waiting for the pauses that Graph asks for, and keep to the quotas only."""

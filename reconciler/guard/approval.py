@@ -71,11 +71,6 @@ _NOT_AS_APPROVED = "the guest is not as they were then"
 
 _UNNAMED = "no approved plan names this guest: plan again and have that plan approved"
 
-_DRIFT = (
-    "this is drift: no approved change touched the guest's entry, and the directory differs from it; to "
-    "bring the guest back, apply by hand, approving that run's own plan, else change the entry"
-)
-
 
 def approve_all(plan: Plan) -> Approval:
     """Approve every change of a plan, as a user does at the prompt."""
@@ -149,10 +144,10 @@ def _judge(
     `running` are the guests whose changes run, as far as they come before this one.
     """
     if change.origin is Origin.ELSEWHERE:
-        return _outcome(change, Outcome.NOT_APPROVED, _DRIFT, rule=Rule.NOT_APPROVED)
+        return _outcome(change, Outcome.NOT_APPROVED, _drift(change), rule=Rule.NOT_APPROVED)
     fitting = _fitting(change, candidates)
     if not candidates:
-        why = _DRIFT if change.id in drifted else _UNNAMED
+        why = _drift(change) if change.id in drifted else _UNNAMED
         return _outcome(change, Outcome.NOT_APPROVED, why, rule=Rule.NOT_APPROVED)
     if fitting is None:
         differences = " and ".join(_differences(candidates[0].change, change)) or _NOT_AS_APPROVED
@@ -243,6 +238,17 @@ def _list_written(change: Change) -> frozenset[EmailAddress] | None:
     """Return the list that a change sets `otherMails` to; `None` when it sets none, or only adds to it."""
     lists = [action.other_mails for action in change.actions if isinstance(action, SetMail | SetOtherMails)]
     return frozenset(lists[-1]) if lists else None
+
+
+def _drift(change: Change) -> str:
+    """Return that a change is nobody's, with what to do for either side to win."""
+    mail = next((one.before for one in change.fields if one.field == "mail"), None)
+    keep = "change the entry" if mail is None else f"set email to {mail}"
+    return (
+        "this is drift: no approved change touched the guest's entry, and the directory differs from it. To "
+        "bring the guest back, apply a plan of its own (on GitHub: Actions, the apply workflow, Run "
+        f"workflow); to keep the guest as they are, {keep}"
+    )
 
 
 def _outcome(change: Change, outcome: Outcome, message: str, *, rule: Rule) -> GuestOutcome:

@@ -115,7 +115,8 @@ def _about_the_object(difference: Difference, live: Live) -> Iterable[Note]:
         yield Note(
             rule=Rule.HOLDS_ROLE,
             message=f"the guest holds a directory role ({live.role_holders[guest.id]}), and Microsoft lets "
-            "no application reset role holders: remove the role for the time of the change",
+            "no application reset role holders: take the role away for the time of the change, or have an "
+            "administrator who may do it change the address and reset the guest in the Entra admin center",
         )
 
 

@@ -15,7 +15,8 @@ def departures(entries: Iterable[DesiredGuest], live: Live) -> tuple[NoLongerDec
 def about_departure(departed: NoLongerDeclared, live: Live) -> Note:
     """Warn that removing an entry removes nothing else."""
     left = _left(departed, unread=departed.id in live.odd)
-    return naming(departed.id, Note(rule=Rule.NO_LONGER_DECLARED, message=f"the entry is gone, and {left}"))
+    gone = Note(rule=Rule.NO_LONGER_DECLARED, message=f"the entry is gone, and {left}")
+    return naming(departed.id, departed.name, gone)
 
 
 def _departure(entry: DesiredGuest, live: Live) -> NoLongerDeclared:

@@ -49,7 +49,7 @@ def about_change(
 def about_unchanged(
     entry: DesiredGuest, guest: Guest, *, before: EmailAddress | None, now: datetime
 ) -> tuple[Note, ...]:
-    """Collect the warnings of a guest who is as declared, each with the guest's id.
+    """Collect the warnings of a guest who is as declared, each with the guest's id, name and entry.
 
     `before` is the address declared at the base; `None` if it was the same.
     """
@@ -59,7 +59,7 @@ def about_unchanged(
         *_about_open_links(entry, guest),
         *_about_taken_back(entry, guest, before),
     )
-    return tuple(naming(entry.id, note) for note in notes)
+    return tuple(_with_place(entry, guest.display_name, note) for note in notes)
 
 
 def about_blocked(
@@ -67,11 +67,12 @@ def about_blocked(
 ) -> tuple[Note, ...]:
     """Collect the warnings of a blocked guest that stand whether or not the change is made.
 
-    Each has the guest's id. `difference` is `None` for an id that is not among the users; `obstacles` are all
-    rules that block them.
+    Each has the guest's id, name and entry. `difference` is `None` for an id that is not among the users;
+    `obstacles` are all rules that block them.
     """
     notes = _about_hold(entry, now) if difference is None else _about_standstill(difference, obstacles, now)
-    return tuple(naming(entry.id, note) for note in notes)
+    name = entry.name if difference is None else difference.guest.display_name
+    return tuple(_with_place(entry, name, note) for note in notes)
 
 
 def about_checks(not_checked: Iterable[NotChecked]) -> tuple[Note, ...]:
@@ -96,9 +97,19 @@ def base_invalid() -> Note:
     )
 
 
-def naming(guest: ObjectId, note: Note) -> Note:
-    """Add the guest's id to a warning that stands outside the guest's change."""
-    return Note(rule=note.rule, message=f"{guest}: {note.message}")
+def naming(guest: ObjectId, name: str | None, note: Note) -> Note:
+    """Add the guest's id and name to a warning that stands outside the guest's change."""
+    return Note(rule=note.rule, message=f"{guest}{_named(name)}: {note.message}")
+
+
+def _with_place(entry: DesiredGuest, name: str | None, note: Note) -> Note:
+    """Add the guest's id, name and the place of the entry, where a warning is to be put right."""
+    place = f"{entry.source.file}:{entry.source.line}"
+    return Note(rule=note.rule, message=f"{entry.id}{_named(name)} ({place}): {note.message}")
+
+
+def _named(name: str | None) -> str:
+    return "" if name is None else f" {name}"
 
 
 def _about_standstill(difference: Difference, obstacles: Iterable[Note], now: datetime) -> Iterable[Note]:
@@ -118,8 +129,8 @@ def _about_entry(entry: DesiredGuest, guest: Guest, *, now: datetime) -> Iterabl
     if guest.state_changed_at is None or guest.state_changed_at < entry.reset_after:
         yield Note(
             rule=Rule.RESET_NOT_NEEDED,
-            message="resetAfter does nothing, because the directory does not say that the guest has "
-            "redeemed; redeeming meets it, so it can be removed",
+            message="the guest has not redeemed yet as far as the directory says, so resetAfter sends "
+            "nothing; redeeming meets it, and it can be removed",
         )
 
 

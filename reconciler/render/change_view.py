@@ -45,7 +45,7 @@ USUAL: Final = (
 
 KINDS: Final = {
     ChangeKind.CHANGE_EMAIL: "new address",
-    ChangeKind.RESET: "redeem again",
+    ChangeKind.RESET: "reset, same address",
     ChangeKind.OTHER_MAILS: "other addresses",
     ChangeKind.RESTORE_MAIL: "mail put back",
 }
@@ -170,7 +170,7 @@ def _effects(change: Change) -> Iterator[_Effect]:
     if change.reset is not None:
         yield _locked_out(change)
         yield from _further_sign_ins(change)
-        yield _message(change.reset.invitation)
+        yield _message(change, change.reset.invitation)
     elif change.fallback is not None:
         yield _Effect(
             text="They keep their way to sign in; reset only if it is not seen once mail is written."
@@ -289,15 +289,24 @@ def _old_address(change: Change) -> _Effect:
     return _Effect(text="The address that goes usually stays in proxyAddresses: after a reset it can redeem.")
 
 
-def _message(invitation: Invitation) -> _Effect:
+def _message(change: Change, invitation: Invitation) -> _Effect:
     if not invitation.send_message:
-        return _Effect(text="No message is sent: hand over the redeem link (apply --redeem-links FILE).")
+        return _Effect(text=_unsent(change))
     copy = "" if invitation.cc is None else f", with a copy to {invitation.cc}"
     if invitation.message is not None:
         return _Effect(text=f"Microsoft sends the invitation with a message of yours{copy}.")
     return _Effect(
         text=f"Microsoft sends the invitation in {invitation.language}{copy}.", usual=invitation.cc is None
     )
+
+
+def _unsent(change: Change) -> str:
+    if any(note.rule == Rule.NOBODY_TOLD for note in change.warnings):
+        return (
+            "No message is sent, and no redeem link is kept, so the person cannot get in: remove sendMessage:"
+            " false, or apply with --redeem-links FILE and hand the link over."
+        )
+    return "No message is sent: hand over the redeem link, which apply keeps."
 
 
 def _kept(change: Change) -> list[str]:

@@ -126,7 +126,7 @@ def _plan(
             _effects(own.changes),
             _details(own.changes, short=view.usual is not None),
             _changes(drift.title, drift.changes, folded=True, is_aside=True),
-            _blocked("Blocked elsewhere", drift.blocked, folded=True, is_aside=True),
+            _blocked("Blocked, not of this change", drift.blocked, folded=True, is_aside=True),
         ],
         tail=_given(
             made, f"Review {markdown_cell(view.review_digest)}", f"Plan {markdown_cell(view.digest)}"

@@ -176,8 +176,9 @@ def _group(plan: Plan, *, is_drift: bool, unusual_only: bool) -> RowGroup:
 
 def _drift_title(changes: int, blocked: int) -> str:
     return (
-        f"Elsewhere: {_counted(changes, blocked)}. These entries did not change here, so merging approves"
-        " none of them; drift is applied by hand"
+        f"Not of this change: {_counted(changes, blocked)}. The directory differs from entries that did not"
+        " change here, or an earlier change was not applied. Merging approves none of them; drift is applied"
+        " by hand"
     )
 
 
@@ -197,15 +198,19 @@ def _headline(own: RowGroup, drift: RowGroup, *, unchanged: int) -> str:
     if own.blocked:
         parts.append(f"{len(own.blocked)} blocked")
     said = ", ".join(parts) if own else "Nothing to change here"
-    return f"{said}; elsewhere {drift.counted}." if drift else f"{said}."
+    return f"{said}; not of this change: {drift.counted}." if drift else f"{said}."
 
 
 def _counts(plan: Plan) -> str:
     have = plan.summary
-    least = "" if plan.listed_all else "at least "
+    unmanaged = (
+        f"{have.unmanaged}"
+        if plan.listed_all
+        else f"{have.unmanaged} seen, and there may be more: the listing was not read to its end"
+    )
     return (
         f"Declared {have.declared}: {have.changes} to change, {have.blocked} blocked,"
-        f" {have.unchanged} unchanged. Not declared: {least}{have.unmanaged}."
+        f" {have.unchanged} unchanged. Not declared: {unmanaged}."
     )
 
 

@@ -4,7 +4,7 @@ Nothing here is escaped; each renderer escapes whole sentences for its medium.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,10 +30,10 @@ OUTCOMES: Final = {
         "Nobody was reset: run apply again, once what stood in the way is put right; where mail was written"
         " already, a marker keeps the change in the next plan."
     ),
-    Outcome.NOT_APPROVED: "Nothing was written: have this change reviewed in a plan of its own.",
+    Outcome.NOT_APPROVED: "Nothing was written: no approved plan holds these changes.",
     Outcome.BLOCKED: "Nothing was written: remove what blocks it, or the entry.",
     Outcome.ALREADY_APPLIED: "Nothing to do: an earlier run had done it.",
-    Outcome.APPLIED: "Done, and seen in the directory. Whoever was reset cannot sign in until they redeem.",
+    Outcome.APPLIED: "Written, and seen in the directory.",
 }
 """The next steps after each outcome, in the order of display."""
 
@@ -137,14 +137,30 @@ def report_view(report: Report) -> ReportView:
 
 def _groups(report: Report) -> Iterator[OutcomeGroup]:
     for outcome, advice in OUTCOMES.items():
-        guests = tuple(_guest(one) for one in report.outcomes if one.outcome is outcome)
-        if guests:
+        ended = [one for one in report.outcomes if one.outcome is outcome]
+        if ended:
             yield OutcomeGroup(
                 outcome=outcome,
-                advice=advice,
+                advice=f"{advice}{_still_to_redeem(ended)}" if outcome is Outcome.APPLIED else advice,
                 needs_action=outcome not in _NEEDS_NO_ACTION,
-                guests=guests,
+                guests=tuple(map(_guest, ended)),
             )
+
+
+def _still_to_redeem(ended: Iterable[GuestOutcome]) -> str:
+    """Return how many of the guests are not finished yet, whatever was written; empty for none."""
+    count = sum(any(_was_reset(record) for record in one.actions) for one in ended)
+    if count == 0:
+        return ""
+    who = "1 guest was reset, and cannot" if count == 1 else f"{count} guests were reset, and cannot"
+    return f" {who} sign in until they redeem."
+
+
+def _was_reset(record: ActionRecord) -> bool:
+    return record.action == ResetRedemption.name and record.result in {
+        ActionResult.DONE,
+        ActionResult.REPEATED,
+    }
 
 
 def _guest(one: GuestOutcome) -> GuestOutcomeView:

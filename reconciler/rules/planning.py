@@ -38,7 +38,8 @@ _BLOCKS = described(
         Rule.HOLDS_ROLE: Text(
             meaning="The guest holds a directory role, or can activate one, and Microsoft lets no "
             "application reset such users.",
-            remedy="remove the role for the time of the change",
+            remedy="take the role away for the time of the change, or have an administrator who may do it "
+            "change the address and reset the guest in the Entra admin center",
         ),
         Rule.DOMAIN_NOT_ALLOWED: Text(
             meaning="The domain of an address that the guest gets is not in `policy.allowedDomains`.",
@@ -143,9 +144,10 @@ _WARNINGS = described(
             remedy="grant the permission that the message names, or approve knowing that it was not checked",
         ),
         Rule.RESET_NOT_NEEDED: Text(
-            meaning="`resetAfter` does nothing, because the directory does not say that the guest has "
-            "redeemed.",
-            remedy="remove resetAfter, or leave it: redeeming meets it",
+            meaning="The guest has not redeemed yet as far as the directory says, so `resetAfter` sends "
+            "nothing.",
+            remedy="remove resetAfter, or leave it: redeeming meets it; to send the invitation again, use "
+            "the Entra admin center",
         ),
         Rule.HOLD_EXPIRED: Text(
             meaning="The day has passed through which the entry was on hold, so it holds nothing any more.",

@@ -40,7 +40,6 @@ def tree(shell: Shell) -> list[str]:
     [
         ({"on": _USERS, "do": "deny"}, "User.Read.All"),
         ({"on": _USERS, "do": "deny", "at": 2}, "User.Read.All"),
-        ({"on": _USERS, "do": "cut-body", "at": 2, "times": 99}, "unreachable"),
         ({"on": _USERS, "do": "expire-page-token"}, "expired"),
         (
             {"on": _USERS, "do": "answer", "fields": {"@odata.nextLink": "https://evil.example/v1.0/users"}},
@@ -48,7 +47,7 @@ def tree(shell: Shell) -> list[str]:
         ),
         ({"on": _USERS, "do": "answer", "without": ["value"], "at": 2}, "unexpected-answer"),
     ],
-    ids=["no-permission", "later-page-refused", "broken-page", "expiring-pages", "foreign-link", "no-rows"],
+    ids=["no-permission", "later-page-refused", "expiring-pages", "foreign-link", "no-rows"],
 )
 def test_6_a_listing_that_is_not_whole_writes_no_file(
     shell: Shell, served: tuple[str, ControlClient], rule: dict[str, Any], named: str

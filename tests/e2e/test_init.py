@@ -45,6 +45,7 @@ IGNORED = [
     "plan.html",
     "plan-7.json",
     "report.json",
+    "import.json",
     "desired/report.json",
     "journal.jsonl",
     "x/y/journal-2.jsonl",

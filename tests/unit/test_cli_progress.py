@@ -37,7 +37,7 @@ def told(
 def applied(number: int) -> GuestOutcome:
     return GuestOutcome(
         id=guest_id(number),
-        display_name=None,
+        display_name="Ana Souza",
         outcome=Outcome.APPLIED,
         rule=None,
         message="",
@@ -89,7 +89,7 @@ def test_a_guest_that_ends_has_a_line(capsys: pytest.CaptureFixture[str]) -> Non
             progress.guest_finished(applied(1))
 
     clock.run(run())
-    assert re.fullmatch(rf"1/\d+ {guest_id(1)} applied\n", capsys.readouterr().err)
+    assert re.fullmatch(rf"1/\d+ {guest_id(1)} Ana Souza: applied\n", capsys.readouterr().err)
 
 
 async def test_nothing_is_told_once_the_run_has_ended() -> None:
@@ -161,4 +161,4 @@ def test_a_terminal_shows_it_beside_the_bar(
     clock.run(run())
     shown = capsys.readouterr().err
     assert "1 request waits for the quota of invitations" in shown
-    assert " applied" not in shown
+    assert ": applied" not in shown

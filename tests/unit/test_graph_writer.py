@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import jwt
 import pytest
 
 from reconciler.errors import AccessDenied
@@ -370,31 +369,3 @@ async def test_hurrying_waits_for_no_pause_that_graph_asks_for() -> None:
         await perform(writer, EMPTY)
     assert len(directory.requests) == 2
     assert sum(clock.waits) < 2
-
-
-def token(**claims: object) -> str:
-    return jwt.encode(claims, "a secret that is long enough for it", algorithm="HS256")
-
-
-@pytest.mark.parametrize(
-    ("bearer", "may"),
-    [
-        (token(roles=["User.Read.All", "User.ReadWrite.All"]), True),
-        (token(roles=["Directory.ReadWrite.All"]), True),
-        (token(roles=["User.Invite.All", "User.Read.All", 7]), False),
-        (token(roles=[]), False),
-        (token(roles="User.ReadWrite.All"), None),
-        (token(), None),
-        (token(scp="User.ReadWrite.All", roles=["User.ReadWrite.All"]), None),
-        ("opaque", None),
-    ],
-)
-async def test_permission_to_write_is_read_from_the_tokens_roles(bearer: str, *, may: bool | None) -> None:
-    """An application's roles say whether it may update users; a person's token and an opaque one do not."""
-    async with (
-        scripted_graph(lambda _: Reply(status=204)) as directory,
-        open_directory(directory.root, Tokens(bearer)) as (_, writer),
-    ):
-        assert writer.may_write() is None
-        await perform(writer, EMPTY)
-        assert writer.may_write() is may

@@ -55,7 +55,7 @@ def test_a_block_that_keeps_a_half_done_guest_locked_out_is_said(
     plan = make_plan(desired(entry, policy=policy), live(HALF_DONE, **fields), NOW)
     assert [blocked.rule for blocked in plan.blocked] == [rule]
     (message,) = [note.message for note in plan.warnings if note.rule == "half-done"]
-    assert message.startswith(f"{guest_id(1)}: ")
+    assert message.startswith(f"{guest_id(1)} Guest 1 (guests/fabrikam.yaml:1): ")
     assert f"nobody can sign in with {OLD} any more" in message
     assert "before its last write" in message
     assert "remove what blocks" in message
@@ -164,7 +164,7 @@ def test_a_block_on_an_unfinished_change_says_who_can_sign_in(
     plan = make_plan(desired(declared(), policy=policy), live(found, **fields), NOW)
     assert [blocked.rule for blocked in plan.blocked] == [rule]
     (message,) = [note.message for note in plan.warnings if note.rule == "half-done"]
-    assert message.startswith(f"{guest_id(1)}: ")
+    assert message.startswith(f"{guest_id(1)} Guest 1 (guests/fabrikam.yaml:1): ")
     assert who in message
     assert BY_HAND in message
 

@@ -78,7 +78,8 @@ def kept_from(entry: DesiredGuest, found: Guest) -> dict[str, str]:
     """Plan one guest who is protected, and give the warnings of the plan by rule."""
     plan = make_plan(desired(entry, policy=Policy(protected=(guest_id(1),))), live(found), NOW)
     assert [blocked.rule for blocked in plan.blocked] == ["protected"]
-    assert all(note.message.startswith(f"{guest_id(1)}: ") for note in plan.warnings)
+    place = f"{guest_id(1)} Guest 1 (guests/fabrikam.yaml:1): "
+    assert all(note.message.startswith(place) for note in plan.warnings)
     return {note.rule: note.message for note in plan.warnings}
 
 

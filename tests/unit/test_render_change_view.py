@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.model import AddOtherMail, Change, EmailAddress
+from reconciler.model import AddOtherMail, Change, EmailAddress, Note
 from reconciler.plan import make_plan
 from reconciler.render.change_view import Rank, change_view
+from reconciler.rules import Rule
 from tests.support.directory import NOW, declared, desired, guest, live
 from tests.support.plans import (
     TENANT,
@@ -137,3 +138,18 @@ def test_a_reset_that_sets_the_list_too_names_what_goes() -> None:
     view = change_view(change, tenant=TENANT)
     assert (view.added, view.lost) == (("new@old.example",), ("gone@old.example",))
     assert not any("Can sign in with these too" in effect for effect in view.effects)
+
+
+def test_without_a_message_the_row_says_whether_the_link_is_kept() -> None:
+    """Whoever reviews a pull request learns that nobody would get in, not of an option they cannot set."""
+    silent = reset_of("ana@newco.example", send_message=False)
+    kept = change_view(change_of(reset=silent), tenant=TENANT)
+    assert "No message is sent: hand over the redeem link, which apply keeps." in kept.effects
+    untold = Note(rule=Rule.NOBODY_TOLD, message="no message is sent, and no redeem link is kept")
+    [lost] = [
+        effect
+        for effect in change_view(change_of(reset=silent, warnings=[untold]), tenant=TENANT).effects
+        if effect.startswith("No message is sent")
+    ]
+    assert "the person cannot get in" in lost
+    assert "remove sendMessage: false" in lost

@@ -52,7 +52,7 @@ def test_a_plan_page_shows_every_change_without_any_script() -> None:
         "\u2212 ana@old.example",
         "\u2212 eve@private.example",
     ]
-    assert "No message is sent: hand over the redeem link" in cells(page, "What will happen")[1]
+    assert "No message is sent, and no redeem link is kept" in cells(page, "What will happen")[1]
     assert "domain-look-alike: newc0.example looks like" in cells(page, "What will happen")[0]
     assert "remove the role assignment" in cells(page, "Why, and what to do")[0]
     assert "guests/fabrikam.yaml:4" in cells(page, "Who")[0]

@@ -40,15 +40,17 @@ def test_rows_of_this_change_come_first_and_drift_behind_them(render: Callable[[
     places = [shown.index(name) for name in NAMES]
     assert places[:2] == sorted(places[:2])
     assert max(places[:2]) < places[5] < min(places[2:5])
-    assert re.search(r"1 guest to change, .*, 1 blocked; elsewhere 2 to change and 1 blocked\.", shown)
-    assert "merging approves none of them" in shown
+    assert re.search(
+        r"1 guest to change, .*, 1 blocked; not of this change: 2 to change and 1 blocked\.", shown
+    )
+    assert "Merging approves none of them" in shown
 
 
 @RENDERINGS
 def test_without_a_base_nothing_is_said_of_whose_change_it_is(render: Callable[[Plan], str]) -> None:
     """A plan of the whole tree by hand looks as if there were no such thing."""
     shown = render(small_plan()).lower()
-    for word in ("elsewhere:", "of this change", "no longer declared", "partial"):
+    for word in ("of this change", "no longer declared", "partial"):
         assert word not in shown
 
 
@@ -58,10 +60,10 @@ def test_when_only_drift_is_left_that_is_said_first(render: Callable[[Plan], str
     plan = compared_plan()
     drift = replace(plan, changes=plan.changes[1:], blocked=())
     shown = render(drift)
-    assert "Nothing to change here; elsewhere 2 to change." in shown
+    assert "Nothing to change here; not of this change: 2 to change." in shown
     assert "Of this change" not in shown
     blocked = render(replace(plan, changes=(), blocked=plan.blocked[1:]))
-    assert "Nothing to change here; elsewhere 1 blocked." in blocked
+    assert "Nothing to change here; not of this change: 1 blocked." in blocked
 
 
 @RENDERINGS
@@ -90,9 +92,9 @@ def test_a_partial_plan_says_so_before_anything_else(render: Callable[[Plan], st
 def test_drift_is_folded_in_markdown() -> None:
     """The comment shows this pull request's rows; the rest has to be opened."""
     shown = as_markdown(compared_plan())
-    folded = shown.index("<details><summary>Elsewhere: 2 to change and 1 blocked.")
+    folded = shown.index("<details><summary>Not of this change: 2 to change and 1 blocked.")
     assert shown.index("Ana Souza") < folded < shown.index("Di Drift")
-    assert "<details><summary>Blocked elsewhere</summary>" in shown
+    assert "<details><summary>Blocked, not of this change</summary>" in shown
 
 
 def test_each_table_of_the_page_has_an_id_of_its_own() -> None:

@@ -33,3 +33,20 @@ def test_guests_who_need_attention_come_first() -> None:
     groups = report_view(mixed_report()).groups
     assert [group.outcome for group in (groups[0], groups[-1])] == [Outcome.FAILED, Outcome.APPLIED]
     assert [group.needs_action for group in groups] == [True] * 6 + [False] * 2
+
+
+def test_what_is_written_is_not_finished_for_whoever_was_reset() -> None:
+    """Nobody reads that all is done while people are locked out; without a reset nobody is."""
+    reset = replace(REPEATED, result=ActionResult.DONE, attempts=1)
+    other = replace(reset, action="SetOtherMails")
+    outcomes = [
+        outcome_of(1, Outcome.APPLIED, actions=[reset]),
+        outcome_of(2, Outcome.APPLIED, actions=[REPEATED]),
+        outcome_of(3, Outcome.APPLIED, actions=[other]),
+    ]
+    (group,) = report_view(report_of(*outcomes)).groups
+    assert group.advice.endswith(" 2 guests were reset, and cannot sign in until they redeem.")
+    (group,) = report_view(report_of(outcomes[0])).groups
+    assert group.advice.endswith(" 1 guest was reset, and cannot sign in until they redeem.")
+    (group,) = report_view(report_of(outcomes[2])).groups
+    assert group.advice == "Written, and seen in the directory."

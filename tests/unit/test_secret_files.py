@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli import run
 from reconciler.cli.secret_files import require_not_offered
 from reconciler.errors import UsageError
 from reconciler.git import is_offered_to_git
@@ -26,6 +27,17 @@ def test_a_file_that_git_would_add_is_refused(work_tree: Path, name: str) -> Non
     assert (caught.value.rule, caught.value.exit_code) == ("secret-offered-to-git", 2)
     assert ".gitignore" in caught.value.hint
     assert not (work_tree / name).exists()
+
+
+def test_a_refused_run_leaves_no_file_behind(
+    work_tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing that git would add is created by a command that was refused for that."""
+    monkeypatch.chdir(work_tree)
+    options = ("--auto-approve", "--journal", "journal.jsonl", "--redeem-links", "secrets.jsonl")
+    assert run(["apply", *options]) == 2
+    assert "secret-offered-to-git" in capsys.readouterr().err
+    assert git(work_tree, "status", "--porcelain", "--untracked-files=all") == ""
 
 
 @pytest.mark.parametrize("name", ["links.jsonl", "links/today.jsonl"])

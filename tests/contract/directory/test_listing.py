@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.errors import AccessDenied, UnexpectedAnswer
+from reconciler.errors import AccessDenied, UnexpectedAnswer, Unreachable
 from reconciler.graph.listing import list_guests
 from reconciler.graph.reader import open_tenant_reader
 from reconciler.model import Guest, ListedGuests, OddUser
@@ -131,10 +131,24 @@ async def test_an_odd_user_is_kept_as_one() -> None:
     ],
     ids=["forbidden", "foreign-link", "no-link", "no-rows", "no-id", "not-implemented", "expiring"],
 )
-async def test_a_listing_that_is_not_whole_is_an_error(replies: list[Reply], error: type[Exception]) -> None:
+async def test_a_listing_that_leads_elsewhere_or_is_of_another_shape_is_an_error(
+    replies: list[Reply], error: type[Exception]
+) -> None:
     """Nothing of it is used."""
     with pytest.raises(error):
         await listing(pages(*replies))
+
+
+async def test_a_page_that_keeps_breaking_off_is_an_error() -> None:
+    """Pages before it are not used."""
+
+    def answer(request: Request) -> Reply:
+        if "step" in request.query:
+            return Reply(body={"value": [listed(2)]}, broken="cut")
+        return page(listed(1), link=f"http://{request.headers['host']}/v1.0/users?step=1")
+
+    with pytest.raises(Unreachable):
+        await listing(answer)
 
 
 async def test_roles_are_named_with_how_they_are_held(tenant: Tenant) -> None:
