@@ -24,7 +24,7 @@ from reconciler.model import Cloud
 from reconciler.render.wording import count_of
 from reconciler.rules import Rule
 from reconciler.sample import SAMPLE_TREE
-from reconciler.scaffold import CI, Choices, PackageData, new_files
+from reconciler.scaffold import CI, OWNED, Choices, PackageData, new_files
 from reconciler.schemas import PUBLISHED
 
 _Format = Literal["text", "json"]
@@ -157,8 +157,9 @@ def _existing(folder: Path) -> Iterator[None]:
             with suppress(OSError):
                 each.rmdir()
         if isinstance(error, OSError):
+            reason = "something else is there" if isinstance(error, FileExistsError) else error.strerror
             raise UsageError(
-                f"the folder {folder} cannot be made: {error.strerror}",
+                f"the folder {folder} cannot be made: {reason}",
                 rule=Rule.FILE_UNUSABLE,
                 hint="name a folder that can be written; nothing was written",
             ) from error
@@ -192,7 +193,15 @@ def _show(
 
 
 def _to_do(choices: Choices) -> list[str]:
-    if choices.owners is not None or choices.ci not in {CI.GITHUB, CI.GITLAB}:
-        return []
-    owners = f".{choices.ci}/CODEOWNERS"
-    return [f"put your owners into {owners}, or begin again with --admins: nobody has to review anything yet"]
+    to_do = []
+    if choices.tenant is not None and choices.cloud is Cloud.EMULATOR:
+        to_do.append(
+            "run an emulator and name it in RECONCILER_GRAPH_URL, or begin again with --emulator, "
+            "which writes a sample tenant: there is no desired/emulator.yaml to make one from"
+        )
+    if choices.owners is None and choices.ci in OWNED:
+        to_do.append(
+            f"put your owners into .{choices.ci}/CODEOWNERS, or begin again with --admins: "
+            "nobody has to review anything yet"
+        )
+    return to_do

@@ -8,7 +8,7 @@ from reconciler.errors import UsageError
 from reconciler.graph.guids import GUID
 from reconciler.model import Cloud, TenantId
 from reconciler.rules import Rule
-from reconciler.scaffold import CI, Choices, Owners, Source, SourceFlaw, owner_flaw, parse_source
+from reconciler.scaffold import CI, OWNED, Choices, Owners, Source, SourceFlaw, owner_flaw, parse_source
 
 _FIND_TENANT: Final = "az account show --query tenantId --output tsv prints it"
 
@@ -55,7 +55,7 @@ def _owners(admins: str | None, guests: str | None, ci: CI) -> Owners | None:
     for option, owner in (("--admins", admins), ("--guest-owners", guests)):
         if owner is None:
             continue
-        if ci not in {CI.GITHUB, CI.GITLAB}:
+        if ci not in OWNED:
             raise UsageError(
                 f"{option} has no effect with --ci {ci}, which reads no file of owners",
                 rule=Rule.OPTION_CONFLICT,

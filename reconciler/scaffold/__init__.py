@@ -4,13 +4,14 @@ Values come in, contents of files go out. Nothing here asks, looks at a folder o
 product is among the files.
 """
 
-from reconciler.scaffold.choices import CI, Choices, Owners, owner_flaw
+from reconciler.scaffold.choices import CI, OWNED, Choices, Owners, owner_flaw
 from reconciler.scaffold.files import ADMINISTRATORS, PackageData, new_files
 from reconciler.scaffold.source import Source, SourceFlaw, parse_source
 
 __all__ = [
     "ADMINISTRATORS",
     "CI",
+    "OWNED",
     "Choices",
     "Owners",
     "PackageData",
