@@ -23,7 +23,7 @@ from reconciler.errors import EXIT_DONE, UsageError
 from reconciler.model import Cloud
 from reconciler.render.wording import count_of
 from reconciler.rules import Rule
-from reconciler.sample import SAMPLE_TREE
+from reconciler.sample import SAMPLE_TENANT, SAMPLE_TREE
 from reconciler.scaffold import CI, OWNED, Choices, PackageData, new_files
 from reconciler.schemas import PUBLISHED
 
@@ -57,7 +57,11 @@ _YAML: Final = (".yaml", ".yml")
 )
 @click.option("--admins", metavar="OWNER", help="Reviews everything: the first line of CODEOWNERS.")
 @click.option("--guest-owners", metavar="OWNER", help="Reviews guests' entries instead of --admins.")
-@click.option("--emulator", is_flag=True, help="Write the sample, with a tenant in the embedded emulator.")
+@click.option(
+    "--emulator",
+    is_flag=True,
+    help="Write the sample, with a tenant in the embedded emulator; --tenant gives it another id.",
+)
 @click.option("--dry-run", is_flag=True, help="Print a diff for git apply, and write nothing.")
 @format_option(get_args(_Format))
 @click.pass_context
@@ -95,6 +99,7 @@ def _package_data() -> PackageData:
             for path in SAMPLE_TREE.rglob("*")
             if path.suffix in _YAML
         },
+        sample_tenant=SAMPLE_TENANT,
     )
 
 

@@ -29,8 +29,9 @@ def chosen(
     source = _source(uses, system)
     owners = _owners(admins, guest_owners, system)
     if emulator:
-        _check_emulator_alone(tenant=tenant, cloud=cloud)
-        return Choices(tenant=None, ci=system, source=source, owners=owners)
+        _check_cloud_of_sample(cloud)
+        renamed = None if tenant is None else _tenant(tenant, terminal=False)
+        return Choices(tenant=None, sample_tenant=renamed, ci=system, source=source, owners=owners)
     found = _tenant(tenant, terminal=terminal)
     return Choices(tenant=found, cloud=Cloud(cloud or Cloud.GLOBAL), ci=system, source=source, owners=owners)
 
@@ -75,14 +76,13 @@ def _owners(admins: str | None, guests: str | None, ci: CI) -> Owners | None:
     return None if admins is None else Owners(administrators=admins, guests=guests)
 
 
-def _check_emulator_alone(*, tenant: str | None, cloud: str | None) -> None:
-    for option, value in (("--tenant", tenant), ("--cloud", cloud)):
-        if value is not None:
-            raise UsageError(
-                f"--emulator and {option} contradict each other: the sample has a tenant of its own",
-                rule=Rule.OPTION_CONFLICT,
-                hint=f"leave --emulator or {option} out",
-            )
+def _check_cloud_of_sample(cloud: str | None) -> None:
+    if cloud not in {None, Cloud.EMULATOR}:
+        raise UsageError(
+            f"--emulator and --cloud {cloud} contradict each other: the sample lives in the emulator",
+            rule=Rule.OPTION_CONFLICT,
+            hint="leave --emulator or --cloud out",
+        )
 
 
 def _tenant(given: str | None, *, terminal: bool) -> TenantId:

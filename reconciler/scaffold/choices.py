@@ -45,6 +45,9 @@ class Choices:
     tenant: TenantId | None
     """`None` for the sample tenant, which lives in the embedded emulator."""
 
+    sample_tenant: TenantId | None = None
+    """The id that the sample's tenant gets instead of its own; looked at for the sample tenant only."""
+
     cloud: Cloud = Cloud.GLOBAL
     """Of the tenant; not looked at for the sample tenant."""
 

@@ -27,6 +27,9 @@ class PackageData:
     sample: Mapping[str, bytes]
     """The tree of the sample, with the seed of its tenant, by path relative to it."""
 
+    sample_tenant: str
+    """The id of that tenant, wherever the files of the sample spell it."""
+
 
 def new_files(choices: Choices, data: PackageData) -> tuple[FileChange, ...]:
     """Return the files of a repository, sorted, by their paths relative to it."""
@@ -41,7 +44,9 @@ def new_files(choices: Choices, data: PackageData) -> tuple[FileChange, ...]:
 
 def _tree(choices: Choices, data: PackageData) -> Iterator[tuple[str, bytes]]:
     if choices.tenant is None:
-        yield from ((f"desired/{file}", content) for file, content in data.sample.items())
+        own = data.sample_tenant.encode()
+        given = (choices.sample_tenant or data.sample_tenant).encode()
+        yield from ((f"desired/{file}", content.replace(own, given)) for file, content in data.sample.items())
         return
     for file in ("tenant.yaml", "guests/guests.yaml"):
         yield f"desired/{file}", _rendered(f"desired/{file}", choices)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.sample import SAMPLE_TREE
+from reconciler.sample import SAMPLE_TENANT, SAMPLE_TREE
 from reconciler.schemas import PUBLISHED
 from tests.e2e.shell import Shell
 from tests.support.repository import git
 
-TENANT = "7d0f1f3e-5f0b-4f57-9f0e-2f3c6f1f2a10"
+TENANT = "8e1a2b3c-6c1c-4d68-a01f-3a4d7a2a3b21"
 USES = "contoso/reconciler@0123456789abcdef0123456789abcdef01234567"
 ALWAYS = {".gitignore", "README.md", "schemas/guests.schema.json", "schemas/tenant.schema.json"}
 TREE = {"desired/tenant.yaml", "desired/guests/guests.yaml"}
@@ -145,6 +145,17 @@ def test_a_trial(shell: Shell, ci: str) -> None:
     assert "ana.ruiz@fabrikam.example" in planned.stdout
 
 
+def test_a_trial_with_another_id(shell: Shell) -> None:
+    """--tenant gives the sample's tenant another id, in the tree and in the seed."""
+    init(shell, "--emulator", "--tenant", TENANT.upper(), "--cloud", "emulator")
+    assert TENANT != SAMPLE_TENANT
+    assert SAMPLE_TENANT not in (shell.folder / "desired" / "tenant.yaml").read_text()
+    planned = shell.run("plan")
+    assert planned.returncode == 0, planned.stderr
+    assert f"Plan for tenant {TENANT}" in planned.stdout
+    assert "4 guests to change" in planned.stdout
+
+
 @needs_git
 def test_git_ignores_what_commands_write_and_no_guest(shell: Shell) -> None:
     """Plans, journals, links and notices stay out of git in any folder, files of guests never do."""
@@ -174,7 +185,7 @@ def test_git_ignores_what_commands_write_and_no_guest(shell: Shell) -> None:
         (["--emulator", "--uses", "contoso/reconciler@main"], ["--uses", "branch"]),
         (["--emulator", "--uses", "contoso/reconciler@0123456"], ["--uses", "7 digits"]),
         (["--emulator", "--uses", "./"], ["--uses", "OWNER/REPOSITORY@COMMIT"]),
-        (["--emulator", "--tenant", TENANT], ["--emulator", "--tenant"]),
+        (["--emulator", "--tenant", "contoso"], ["--tenant", "GUID"]),
         (["--emulator", "--cloud", "usgov"], ["--emulator", "--cloud"]),
         (["--emulator", "--admins", "@contoso/admins"], ["--admins"]),
         (

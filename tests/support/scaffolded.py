@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from reconciler.model import TenantId
-from reconciler.sample import SAMPLE_TREE
+from reconciler.sample import SAMPLE_TENANT, SAMPLE_TREE
 from reconciler.scaffold import CI, Choices, Owners, PackageData, Source, new_files
 from reconciler.schemas import PUBLISHED
 
@@ -17,6 +17,7 @@ DATA: Final = PackageData(
     sample={
         path.relative_to(SAMPLE_TREE).as_posix(): path.read_bytes() for path in SAMPLE_TREE.rglob("*.yaml")
     },
+    sample_tenant=SAMPLE_TENANT,
 )
 
 
