@@ -74,7 +74,7 @@ def row_problem(name: str, line: int, rule: Rule, message: str, *, hint: str | N
 
 
 def _rows(text: str, name: str) -> Iterator[AddressRow | Problem]:
-    first = text.partition("\n")[0]
+    first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = ";" if ";" in first and "," not in first else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] | None = None

@@ -39,7 +39,7 @@ _Format = Literal["text", "json"]
 @click.argument("who", nargs=-1)
 @click.option(
     "--deleted-days",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=36_500),
     default=30,
     show_default=True,
     metavar="N",
@@ -164,7 +164,7 @@ def _show(rows: Sequence[Gone], diff: bytes | None, *, as_json: bool, written: b
     lines = [f"{_line(row)}: {row.rule}" for row in going]
     lines += [f"{_line(row)}: {row.rule}, stays: {row.kept}" for row in rows if row.kept]
     did = "removed" if written or not going else "would be removed"
-    lines.append(f"{count_of(len(going), 'entry', 'entries')} {did}, {len(rows) - len(going)} stay.")
+    lines.append(f"{count_of(len(going), 'entry', 'entries')} {did}, {len(rows) - len(going)} kept.")
     text = "\n".join(map(terminal, lines))
     if diff is None:
         console.result(text)

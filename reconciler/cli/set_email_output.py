@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.cli import console
-from reconciler.cli.limit_raise import raise_block
+from reconciler.cli.limit_raise import raise_block, raise_place, replaced_raise
 from reconciler.cli.set_email_request import Wanted
 from reconciler.desired.survey import Survey
 from reconciler.documents import dump
@@ -65,7 +65,7 @@ def _lines(result: Readdressed) -> Iterator[str]:
     yield f"{count_of(len(wanted.changes), 'guest')} {would}, {wanted.already} already declared."
     if wanted.alternates_left:
         left = count_of(wanted.alternates_left, "alternate address", "alternate addresses")
-        yield f"{left} of the old domain stay and can sign in: --alternates changes them too."
+        yield f"Left in the old domain, and people can sign in with them: {left} (see --alternates)."
     yield from _about_raise(result)
 
 
@@ -88,10 +88,15 @@ def _about_raise(result: Readdressed) -> Iterator[str]:
     yield ""
     if result.raise_written:
         yield "The limits do not allow so many changes; tenant.yaml gets this raise, for its reviewers:"
+        replaced = replaced_raise(result.survey)
+        if replaced is not None:
+            yield f"(it takes the place of the one {replaced})"
     else:
-        yield "The limits do not allow so many changes. Put this into tenant.yaml, or give --raise-until DAY:"
+        place = raise_place(result.survey)
+        yield f"The limits do not allow so many changes. Put this {place};"
+        yield "or give --raise-until DAY and --reason TEXT, which write it there:"
     yield ""
-    yield from raise_block(result.limit_raise).splitlines()
+    yield from raise_block(result.survey, result.limit_raise).splitlines()
 
 
 def _document(result: Readdressed) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Request:
     def call(self) -> str:
         """The call as the reason of a raise names it."""
         if self.rows is not None:
-            return f"set-email --from {name_of(self.rows)}"
+            return f"set-email --from {Path(name_of(self.rows)).name}"
         if self.domain is not None:
             return f"set-email --domain {self.domain} --to {self.to}"
         return f"set-email {self.who}"

@@ -64,7 +64,7 @@ def test_those_who_are_gone_go(tree: EditedTree, tenant: ControlClient) -> None:
     assert tree.text("a") == entries(*range(24))
     assert f"{NOT_FOUND} Guest 27 (g27@old.example, guests/b.yaml:" in ended.out
     assert "deleted, stays: the user can be restored: deleted for 5 days, 30 are waited for" in ended.out
-    assert "2 entries removed, 1 stay" in ended.out
+    assert "2 entries removed, 1 kept." in ended.out
     assert "EMULATOR" in ended.err
     assert {request.method for request in tenant.requests()} <= {"GET", "POST"}
     assert {request.url for request in tenant.requests() if request.method == "POST"} <= {"/v1.0/$batch"}
@@ -227,3 +227,10 @@ def test_set_email_says_who_is_not_declared(tree: EditedTree, tenant: ControlCli
     ended = tree.unchanged(lambda: tree.run("set-email", "stranger@x.example", "x@new.example"))
     assert ended.code == 2
     assert "not-declared: no entry declares 'stranger@x.example'\n" in ended.err
+
+
+def test_days_that_no_calendar_has_are_refused(tree: EditedTree) -> None:
+    """A number of days is one that a date can lie back."""
+    ended = tree.run("prune", "--deleted-days", "99999999999")
+    assert ended.code == 2
+    assert "--deleted-days" in ended.err

@@ -127,3 +127,12 @@ def test_a_list_that_cannot_be_read_is_wrong_usage(tree: EditedTree) -> None:
     ended = tree.unchanged(lambda: tree.run("set-email", "--from", str(tree.root / "none.csv")))
     assert ended.code == 2
     assert "rows-unreadable" in ended.err
+
+
+def test_blank_lines_above_the_header_count_for_nothing(tree: EditedTree, tmp_path: Path) -> None:
+    """The separator is that of the header, wherever that stands."""
+    rows = tmp_path / "rows.csv"
+    rows.write_bytes(b"\r\n;\r\nfrom;to\r\ng1@old.example;g1@new.example\r\n")
+    ended = tree.run("set-email", "--from", str(rows))
+    assert ended.code == 0, ended.err
+    assert "1 guest changed" in ended.out
