@@ -110,6 +110,7 @@ def approval(view: ApprovalView, *, width: int, colour: bool) -> str:
                 page.write(_line(change), indent=2)
                 for line in _whole(change):
                     page.write(line, indent=4)
+                _warnings(page, change)
     if view.withheld:
         page.blank()
         page.write(f"{WITHHELD}:", style=CAUTION)
@@ -149,6 +150,10 @@ def _change(page: TerminalPage, change: ChangeView, *, reason: bool) -> None:
         page.field("why", change.reason)
     for effect in change.effects:
         page.write(effect, indent=4)
+    _warnings(page, change)
+
+
+def _warnings(page: TerminalPage, change: ChangeView) -> None:
     for note in change.warnings:
         page.write(f"warning: {note.rule}: {note.message}", indent=4, style=CAUTION)
 

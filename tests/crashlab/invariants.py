@@ -240,9 +240,17 @@ def i6_a_repetition_is_reported(evidence: Evidence) -> Iterator[str]:
 
 
 def _planned_text(evidence: Evidence, case: Case) -> str:
-    """Give what the runs after the first one showed of a change before they carried it out."""
-    blocks = (block for ran in evidence.runs[1:] for block in ran.output.split("\n\n"))
-    return "".join(block for block in blocks if f"id    {case.id}" in block)
+    """Give what the runs after the first one showed of a change before they carried it out.
+
+    In a plan and in what an approval allows of it, this stands below the line with the id, by four blanks.
+    """
+    shown: list[str] = []
+    for ran in evidence.runs[1:]:
+        belongs = False
+        for line in ran.output.splitlines():
+            belongs = case.id in line or (belongs and line.startswith("    "))
+            shown += [line] if belongs else []
+    return "\n".join(shown)
 
 
 def i7_links_are_nowhere_else(evidence: Evidence) -> Iterator[str]:
