@@ -5,7 +5,7 @@ The desired tree is read elsewhere, faster, and with every rule: only files acce
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -15,6 +15,9 @@ from reconciler.editing.layout import Layout
 BLOCK = "block"
 FLOW = "flow"
 PLAIN = "plain"
+
+_VALUES: Final = (yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent, yaml.AliasEvent)
+"""The events with which a value begins."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,7 +73,7 @@ class _Composer:
 
     def node(self, event: Any) -> Node:
         """Build the node that begins with an event."""
-        if not isinstance(event, yaml.NodeEvent):
+        if event.__class__ not in _VALUES:
             raise TypeError(f"the parser of YAML gave no value but {type(event).__name__}")
         start = event.start_mark.index
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None or event.tag is not None:
