@@ -6,8 +6,9 @@ anything else than what was asked for. What cannot be edited that way is refused
 `CannotEdit`.
 """
 
-from reconciler.editing.entries import append_entries, remove_entries, removed
+from reconciler.editing.entries import append_entries
 from reconciler.editing.layout import CannotEdit
+from reconciler.editing.removal import remove_entries, removed
 from reconciler.editing.spelling import entry_block
 from reconciler.editing.values import Assignment, assign, assigned
 from reconciler.editing.verifying import Edited

@@ -3,6 +3,7 @@
 The desired tree is read elsewhere, faster, and with every rule: only files accepted there come here.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,6 +19,9 @@ PLAIN = "plain"
 
 _VALUES: Final = (yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent, yaml.AliasEvent)
 """The events with which a value begins."""
+
+_COMMENT: Final = re.compile(r"#[^\n]*")
+"""A comment between values: the parser asks for no blank before it there."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,6 +65,26 @@ def compose(data: bytes, layout: Layout) -> Node:
         if isinstance(event, yaml.DocumentStartEvent):
             return _Composer(events, layout).node(next(events))
     raise layout.cannot_edit("the file is empty", 0)
+
+
+def comma_between(layout: Layout, start: int, end: int) -> int | None:
+    """Return where the comma stands between two values, or behind the last one; `None` without any."""
+    # A comment may hold a comma, which separates nothing.
+    between = _COMMENT.sub(lambda found: " " * len(found[0]), layout.text[start:end])
+    found = between.find(",")
+    return None if found < 0 else start + found
+
+
+def dash_of(layout: Layout, item: Node) -> int:
+    """Return where the dash of an item in block style stands: blanks and comments alone may follow it."""
+    start = layout.line_start(item.start)
+    line = layout.text[start : item.start]
+    while not line.rstrip(" \t\r\n").endswith("-"):
+        if start == 0 or line.strip(" \t\r\n"):
+            raise layout.cannot_edit("the dash of this entry was not found", item.start)
+        end, start = start, layout.line_start(start - 1)
+        line = _COMMENT.sub("", layout.text[start:end])
+    return start + line.rindex("-")
 
 
 class _Composer:

@@ -152,12 +152,11 @@ def _inserted(layout: Layout, node: Node, assignment: Assignment, key: str, *, i
     if inside_flow:
         end = neighbour[1].last_end
         return end, end, f", {scalar(key)}: {flow(assignment.value)}"
-    end = max(neighbour[0].end, neighbour[1].last_end)
-    place = end if end == layout.line_start(end) else layout.line_end(end)
+    column = _column(layout, node)
+    place = layout.below_own(max(neighbour[0].end, neighbour[1].last_end), column)
     newline = layout.newline(place - 1)
-    line = _block({key: assignment.value}, _column(layout, node), newline)
-    indentation = " " * _column(layout, node)
-    return layout.at_line(place, f"{indentation}{line}{newline}", newline)
+    line = _block({key: assignment.value}, column, newline)
+    return layout.at_line(place, f"{' ' * column}{line}{newline}", newline)
 
 
 def _block(value: Any, column: int, newline: str) -> str:

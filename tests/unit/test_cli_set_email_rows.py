@@ -144,7 +144,7 @@ def test_blank_lines_above_the_header_count_for_nothing(tree: EditedTree, tmp_pa
 def test_a_file_is_read_twice_at_most_however_much_is_refused(
     tree: EditedTree, monkeypatch: pytest.MonkeyPatch, *, of_list: bool
 ) -> None:
-    """Once to check it and once for all positions in it, so that a refusal takes no more than twice as long."""
+    """Once to check it and once for all positions in it, so a refusal takes twice the time of a check."""
     held = entries(*range(200)).replace("old.example", "new.example").replace("00000", "10000")
     tree.write(holders=held)
     parsed: Counter[bytes] = Counter()

@@ -126,6 +126,10 @@ NEW_KEYS = {
         'guests:\n  - {resetAfter: "2026-11-23T12:00:00Z", email: b}\n',
     ),
     "a dash alone": ("guests:\n  -\n    email: b\n", "guests:\n  -\n    email: b\n    KEY\n"),
+    "before a comment further right": (
+        "guests:\n  - email: b\n      # of b\n    # c\n",
+        "guests:\n  - email: b\n      # of b\n    KEY\n    # c\n",
+    ),
     "before a comment": ("guests:\n  - email: b\n  # c\n", "guests:\n  - email: b\n    KEY\n  # c\n"),
 }
 
