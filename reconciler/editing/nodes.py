@@ -16,6 +16,8 @@ from reconciler.editing.layout import Layout
 BLOCK = "block"
 FLOW = "flow"
 PLAIN = "plain"
+LITERAL: Final = ("|", ">")
+"""Text over several lines that is not quoted."""
 
 _VALUES: Final = (yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent, yaml.AliasEvent)
 """The events with which a value begins."""
@@ -57,6 +59,16 @@ class Node:
                 return max(key.end, value.last_end)
         return self.end
 
+    def scalars(self) -> Iterator["Node"]:
+        """Yield the scalars inside, keys and values in order; a scalar yields itself."""
+        if self.text is not None:
+            yield self
+        for item in self.items:
+            yield from item.scalars()
+        for key, value in self.pairs.values():
+            yield key
+            yield from value.scalars()
+
 
 def compose(data: bytes, layout: Layout) -> Node:
     """Return the root of a file. Raises `CannotEdit` for anchors, aliases, tags and merge keys."""
@@ -65,6 +77,23 @@ def compose(data: bytes, layout: Layout) -> Node:
         if isinstance(event, yaml.DocumentStartEvent):
             return _Composer(events, layout).node(next(events))
     raise layout.cannot_edit("the file is empty", 0)
+
+
+def comment_in(layout: Layout, node: Node) -> int | None:
+    """Return where the first comment inside a value begins; `None` without any.
+
+    Text of its scalars is none, whatever it holds; a text over several lines may have one behind its sign.
+    """
+    start, end = node.start, node.last_end if node.style == BLOCK else node.end
+    for scalar in node.scalars():
+        found = _COMMENT.search(layout.text, start, scalar.start)
+        if found is None and scalar.style in LITERAL:
+            found = _COMMENT.search(layout.text, scalar.start, layout.line_end(scalar.start))
+        if found is not None:
+            return found.start()
+        start = scalar.end
+    found = _COMMENT.search(layout.text, start, end)
+    return None if found is None else found.start()
 
 
 def comma_between(layout: Layout, start: int, end: int) -> int | None:
