@@ -176,7 +176,7 @@ def _column(layout: Layout, node: Node) -> int:
     first = next(iter(node.pairs.values()), None)
     start = node.start if first is None else first[0].start
     line = layout.text[layout.line_start(start) : start]
-    # Only signs stand before a first key on its line; that of an explicit key stands in the column of the keys.
+    # Only signs stand before a first key on its line; an explicit key begins with its own.
     bare = line.rstrip(" \t")
     return len(bare) - 1 if bare.endswith("?") else len(line)
 
