@@ -101,7 +101,7 @@ class _Handlers(dict[type[yaml.Event], Callable[[Any], None]]):
 
 
 def _pass_over(_event: yaml.Event) -> None:
-    """Do nothing for an event that holds no value."""
+    """Skip an event that holds no value."""
 
 
 class _Builder:

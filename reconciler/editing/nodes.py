@@ -126,8 +126,9 @@ class _Composer:
 
     def node(self, event: Any) -> Node:
         """Build the node that begins with an event."""
-        if event.__class__ not in _VALUES:
-            raise TypeError(f"the parser of YAML gave no value but {type(event).__name__}")
+        kind: type = event.__class__
+        if kind not in _VALUES:
+            raise TypeError(f"the parser of YAML gave no value but {kind.__name__}")
         start = event.start_mark.index
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None or event.tag is not None:
             raise self._layout.cannot_edit("an anchor, an alias or a tag stands here", start)
