@@ -133,7 +133,8 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None or event.tag is not None:
             raise self._layout.cannot_edit("an anchor, an alias or a tag stands here", start)
         if isinstance(event, yaml.ScalarEvent):
-            return Node(start=start, end=_end(event), style=event.style or PLAIN, text=event.value)
+            end = self._text_end(event) if event.style in LITERAL else _end(event)
+            return Node(start=start, end=end, style=event.style or PLAIN, text=event.value)
         if self._depth >= MAX_DEPTH:
             raise self._layout.cannot_edit("values are nested too deep", start)
         node = Node(start=start, end=start, style=FLOW if event.flow_style else BLOCK)
@@ -141,6 +142,15 @@ class _Composer:
         self._fill(node, is_list=isinstance(event, yaml.SequenceStartEvent))
         self._depth -= 1
         return node
+
+    def _text_end(self, event: Any) -> int:
+        """Return where a text over several lines ends: the parser counts the blank lines below it too.
+
+        They are part of it only behind the sign `+`.
+        """
+        start, text = event.start_mark.index, self._layout.text
+        sign = _COMMENT.sub("", text[start : self._layout.line_end(start)])
+        return _end(event) if "+" in sign else start + len(text[start : _end(event)].rstrip())
 
     def _fill(self, node: Node, *, is_list: bool) -> None:
         for event in self._events:

@@ -138,7 +138,6 @@ def _replaced(layout: Layout, node: Node, value: Any, column: int, *, inside_flo
         return start, end, in_style(value, "" if node.style == PLAIN else node.style)
     if comment_in(layout, node) is not None:
         raise layout.cannot_edit("a comment stands before a text over several lines", start)
-    # The blank lines below such a text count as its own for the parser.
     return start, start + len(old.rstrip()), scalar(value)
 
 

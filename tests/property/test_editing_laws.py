@@ -126,7 +126,16 @@ def test_entries_that_are_added_and_removed_leave_no_trace(layout: LaidOut, coun
 
 
 @given(
-    st.sampled_from(["guests: []", "guests: [] # c", "guests:\n- id: a", "guests: [\n  {id: a}\n]"]), TAILS
+    st.sampled_from(
+        [
+            "guests: []",
+            "guests: [] # c",
+            "guests:\n- id: a",
+            "guests:\n- id: a\n\n- id: b",
+            "guests: [\n  {id: a}\n]",
+        ]
+    ),
+    TAILS,
 )
 def test_whatever_stands_below_stays_when_entries_come_and_go(head: str, tail: str) -> None:
     """Comments in any column and blank lines, also where the list is empty before and after."""

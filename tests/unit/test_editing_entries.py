@@ -40,7 +40,11 @@ LAYOUTS = {
     "a dash alone": (b"guests:\n -\n   # c\n   id: a\n", b"guests:\n -\n   # c\n   id: a\n - ID\n   EM\n"),
     "a text over lines at the end": (
         b"guests:\n  - id: a\n    name: |\n      x\n\n# c\n",
-        b"guests:\n  - id: a\n    name: |\n      x\n\n  - ID\n    EM\n# c\n",
+        b"guests:\n  - id: a\n    name: |\n      x\n  - ID\n    EM\n\n# c\n",
+    ),
+    "a text over lines with the blank lines below it": (
+        b"guests:\n  - id: a\n    name: |+ # -\n      x\n\n# c\n",
+        b"guests:\n  - id: a\n    name: |+ # -\n      x\n\n  - ID\n    EM\n# c\n",
     ),
     "a key without a value at the end": (
         b"guests:\n  - id: a\n    name:\n# c\n",
