@@ -21,7 +21,8 @@ def remove_entries(data: bytes, indexes: Collection[int]) -> bytes:
 def removed(data: bytes, indexes: Collection[int], *, before: Any) -> Edited:
     """Remove the entries at some indexes, one at least; a file without any other keeps `guests: []`.
 
-    The comment lines directly above an entry go with it, and those below that stand further right, which `append_entries` leaves with it.
+    The comment lines directly above an entry go with it, and those below that stand further right, which
+    `append_entries` leaves with it.
     `before` is the content of the file; the result is not verified yet. Raises `CannotEdit`.
     """
     layout = Layout.of(data)
