@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from reconciler.cli.address_rows import AddressRow, name_of, parse_rows, read_rows, row_problem
 from reconciler.cli.who import Found, find_who
@@ -171,9 +171,7 @@ def _objections(survey: Survey, changes: Sequence[NewValues], request: Request) 
         if request.rows is not None:
             yield row_problem(name_of(request.rows), each.wanted.row, each.rule, each.message)
         else:
-            key = each.wanted.key
-            path: tuple[Any, ...] = each.path
-            yield problem(key.file, survey.position(key, path), each.rule, each.message)
+            yield problem(each.wanted.key.file, each.position, each.rule, each.message)
 
 
 def _no_domain(message: str) -> UsageError:

@@ -11,7 +11,7 @@ from typing import Final
 from reconciler.desired.changes import FileChange, unified_diff
 from reconciler.desired.problems import problem
 from reconciler.desired.survey import Survey
-from reconciler.editing import CannotEdit, Edited
+from reconciler.editing import CannotEdit, Edited, verified
 from reconciler.errors import Refused, RejectedChange, UsageError
 from reconciler.rules import Rule
 from reconciler.rules.editing import EDITING
@@ -39,7 +39,13 @@ def carry_out(
     for; no file is changed then.
     """
     changes = [change for change, _ in edits]
-    others = survey.check_after([(change, edited.expected) for change, edited in edits])
+    try:
+        others = survey.check_after([(change, edited.expected) for change, edited in edits])
+    except RejectedChange:
+        # Problems of a file that no one asked for are not the user's, and stand in no file of theirs.
+        for change, edited in edits:
+            _check_as_asked(change.file, edited)
+        raise
     for change, edited in edits:
         if change.file in others:
             raise not_editable(change.file, edited.refused)
@@ -47,6 +53,14 @@ def carry_out(
         return diff_of(root, changes)
     write_changes(root, changes)
     return None
+
+
+def _check_as_asked(file: str, edited: Edited) -> None:
+    """Raise `RejectedChange` for an edited file that holds anything else than was asked for."""
+    try:
+        verified(edited)
+    except CannotEdit as error:
+        raise not_editable(file, error) from error
 
 
 def diff_of(root: Path, changes: Sequence[FileChange]) -> bytes:

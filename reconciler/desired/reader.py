@@ -92,6 +92,18 @@ _ITEM: Final = _Due.ITEM
 _NOTHING: Final = _Due.NOTHING
 
 
+class _Handlers(dict[type[yaml.Event], Callable[[Any], None]]):
+    """What is done for each event of the parser, by its class."""
+
+    def __missing__(self, kind: type[yaml.Event]) -> NoReturn:
+        """Raise `TypeError`: a file of which events were left out would be read as another one."""
+        raise TypeError(f"the parser of YAML gave an event that is not known here: {kind.__name__}")
+
+
+def _pass_over(_event: yaml.Event) -> None:
+    """Skip an event that holds no value."""
+
+
 class _Builder:
     """Builds a document from events. Nothing here recurses: the nesting is in `_outer`."""
 
@@ -124,23 +136,26 @@ class _Builder:
         """Build the document from the events of a file. Raises `_StopReading`."""
         if len(data) > MAX_BYTES:
             self._stop(Rule.TOO_LARGE, f"the file has more than {MAX_BYTES} bytes", (1, 1))
-        handlers: dict[type[yaml.Event], Callable[[Any], None]] = {
-            yaml.ScalarEvent: self._scalar,
-            yaml.MappingStartEvent: self._open_mapping,
-            yaml.SequenceStartEvent: self._open_list,
-            yaml.MappingEndEvent: self._close,
-            yaml.SequenceEndEvent: self._close,
-            yaml.AliasEvent: self._alias,
-            yaml.DocumentStartEvent: self._document,
-        }
+        handlers = _Handlers(
+            {
+                yaml.ScalarEvent: self._scalar,
+                yaml.MappingStartEvent: self._open_mapping,
+                yaml.SequenceStartEvent: self._open_list,
+                yaml.MappingEndEvent: self._close,
+                yaml.SequenceEndEvent: self._close,
+                yaml.AliasEvent: self._alias,
+                yaml.DocumentStartEvent: self._document,
+                yaml.DocumentEndEvent: _pass_over,
+                yaml.StreamStartEvent: _pass_over,
+                yaml.StreamEndEvent: _pass_over,
+            }
+        )
         try:
             # The parser itself would accept UTF-16, which git and editors treat as binary.
             self._check_characters(data.decode())
             events = iter(yaml.CSafeLoader(data).get_event, None)
             for event in islice(events, MAX_VALUES):
-                handle = handlers.get(event.__class__)
-                if handle is not None:
-                    handle(event)
+                handlers[event.__class__](event)
             for event in islice(events, 1):
                 message = f"the file has more than {MAX_VALUES} values"
                 self._stop(Rule.TOO_LARGE, message, position_of(event.start_mark))

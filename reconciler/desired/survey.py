@@ -3,7 +3,8 @@
 `load` builds all that planning needs; here only what an entry declares is kept, in the words of its file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -27,6 +28,15 @@ class EntryKey(NamedTuple):
 
     number: int
     """From 0, in the list of its file."""
+
+
+class Place(NamedTuple):
+    """A value inside an entry."""
+
+    key: EntryKey
+
+    path: Path
+    """From the entry to the value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +66,17 @@ class Survey:
         """Return the content of an entry."""
         return self.files[key.file][key.number]
 
-    def position(self, key: EntryKey, path: Path) -> Position:
-        """Return where a value of an entry begins; its file is read for that again."""
-        return read(self.tree.files[key.file]).position(("guests", key.number, *path))
+    def positions(self, places: Iterable[Place]) -> dict[Place, Position]:
+        """Return where values of entries begin; each file with one of them is read once more for that."""
+        by_file: dict[str, list[Place]] = defaultdict(list)
+        for place in places:
+            by_file[place.key.file].append(place)
+        found: dict[Place, Position] = {}
+        for file, wanted in by_file.items():
+            # Dropped before the next file is read: positions take more room than what they are about.
+            document = read(self.tree.files[file])
+            found |= {place: document.position(("guests", place.key.number, *place.path)) for place in wanted}
+        return found
 
     def check_after(self, changes: Sequence[tuple[FileChange, Any]]) -> list[str]:
         """Validate the tree after changes of some files, of each of which the new content is expected.

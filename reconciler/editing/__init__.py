@@ -6,11 +6,12 @@ anything else than what was asked for. What cannot be edited that way is refused
 `CannotEdit`.
 """
 
-from reconciler.editing.entries import append_entries, remove_entries, removed
+from reconciler.editing.entries import append_entries
 from reconciler.editing.layout import CannotEdit
+from reconciler.editing.removal import remove_entries, removed
 from reconciler.editing.spelling import entry_block
 from reconciler.editing.values import Assignment, assign, assigned
-from reconciler.editing.verifying import Edited
+from reconciler.editing.verifying import Edited, verified
 
 __all__ = [
     "Assignment",
@@ -22,4 +23,5 @@ __all__ = [
     "entry_block",
     "remove_entries",
     "removed",
+    "verified",
 ]

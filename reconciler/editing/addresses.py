@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.desired.changes import FileChange
-from reconciler.desired.document import Path
-from reconciler.desired.survey import EntryKey, Survey
+from reconciler.desired.document import Path, Position
+from reconciler.desired.survey import EntryKey, Place, Survey
 from reconciler.desired.tree import TENANT_FILE
 from reconciler.desired.values import spells_marker
 from reconciler.editing.layout import CannotEdit
@@ -44,11 +44,27 @@ class Objection:
     """A reason for which new values cannot be declared."""
 
     wanted: NewValues
-    path: Path
-    """The value inside the entry that it is about."""
+
+    position: Position
+    """Line and column of the value in the entry's file that it is about."""
 
     rule: Rule
     message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Finding:
+    """An objection before the positions are known, which are looked up together."""
+
+    wanted: NewValues
+    path: Path
+    rule: Rule
+
+    before: str
+    """The message up to the other place, or all of it."""
+
+    other: Place | None = None
+    after: str = ""
 
 
 def differing(survey: Survey, wanted: NewValues) -> NewValues | None:
@@ -73,8 +89,15 @@ def differing(survey: Survey, wanted: NewValues) -> NewValues | None:
     )
 
 
-def objections(survey: Survey, wanted: Sequence[NewValues]) -> Iterator[Objection]:
+def objections(survey: Survey, wanted: Sequence[NewValues]) -> list[Objection]:
     """Find the addresses that cannot be declared: refused by Graph, or held by another entry afterwards."""
+    findings = list(_findings(survey, wanted))
+    others = (each.other for each in findings if each.other is not None)
+    positions = survey.positions({*map(_own_place, findings), *others})
+    return [_objection(each, positions) for each in findings]
+
+
+def _findings(survey: Survey, wanted: Sequence[NewValues]) -> Iterator[_Finding]:
     new: dict[str, list[tuple[NewValues, Path, str]]] = defaultdict(list)
     given_up: set[str] = set()
     for each in wanted:
@@ -84,18 +107,26 @@ def objections(survey: Survey, wanted: Sequence[NewValues]) -> Iterator[Objectio
             new[text.lower()].append((each, path, text))
             flaw = address_flaw(text)
             if flaw is not None:
-                yield _objection(each, path, Rule.ADDRESS, f"{quoted(text)} cannot be used: {flaw}")
+                message = f"{quoted(text)} cannot be used: {flaw}"
+                yield _Finding(wanted=each, path=path, rule=Rule.ADDRESS, before=message)
             elif spells_marker(text):
                 message = f"{quoted(text)} reads as the marker of an unfinished change"
-                yield _objection(each, path, Rule.MARKER_ADDRESS, message)
+                yield _Finding(wanted=each, path=path, rule=Rule.MARKER_ADDRESS, before=message)
     for address, takers in new.items():
-        (first, first_path, _), *others = takers
         stands = None if address in given_up else _holder(survey, address)
         if stands is not None:
-            yield from _held(survey, takers, stands)
+            yield from (_held(*taker, stands) for taker in takers)
+        (first, first_path, _), *others = takers
+        row = f", on line {first.row} of the list" if first.row else ""
         for each, path, text in others:
-            message = f"{quoted(text)} is given to {_place(survey, first, first_path)} too"
-            yield _objection(each, path, Rule.DUPLICATE_ADDRESS, message)
+            yield _Finding(
+                wanted=each,
+                path=path,
+                rule=Rule.DUPLICATE_ADDRESS,
+                before=f"{quoted(text)} is given to ",
+                other=Place(first.key, first_path),
+                after=f"{row} too",
+            )
 
 
 def file_changes(
@@ -154,35 +185,39 @@ def _at(entry: Mapping[str, Any], path: Path) -> str:
     return str(value)
 
 
-def _holder(survey: Survey, text: str) -> tuple[EntryKey, Path] | None:
+def _holder(survey: Survey, text: str) -> Place | None:
     if text in survey.emails:
-        return survey.emails[text], EMAIL
+        return Place(survey.emails[text], EMAIL)
     if text in survey.alternates:
         key, number = survey.alternates[text]
-        return key, ("alternateEmails", number)
+        return Place(key, ("alternateEmails", number))
     return None
 
 
-def _held(
-    survey: Survey,
-    takers: Iterable[tuple[NewValues, Path, str]],
-    stands: tuple[EntryKey, Path],
-) -> Iterator[Objection]:
-    key, path = stands
-    line, column = survey.position(key, path)
-    for each, place, text in takers:
-        rule = Rule.DUPLICATE_ADDRESS
-        message = f"{quoted(text)} stands already at {key.file}:{line}:{column}"
-        if key == each.key:
-            rule, message = Rule.EMAIL_IN_ALTERNATES, f"{message}, among the same guest's addresses"
-        yield _objection(each, place, rule, message)
+def _held(wanted: NewValues, path: Path, text: str, stands: Place) -> _Finding:
+    own = stands.key == wanted.key
+    return _Finding(
+        wanted=wanted,
+        path=path,
+        rule=Rule.EMAIL_IN_ALTERNATES if own else Rule.DUPLICATE_ADDRESS,
+        before=f"{quoted(text)} stands already at ",
+        other=stands,
+        after=", among the same guest's addresses" if own else "",
+    )
 
 
-def _place(survey: Survey, wanted: NewValues, path: Path) -> str:
-    line, column = survey.position(wanted.key, path)
-    row = f", on line {wanted.row} of the list" if wanted.row else ""
-    return f"{wanted.key.file}:{line}:{column}{row}"
+def _own_place(finding: _Finding) -> Place:
+    return Place(finding.wanted.key, finding.path)
 
 
-def _objection(wanted: NewValues, path: Path, rule: Rule, message: str) -> Objection:
-    return Objection(wanted=wanted, path=path, rule=rule, message=message)
+def _objection(finding: _Finding, positions: Mapping[Place, Position]) -> Objection:
+    there = ""
+    if finding.other is not None:
+        line, column = positions[finding.other]
+        there = f"{finding.other.key.file}:{line}:{column}"
+    return Objection(
+        wanted=finding.wanted,
+        position=positions[_own_place(finding)],
+        rule=finding.rule,
+        message=f"{finding.before}{there}{finding.after}",
+    )

@@ -55,6 +55,34 @@ class Layout:
         found = self.text.find("\n", offset)
         return len(self.text) if found < 0 else found + 1
 
+    def below(self, offset: int) -> int:
+        """Return where the first line begins that holds nothing before a character."""
+        return offset if offset == self.line_start(offset) else self.line_end(offset)
+
+    def below_own(self, offset: int, column: int) -> int:
+        """Return where the lines end of a value that ends at a character and begins in a column, from 0.
+
+        Comment lines below it that stand further right are its own, such as keys that were commented out;
+        blank lines between them are too.
+        """
+        own = start = self.below(offset)
+        while start < len(self.text):
+            found = self.comment_column(start)
+            if found is None or 0 <= found <= column:
+                break
+            start = self.line_end(start)
+            if found >= 0:
+                own = start
+        return own
+
+    def comment_column(self, start: int) -> int | None:
+        """Return the column, from 0, of a line with a comment alone; -1 for a blank line, else `None`."""
+        line = self.text[start : self.line_end(start)]
+        bare = line.lstrip(" \t\r\n")
+        if not bare:
+            return -1
+        return len(line) - len(bare) if bare.startswith("#") else None
+
     def newline(self, offset: int) -> str:
         """Return the line end in use around a character: that of its line, or of the one before it."""
         end = self.text.find("\n", offset)

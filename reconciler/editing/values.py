@@ -8,11 +8,10 @@ from typing import Any, Final
 from reconciler.desired.document import Path
 from reconciler.desired.reader import read
 from reconciler.editing.layout import Layout, Splice
-from reconciler.editing.nodes import BLOCK, FLOW, PLAIN, Node, compose
+from reconciler.editing.nodes import BLOCK, FLOW, LITERAL, PLAIN, Node, comment_in, compose
 from reconciler.editing.spelling import flow, in_style, scalar
 from reconciler.editing.verifying import Edited, verified
 
-_LITERAL: Final = ("|", ">")
 _STEP: Final = 2
 """Columns by which the keys of a new mapping stand further right."""
 
@@ -126,19 +125,19 @@ def _replaced(layout: Layout, node: Node, value: Any, column: int, *, inside_flo
     start, end = node.start, node.last_end if node.style == BLOCK else node.end
     old = layout.text[start:end]
     if node.text is None:
-        if "#" in old:
-            raise layout.cannot_edit("a comment may stand in this value", start)
+        comment = comment_in(layout, node)
+        if comment is not None:
+            raise layout.cannot_edit("a comment stands in the value that is to be replaced", comment)
         if node.style == FLOW or inside_flow:
             return start, end, flow(value)
         newline = layout.newline(start)
         return start, end, _block(value, column + _indentation(layout, node, column), newline)
     if isinstance(value, Mapping):
         raise layout.cannot_edit("a value stands where keys are to be written", start)
-    if node.style not in _LITERAL:
+    if node.style not in LITERAL:
         return start, end, in_style(value, "" if node.style == PLAIN else node.style)
-    if "#" in old.partition("\n")[0]:
+    if comment_in(layout, node) is not None:
         raise layout.cannot_edit("a comment stands before a text over several lines", start)
-    # The blank lines below such a text count as its own for the parser.
     return start, start + len(old.rstrip()), scalar(value)
 
 
@@ -152,12 +151,11 @@ def _inserted(layout: Layout, node: Node, assignment: Assignment, key: str, *, i
     if inside_flow:
         end = neighbour[1].last_end
         return end, end, f", {scalar(key)}: {flow(assignment.value)}"
-    end = max(neighbour[0].end, neighbour[1].last_end)
-    place = end if end == layout.line_start(end) else layout.line_end(end)
+    column = _column(layout, node)
+    place = layout.below_own(max(neighbour[0].end, neighbour[1].last_end), column)
     newline = layout.newline(place - 1)
-    line = _block({key: assignment.value}, _column(layout, node), newline)
-    indentation = " " * _column(layout, node)
-    return layout.at_line(place, f"{indentation}{line}{newline}", newline)
+    line = _block({key: assignment.value}, column, newline)
+    return layout.at_line(place, f"{' ' * column}{line}{newline}", newline)
 
 
 def _block(value: Any, column: int, newline: str) -> str:
@@ -176,7 +174,10 @@ def _column(layout: Layout, node: Node) -> int:
     """Return the column, from 0, in which the keys of a mapping begin."""
     first = next(iter(node.pairs.values()), None)
     start = node.start if first is None else first[0].start
-    return start - layout.line_start(start)
+    line = layout.text[layout.line_start(start) : start]
+    # Only signs stand before a first key on its line; an explicit key begins with its own.
+    bare = line.rstrip(" \t")
+    return len(bare) - 1 if bare.endswith("?") else len(line)
 
 
 def _indentation(layout: Layout, node: Node, column: int) -> int:

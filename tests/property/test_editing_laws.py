@@ -11,6 +11,11 @@ from tests.support.layouts import LaidOut, laid_out
 
 NEW = "neue.adresse@new.example"
 
+TAILS = st.lists(st.tuples(st.integers(0, 8), st.sampled_from(["# c", ""])), max_size=4).map(
+    lambda lines: "".join(f"\n{' ' * column}{text}" for column, text in lines)
+)
+"""Lines below a list: comments, and blank lines with and without blanks."""
+
 
 def guests(data: bytes) -> Any:
     """Return the entries of a file without a flaw."""
@@ -109,3 +114,32 @@ def test_entries_are_added_after_the_others(layout: LaidOut, count: int) -> None
     assert is_inserted(layout.data, edited) or (first > 0 and b"}," in edited)
     lone = edited.replace(b"\r\n", b"")
     assert (b"\n" not in lone) if layout.newline == "\r\n" else (b"\r" not in edited)
+
+
+@given(laid_out(), st.integers(1, 3))
+def test_entries_that_are_added_and_removed_leave_no_trace(layout: LaidOut, count: int) -> None:
+    """Both hold the same lines for those of an entry: the file is what it was, byte for byte."""
+    blocks = [entry_block({"id": f"n{number}", "email": NEW}) for number in range(count)]
+    before = len(layout.entries)
+    added = append_entries(layout.data, blocks)
+    assert remove_entries(added, range(before, before + count)) == layout.data
+
+
+@given(
+    st.sampled_from(
+        [
+            "guests: []",
+            "guests: [] # c",
+            "guests:\n- id: a",
+            "guests:\n- id: a\n\n- id: b",
+            "guests: [\n  {id: a}\n]",
+        ]
+    ),
+    TAILS,
+)
+def test_whatever_stands_below_stays_when_entries_come_and_go(head: str, tail: str) -> None:
+    """Comments in any column and blank lines, also where the list is empty before and after."""
+    data = f"{head}{tail}".encode()
+    before = len(guests(data))
+    added = append_entries(data, [entry_block({"id": "n", "email": NEW})])
+    assert remove_entries(added, [before]) == data

@@ -11,6 +11,15 @@ _WORDS = st.sampled_from(
 _COMMENTS = st.sampled_from(
     ["", "# why", "#", "# a: b, [c] {d} - e", "# \u00e9 'quoted\" email: x@y.example"]
 )
+_TAILS = ("", "\n", "\n\n\n", "\n# the end", "\n\n# the end\n", "\n...\n")
+"""What stands below the last entry."""
+
+_OWN_TAILS = (
+    *("\n        # hold: {reason: on leave}\n", "\n      # a: b\n\n        # c"),
+    *("\n\n  # d\n      # e\n\n", "\n\n        # f\n# g"),
+)
+"""Such with keys of the last entry that were commented out."""
+
 _STYLES = ("plain", "single", "double")
 
 
@@ -185,7 +194,8 @@ def _flow_list(draw: st.DrawFn, entries: list[dict[str, Any]]) -> list[str | Add
         parts += draw(_flow_entry(values, number, "    "))
         last = number == len(entries) - 1
         parts.append(draw(st.sampled_from(["", ", "])) if last else f",{break_}")
-    return [*parts, break_.rstrip(" ") + ("  " if "\n" in break_ else ""), "]"]
+    below = draw(st.sampled_from(["", "    # hold: {}\n", "\n    # a, b\n  # c\n"])) if "\n" in break_ else ""
+    return [*parts, break_.rstrip(" ") + below + ("  " if "\n" in break_ else ""), "]"]
 
 
 @st.composite
@@ -196,7 +206,10 @@ def laid_out(draw: st.DrawFn) -> LaidOut:
     head = draw(
         st.sampled_from(["", "# yaml-language-server: $schema=x\n\n", "---\n", "\n# a\n\n", "--- # b\n"])
     )
-    tail = draw(st.sampled_from(["", "\n", "\n\n\n", "\n# the end", "\n\n# the end\n", "\n...\n"]))
+    last = next(part for part in reversed(listed) if part)
+    # Below a text over lines that is not quoted, what stands further right is text.
+    is_text = isinstance(last, Address) and last.style in ("folded", "literal")
+    tail = draw(st.sampled_from(_TAILS if is_text else (*_TAILS, *_OWN_TAILS)))
     parts = (head, *listed, tail)
     texts = iter(part.text for part in parts if isinstance(part, Address))
     return LaidOut(

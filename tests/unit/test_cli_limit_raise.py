@@ -160,7 +160,7 @@ def test_a_comment_in_the_raise_is_not_lost(tree: EditedTree) -> None:
     tree.write(tenant=f"tenantId: {TENANT_ID}\n{commented}")
     ended = tree.unchanged(lambda: tree.run(*RENAMED, "--raise-until", LATER, "--reason", "x"))
     assert ended.code == 3
-    assert "tenant.yaml:4:5: layout" in ended.err
+    assert "tenant.yaml:4:19: layout" in ended.err
 
 
 def test_the_reason_names_the_call(tree: EditedTree) -> None:

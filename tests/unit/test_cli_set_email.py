@@ -211,6 +211,24 @@ def test_a_layout_that_cannot_be_edited_is_refused_with_its_place(tree: EditedTr
     assert "guests/b.yaml:3:12: layout: a comment stands before a text over several lines" in ended.err
 
 
+def test_an_edit_that_would_break_the_file_is_refused_with_a_place_in_it(tree: EditedTree) -> None:
+    """3, as a layout: a place in the broken file that nobody sees would blame the user."""
+    text = f"guests:\n  - ? # why\n      id\n    : {guest_id(3)}\n    ? email\n    : g3@old.example\n"
+    tree.write(b=text)
+    ended = tree.unchanged(lambda: tree.run("set-email", guest_id(3), "--reset"))
+    assert ended.code == 3
+    assert "guests/b.yaml:2:5: layout: this is not written in a way that can be edited" in ended.err
+    assert "syntax" not in ended.err
+
+
+def test_a_reset_is_declared_below_explicit_keys(tree: EditedTree) -> None:
+    """In the column of their signs."""
+    text = f"guests:\n  - ? id\n    : {guest_id(3)}\n    ? email\n    : g3@old.example\n"
+    tree.write(b=text)
+    assert tree.run("set-email", guest_id(3), "--reset").code == 0
+    assert re.fullmatch(re.escape(text) + r"    resetAfter: \S+Z\n", tree.text("b"))
+
+
 def test_json_names_every_change(tree: EditedTree) -> None:
     """The result for programs, of a run and of a dry run."""
     arguments = ("set-email", "--domain", "old.example", "--to", "new.example", "--format", "json")

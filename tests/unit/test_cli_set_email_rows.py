@@ -2,9 +2,11 @@
 
 import io
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.edited_tree import TENANT_ID, EditedTree, entries, guest_id
 
@@ -136,3 +138,28 @@ def test_blank_lines_above_the_header_count_for_nothing(tree: EditedTree, tmp_pa
     ended = tree.run("set-email", "--from", str(rows))
     assert ended.code == 0, ended.err
     assert "1 guest changed" in ended.out
+
+
+@pytest.mark.parametrize("of_list", [True, False], ids=["a list", "a domain"])
+def test_a_file_is_read_twice_at_most_however_much_is_refused(
+    tree: EditedTree, monkeypatch: pytest.MonkeyPatch, *, of_list: bool
+) -> None:
+    """Once to check it and once for all positions in it, so a refusal takes twice the time of a check."""
+    held = entries(*range(200)).replace("old.example", "new.example").replace("00000", "10000")
+    tree.write(holders=held)
+    parsed: Counter[bytes] = Counter()
+
+    class CountingLoader(yaml.CSafeLoader):
+        def __init__(self, stream: bytes) -> None:
+            parsed[stream] += 1
+            super().__init__(stream)
+
+    lines = [f"g{n}@old.example,{'same' if n % 2 else f'g{n}'}@new.example" for n in range(200)]
+    by_list = ("--from", rows(tree, "\n".join(["from,to", *lines])))
+    monkeypatch.setattr(yaml, "CSafeLoader", CountingLoader)
+    arguments = by_list if of_list else ("--domain", "old.example", "--to", "new.example")
+    ended = tree.unchanged(lambda: tree.run("set-email", *arguments))
+    assert ended.code == 3
+    assert ended.err.count("duplicate-address") == (199 if of_list else 200)
+    assert held.encode() in parsed
+    assert max(parsed.values()) == 2

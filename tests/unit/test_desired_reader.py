@@ -1,11 +1,15 @@
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.desired.document import Digits, Path
 from reconciler.desired.reader import MAX_BYTES, MAX_DEPTH, MAX_PROBLEMS, read
+from reconciler.editing.layout import Layout
+from reconciler.editing.nodes import compose
 
 
 def rules(data: bytes) -> list[str]:
@@ -213,3 +217,21 @@ def test_reading_is_the_reverse_of_writing(value: Any) -> None:
         line, column = document.position(path)
         assert line == 1
         assert text[column - 1 :].startswith(f'"{leaf}"')
+
+
+class UnknownEvent(yaml.Event):
+    """An event of a parser to come."""
+
+
+def test_an_event_that_is_not_known_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read without it, the file would be another one, such as an empty one: that is no flaw of the file."""
+
+    def parser(_data: bytes) -> SimpleNamespace:
+        events = iter([yaml.StreamStartEvent(), yaml.DocumentStartEvent(), UnknownEvent()])
+        return SimpleNamespace(get_event=lambda: next(events, None))
+
+    monkeypatch.setattr(yaml, "CSafeLoader", parser)
+    with pytest.raises(TypeError, match="UnknownEvent"):
+        read(b"a")
+    with pytest.raises(TypeError, match="UnknownEvent"):
+        compose(b"a", Layout.of(b"a"))

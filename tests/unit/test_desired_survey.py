@@ -11,7 +11,7 @@ from reconciler.desired import Tree, load
 from reconciler.desired import tree as tree_module
 from reconciler.desired.changes import FileChange, changed_tree
 from reconciler.desired.reader import read
-from reconciler.desired.survey import EntryKey, survey
+from reconciler.desired.survey import EntryKey, Place, survey
 from reconciler.errors import InvalidDesired, RejectedChange
 from reconciler.model import Problem
 from tests.support.edited_tree import TENANT_ID, entries, guest_id
@@ -92,7 +92,8 @@ def test_a_survey_knows_where_everything_is_declared() -> None:
     assert found.ids == {guest_id(1): EntryKey("a.yaml", 0), guest_id(2): EntryKey("a.yaml", 1)}
     assert found.emails["g2@old.example"] == EntryKey("a.yaml", 1)
     assert found.alternates["y@a.example"] == (EntryKey("a.yaml", 1), 1)
-    assert found.position(EntryKey("a.yaml", 1), ("alternateEmails", 1)) == (8, 36)
+    place = Place(EntryKey("a.yaml", 1), ("alternateEmails", 1))
+    assert found.positions([place]) == {place: (8, 36)}
     assert [listed[start:].partition("\n")[0] for start in found.email_starts["a.yaml"]] == [
         "g1@old.example",
         "G2@old.example",

@@ -40,11 +40,35 @@ LAYOUTS = {
     "a dash alone": (b"guests:\n -\n   # c\n   id: a\n", b"guests:\n -\n   # c\n   id: a\n - ID\n   EM\n"),
     "a text over lines at the end": (
         b"guests:\n  - id: a\n    name: |\n      x\n\n# c\n",
-        b"guests:\n  - id: a\n    name: |\n      x\n\n  - ID\n    EM\n# c\n",
+        b"guests:\n  - id: a\n    name: |\n      x\n  - ID\n    EM\n\n# c\n",
+    ),
+    "a text over lines with the blank lines below it": (
+        b"guests:\n  - id: a\n    name: |+ # -\n      x\n\n# c\n",
+        b"guests:\n  - id: a\n    name: |+ # -\n      x\n\n  - ID\n    EM\n# c\n",
     ),
     "a key without a value at the end": (
         b"guests:\n  - id: a\n    name:\n# c\n",
         b"guests:\n  - id: a\n    name:\n  - ID\n    EM\n# c\n",
+    ),
+    "a key of the last entry that was commented out": (
+        b"guests:\n  - id: a\n    # hold: {}\n\n    # name: x\n  # b\n",
+        b"guests:\n  - id: a\n    # hold: {}\n\n    # name: x\n  - ID\n    EM\n  # b\n",
+    ),
+    "a key that was commented out, CRLF, no line end": (
+        b"guests:\r\n- id: a\r\n  # hold: {}",
+        b"guests:\r\n- id: a\r\n  # hold: {}\r\n- ID\r\n  EM",
+    ),
+    "brackets over lines, a key that was commented out": (
+        b"guests: [\n  {id: a}\n    # hold: {}\n  # b\n]\n",
+        b"guests: [\n  {id: a},\n    # hold: {}\n  {ID, EM}\n  # b\n]\n",
+    ),
+    "an empty list, a comment below": (
+        b"guests: []\n\n      # - id: a\n",
+        b"guests:\n      - ID\n        EM\n\n      # - id: a\n",
+    ),
+    "a comment without a blank before it": (
+        b"guests: [\n  {id: a}#, b\n]\n",
+        b"guests: [\n  {id: a},#, b\n  {ID, EM}\n]\n",
     ),
     "letters of any alphabet": (
         "guests:\n  - id: a # \U0001f600\n    name: \u00e9\n".encode(),

@@ -74,9 +74,45 @@ LAYOUTS = {
     "brackets over lines, the last": (
         "guests: [\n  {id: a},\n  {id: b} # c\n]\n",
         {1},
-        "guests: [\n  {id: a},\n]\n",
+        "guests: [\n  {id: a}\n]\n",
     ),
-    "brackets over lines, all": ("guests: [\n  {id: a},\n  {id: b}\n]\n", {0, 1}, "guests: [\n]\n"),
+    "brackets over lines, the last with a comma": (
+        "guests: [\n  {id: a}, # c, d\n  {id: b},\n]\n",
+        {1},
+        "guests: [\n  {id: a}, # c, d\n]\n",
+    ),
+    "brackets over lines, all, with another comment": (
+        "guests: [ # c\n  {id: a}\n]\n",
+        {0},
+        "guests: [ # c\n]\n",
+    ),
+    "brackets that share lines, all": ("guests: [{id: a},\n  {id: b}]\n", {0, 1}, "guests: []\n"),
+    "brackets that share lines, all, with another comment": (
+        "guests: [ # c\n  {id: a}, {id: b}]\n",
+        {0, 1},
+        "guests: [ # c\n  ]\n",
+    ),
+    "a comment with a comma, without a blank before it": (
+        "guests: [\n  {id: a}#, c\n  , {id: b}]\n",
+        {1},
+        "guests: [\n  {id: a}]\n",
+    ),
+    "comments further right, below a blank line": (
+        "guests:\n  - id: a\n\n    # hold: {}\n  - id: b\n",
+        {0},
+        "guests:\n  - id: b\n",
+    ),
+    "a key without a value above": (
+        "guests:\n  - id: a\n    name:\n  - id: b\n\n# end\n",
+        {1},
+        "guests:\n  - id: a\n    name:\n\n# end\n",
+    ),
+    "a comment behind the key of the list": (
+        "guests: # c\n  - id: a\n\n  - id: b\n",
+        {0},
+        "guests: # c\n  - id: b\n",
+    ),
+    "brackets over lines, all": ("guests: [\n  {id: a},\n  {id: b}\n]\n", {0, 1}, "guests: []\n"),
     "a document's end": ("---\nguests:\n- id: a\n...\n", {0}, "---\nguests: []\n...\n"),
     "none": ("guests: [] # \n", set(), "guests: [] # \n"),
 }

@@ -126,6 +126,22 @@ NEW_KEYS = {
         'guests:\n  - {resetAfter: "2026-11-23T12:00:00Z", email: b}\n',
     ),
     "a dash alone": ("guests:\n  -\n    email: b\n", "guests:\n  -\n    email: b\n    KEY\n"),
+    "explicit keys": (
+        "guests:\n  - ? id\n    : a\n    ? email\n    : b # c\n",
+        "guests:\n  - ? id\n    : a\n    ? email\n    : b # c\n    KEY\n",
+    ),
+    "an explicit key": (
+        "guests:\n  -   id: a\n      ? email\n      :   b\n      name: c\n",
+        "guests:\n  -   id: a\n      ? email\n      :   b\n      KEY\n      name: c\n",
+    ),
+    "an explicit key at the margin": (
+        "guests:\n- ?   email\n  : b\n",
+        "guests:\n- ?   email\n  : b\n  KEY\n",
+    ),
+    "before a comment further right": (
+        "guests:\n  - email: b\n      # of b\n    # c\n",
+        "guests:\n  - email: b\n      # of b\n    KEY\n    # c\n",
+    ),
     "before a comment": ("guests:\n  - email: b\n  # c\n", "guests:\n  - email: b\n    KEY\n  # c\n"),
 }
 
@@ -233,7 +249,45 @@ def test_comments_inside_a_mapping_that_goes_are_not_lost() -> None:
     before = b"policy:\n  raise:\n    maxChanges: 9 # agreed with Kim\n    reason: a\n"
     with pytest.raises(CannotEdit) as refused:
         assign(before, [Assignment(path=("policy", "raise"), value=RAISE)])
-    assert refused.value.position == (3, 5)
+    assert refused.value.position == (3, 19)
+
+
+HASHES = {
+    "double quotes": 'raise: {maxChanges: 9, reason: "ticket #12"} # c',
+    "single quotes": "raise: {reason: ' #12', 'a #b': c} # c",
+    "plain text": "raise: {reason: ticket#12}",
+    "lines": 'raise:\n    reason: "ticket #12" # c',
+    "text over lines": "raise:\n    reason: |\n      ticket\n      #12",
+    "quotes over lines": 'raise:\n    reason: "ticket\n\n      #12"',
+}
+
+
+@pytest.mark.parametrize("layout", HASHES)
+def test_a_hash_inside_a_text_is_no_comment(layout: str) -> None:
+    """A mapping with such a text is replaced like any other."""
+    before = f"policy:\n  {HASHES[layout]}\n".encode()
+    edited = assign(before, [Assignment(path=("policy", "raise"), value=RAISE)])
+    assert read(edited).value == {"policy": {"raise": {**RAISE, "maxChanges": "80"}}}
+    assert edited.count(b" # c") == before.count(b" # c")
+
+
+COMMENTS = {
+    "between lines": ("raise:\n    a: 'b #c'\n    # d\n    e: f", (4, 5)),
+    "in braces": ("raise: {a: 'b #c', # d\n    e: f}", (2, 22)),
+    "behind a quotation mark": ("raise: {a: 'b'# d\n    , e: f}", (2, 17)),
+    "behind a key": ("raise:\n    a: # d\n      b\n    e: f", (3, 8)),
+    "behind the sign of a text over lines": ("raise:\n    a: | # d\n      b", (3, 10)),
+    "before the last brace": ("raise: {a: b\n    # d\n    }", (3, 5)),
+}
+
+
+@pytest.mark.parametrize("layout", COMMENTS)
+def test_a_comment_that_would_be_lost_is_refused_with_its_place(layout: str) -> None:
+    """Wherever it stands in the mapping, also beside a text with a hash."""
+    text, position = COMMENTS[layout]
+    with pytest.raises(CannotEdit) as refused:
+        assign(f"policy:\n  {text}\n".encode(), [Assignment(path=("policy", "raise"), value=RAISE)])
+    assert refused.value.position == position
 
 
 @pytest.mark.parametrize(
