@@ -14,6 +14,7 @@ from reconciler.errors import RejectedChange, UsageError
 from reconciler.model import Problem
 from reconciler.rules import Rule
 from reconciler.rules.editing import EDITING
+from reconciler.schemas import quoted
 
 _HEADERS: Final = (("id", "email"), ("from", "to"))
 STDIN: Final = Path("-")
@@ -94,13 +95,17 @@ def _rows(text: str, name: str) -> Iterator[AddressRow | Problem]:
         if header is None:
             header = [cell.lower() for cell in cells]
             if tuple(header) not in _HEADERS:
-                break
+                message = (
+                    f"{quoted(delimiter.join(cells))} is not the header, which is id,email or from,to alone"
+                )
+                yield row_problem(name, begun, Rule.ROWS_FORM, message)
+                return
         elif len(cells) != len(header) or not all(cells):
             message = f"a row has two cells, {header[0]} and {header[1]}, and none is empty"
             yield row_problem(name, begun, Rule.ROWS_FORM, message)
         else:
             yield AddressRow(line=begun, who=cells[0], email=cells[1])
-    if header is None or tuple(header) not in _HEADERS:
+    if header is None:
         yield row_problem(name, 1, Rule.ROWS_FORM, "the list has no header id,email or from,to")
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from reconciler.cli.earlier_runs import EarlierRuns, read_earlier_runs
 from reconciler.cli.endpoint import Endpoint, endpoint
 from reconciler.cli.loading import departed_ids, load_baseline, load_plan, load_tree
 from reconciler.cli.output_files import check_writable, clear
-from reconciler.cli.path_conflicts import check_distinct
+from reconciler.cli.path_conflicts import check_distinct, check_outside_tree
 from reconciler.cli.progress import progress_on
 from reconciler.cli.report_builder import ReportBuilder
 from reconciler.cli.report_output import exit_code_without_report, leave_report
@@ -89,6 +89,11 @@ class _Files:
     report: Path | None
     journal: Path | None
     links: Path | None
+
+    @property
+    def by_option(self) -> Mapping[str, Path | None]:
+        """The same, by the option that names each."""
+        return {"--report": self.report, "--journal": self.journal, "--redeem-links": self.links}
 
 
 @click.command(
@@ -206,11 +211,8 @@ def command(  # noqa: PLR0913 - click passes each option on its own
     files = _Files(report=report_file, journal=journal_file, links=links_file)
     # The loop closes last: its pending tasks then delay no report.
     with handled_signals() as signals, asyncio.Runner() as runner:
-        check_distinct(
-            {"--report": report_file, "--journal": journal_file, "--redeem-links": links_file},
-            plans,
-            evidence=evidence,
-        )
+        check_distinct(files.by_option, plans, evidence=evidence)
+        check_outside_tree(files.by_option, desired)
         if report_file is not None:
             check_writable(report_file)
             clear(report_file)

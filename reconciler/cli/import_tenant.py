@@ -17,9 +17,10 @@ from reconciler.cli.desired_option import desired_option
 from reconciler.cli.endpoint import endpoint
 from reconciler.cli.format_option import format_option
 from reconciler.cli.output_files import check_writable, clear, write_whole
+from reconciler.cli.path_conflicts import check_outside_tree
 from reconciler.cli.read_progress import read_progress
 from reconciler.cli.signals import run_until_signal
-from reconciler.cli.tree_changes import diff_of, not_editable, write_changes
+from reconciler.cli.tree_changes import check_unchanged, diff_of, not_editable, write_changes
 from reconciler.clock import SystemClock
 from reconciler.desired import Tree, load, read_tree
 from reconciler.desired.changes import FileChange, load_changed
@@ -41,7 +42,7 @@ from reconciler.importing import (
     place,
     sort_out,
 )
-from reconciler.model import Desired, NotChecked, ObjectId, RedemptionState, TenantReader
+from reconciler.model import Desired, NotChecked, ObjectId, RedemptionState, TenantReader, address_flaw
 from reconciler.render import import_text
 from reconciler.render.import_view import import_view
 from reconciler.rules import Rule
@@ -57,7 +58,7 @@ _SCHEMA = "schemas/guests.schema.json"
 def _domains(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
     """Check the domains of the command line, and return them in lower case."""
     for value in values:
-        if "@" in value or "." not in value.strip("."):
+        if "." not in value or address_flaw(f"a@{value}") is not None:
             raise click.BadParameter(
                 f"{value!r} is no domain: give what stands after the @, as fabrikam.example"
             )
@@ -129,7 +130,7 @@ def command(
     directory cannot be read.
     """
     root = desired if out is None else out
-    _prepare(report)
+    _prepare(report, root)
     selection = Selection(domains=domains, state=None if state is None else _STATES[state])
     with without_collection():
         done, changes = _import(root, selection, Grouping(grouping), dry_run=dry_run)
@@ -218,6 +219,8 @@ def _import(
     changes = _changes(additions, head=_head(root))
     _validate(found, declared, tree, changes)
     if not dry_run:
+        # Reading a large tenant takes minutes, in which others edit the tree.
+        check_unchanged(root, tree)
         write_changes(root, changes)
     done = Import(
         tenant_id=declared.tenant_id,
@@ -230,9 +233,10 @@ def _import(
     return done, changes
 
 
-def _prepare(report: Path | None) -> None:
+def _prepare(report: Path | None, root: Path) -> None:
     """Check that the report can be written, and remove an older one: a killed run must leave none."""
     if report is not None:
+        check_outside_tree({"--report": report}, root)
         check_writable(report)
         clear(report)
 

@@ -17,7 +17,7 @@ from reconciler.cli.init_options import chosen
 from reconciler.cli.tree_changes import diff_of, write_changes
 from reconciler.desired import load
 from reconciler.desired.changes import FileChange
-from reconciler.desired.tree import Tree
+from reconciler.desired.tree import Tree, read_tree
 from reconciler.documents import dump
 from reconciler.errors import EXIT_DONE, UsageError
 from reconciler.model import Cloud
@@ -105,8 +105,11 @@ def _package_data() -> PackageData:
 
 def _check_free(folder: Path, files: Sequence[FileChange]) -> None:
     """Raise `UsageError` with everything that stands where a file would be written, or belongs to a tree."""
+    owners = any(change.file.endswith("CODEOWNERS") for change in files)
     taken = sorted(
-        {name for change in files for name in _in_the_way(folder, change.file)} | set(_tree_files(folder))
+        {name for change in files for name in _in_the_way(folder, change.file)}
+        | set(_tree_files(folder))
+        | set(_other_owners(folder) if owners else ())
     )
     if taken:
         raise UsageError(
@@ -131,10 +134,15 @@ def _in_the_way(folder: Path, file: str) -> Iterator[str]:
 
 def _tree_files(folder: Path) -> Iterator[str]:
     """Yield the files of a tree that is there: it would declare more than what is written."""
-    for where, _, names in os.walk(folder / _TREE):
-        for name in names:
-            if name.endswith(_YAML):
-                yield (Path(where) / name).relative_to(folder).as_posix()
+    tree = read_tree(folder / _TREE)
+    yield from (f"{_TREE}/{file}" for file in tree.files)
+    yield from (f"{_TREE}/{one.file}" for one in tree.problems if one.rule is not Rule.NO_TREE)
+
+
+def _other_owners(folder: Path) -> Iterator[str]:
+    """Yield files of owners elsewhere: GitHub and GitLab take the first of these places, and no other."""
+    places = ("CODEOWNERS", "docs/CODEOWNERS", *(f".{ci}/CODEOWNERS" for ci in OWNED))
+    yield from (place for place in places if os.path.lexists(folder / place))
 
 
 def _check_valid(files: Sequence[FileChange]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.cli.approved_plans import plan_files
+from reconciler.desired.tree import EMULATOR_FILE, is_declaring
 from reconciler.errors import UsageError
 from reconciler.rules import Rule
 
@@ -33,6 +34,25 @@ def check_distinct(
     for option, path in files:
         if _would_be_read(path, plans):
             raise _same(f"{option} names {path}, which {_PLAN} would take for an approved plan")
+
+
+def check_outside_tree(written: Mapping[str, Path | None], tree: Path) -> None:
+    """Raise `UsageError` when an option names a file to write that is, or would be, part of the tree.
+
+    An older result is removed before the tree is read, and a new one would be read as an entry's file.
+    """
+    root = Path(os.path.realpath(tree))
+    for option, path in written.items():
+        if path is None:
+            continue
+        real = Path(os.path.realpath(path))
+        inside = real.relative_to(root).as_posix() if real.is_relative_to(root) else ""
+        if inside and (is_declaring(inside) or inside == EMULATOR_FILE):
+            raise UsageError(
+                f"{option} names {path}, which belongs to the desired tree",
+                rule=Rule.SAME_FILE,
+                hint="name a file outside of the tree",
+            )
 
 
 def _marks(path: Path) -> Iterator[Hashable]:

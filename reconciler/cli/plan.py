@@ -12,6 +12,7 @@ from reconciler.cli.endpoint import endpoint
 from reconciler.cli.format_option import format_option
 from reconciler.cli.loading import departed_ids, load_baseline, load_tree
 from reconciler.cli.output_files import check_writable, clear, write_whole
+from reconciler.cli.path_conflicts import check_outside_tree
 from reconciler.cli.signals import run_until_signal
 from reconciler.documents import dump, plan_to_json
 from reconciler.errors import EXIT_DIFFERENT, EXIT_DONE, UsageError
@@ -81,6 +82,7 @@ def command(
     invalid; 4 see the options; 5 the live tenant is another one; 6 the directory cannot be read.
     """
     if out is not None:
+        check_outside_tree({"--out": out}, desired)
         check_writable(out)
         clear(out)
     if base is not None and since is not None:

@@ -81,7 +81,9 @@ def command(
 
 def _carry_out(request: Request, found: Survey, changes: Wanted, root: Path, *, dry_run: bool) -> Readdressed:
     """Write the files, or only compute their diff."""
-    suggested = needed_raise(found, len(changes.changes))
+    # Whoever reads that a raise is needed asks for it by the same call: the files are changed by then.
+    waiting = changes.already if request.raise_until is not None else 0
+    suggested = needed_raise(found, len(changes.changes) + waiting)
     limit_raise = None
     if suggested is not None:
         reason = request.reason or request.call

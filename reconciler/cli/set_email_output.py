@@ -66,6 +66,9 @@ def _lines(result: Readdressed) -> Iterator[str]:
     if wanted.alternates_left:
         left = count_of(wanted.alternates_left, "alternate address", "alternate addresses")
         yield f"Left in the old domain, and people can sign in with them: {left} (see --alternates)."
+    if wanted.unknown_domain is not None:
+        like = f"; similar: {', '.join(wanted.similar_domains)}" if wanted.similar_domains else ""
+        yield f"No entry has an address in {wanted.unknown_domain}{like}."
     yield from _about_raise(result)
 
 
@@ -82,8 +85,10 @@ def _line(survey: Survey, each: NewValues) -> str:
 
 def _about_raise(result: Readdressed) -> Iterator[str]:
     if result.limit_raise is None:
-        if result.raise_asked:
+        if result.raise_asked and result.wanted.changes:
             yield "The limits allow these changes, so no raise was written."
+        elif result.raise_asked:
+            yield "No raise was written: the plan says how many changes wait, with the raise that they need."
         return
     yield ""
     if result.raise_written:

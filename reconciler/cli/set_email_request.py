@@ -1,5 +1,6 @@
 """The request of a call of `set-email`, and which entries it gives which addresses."""
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -86,6 +87,12 @@ class Wanted:
     alternates_left: int = 0
     """Alternate addresses of the old domain that stay."""
 
+    unknown_domain: str | None = None
+    """The old domain, when no entry has an address in it."""
+
+    similar_domains: tuple[str, ...] = ()
+    """Domains of entries that are spelled like it."""
+
 
 def wanted(request: Request, survey: Survey, root: Path) -> Wanted:
     """Find the entries that a request changes.
@@ -94,7 +101,7 @@ def wanted(request: Request, survey: Survey, root: Path) -> Wanted:
     against the new addresses, for a list with every bad row.
     """
     problems: list[Problem] = []
-    left = 0
+    left, unknown = 0, None
     if request.rows is not None:
         name = name_of(request.rows)
         rows, problems = parse_rows(read_rows(request.rows), name)
@@ -104,18 +111,30 @@ def wanted(request: Request, survey: Survey, root: Path) -> Wanted:
     elif request.domain is not None:
         asked = list(_of_domain(survey, request))
         left = 0 if request.alternates else _alternates_of(survey, request.domain)
+        unknown = request.domain if not asked and not left else None
     else:
         asked = [_of_guest(survey, request, root)]
     changes = [change for change in (differing(survey, each) for each in asked) if change is not None]
     problems += _objections(survey, changes, request)
     if problems:
         raise RejectedChange(tuple(sorted(set(problems))))
-    return Wanted(changes=tuple(changes), already=len(asked) - len(changes), alternates_left=left)
+    return Wanted(
+        changes=tuple(changes),
+        already=len(asked) - len(changes),
+        alternates_left=left,
+        unknown_domain=unknown,
+        similar_domains=() if unknown is None else _domains_like(survey, unknown),
+    )
+
+
+def _domains_like(survey: Survey, domain: str) -> tuple[str, ...]:
+    known = {address.rpartition("@")[2] for address in (*survey.emails, *survey.alternates)}
+    return tuple(difflib.get_close_matches(domain.lower(), sorted(known)))
 
 
 def _of_guest(survey: Survey, request: Request, root: Path) -> NewValues:
     who = request.who or ""
-    key = find_who(survey, [who], root=root).one(who)
+    key = find_who(survey, [who], root=root).one(who, moves_to=request.email)
     reset = format_instant(survey.now.replace(microsecond=0)) if request.reset else None
     return NewValues(key=key, email=request.email, reset_after=reset)
 
@@ -128,7 +147,7 @@ def _of_rows(
     named: dict[EntryKey, int] = {}
     asked: list[NewValues] = []
     for row in rows:
-        rule, message, hint = found.trouble(row.who)
+        rule, message, hint = found.trouble(row.who, moves_to=row.email)
         if rule is not None:
             problems.append(row_problem(name, row.line, rule, message, hint=hint))
             continue

@@ -11,6 +11,7 @@ from typing import Final
 from reconciler.desired.changes import FileChange, unified_diff
 from reconciler.desired.problems import problem
 from reconciler.desired.survey import Survey
+from reconciler.desired.tree import Tree, read_tree
 from reconciler.editing import CannotEdit, Edited, verified
 from reconciler.errors import Refused, RejectedChange, UsageError
 from reconciler.rules import Rule
@@ -51,8 +52,18 @@ def carry_out(
             raise not_editable(change.file, edited.refused)
     if dry_run:
         return diff_of(root, changes)
+    check_unchanged(root, survey.tree)
     write_changes(root, changes)
     return None
+
+
+def check_unchanged(root: Path, tree: Tree) -> None:
+    """Raise `Refused` when a file of a tree is not as it was read: another tree was validated then."""
+    now = read_tree(root)
+    files = sorted(tree.files.keys() | now.files.keys())
+    differing = [file for file in files if tree.files.get(file) != now.files.get(file)]
+    if differing:
+        raise _changed(root / differing[0])
 
 
 def _check_as_asked(file: str, edited: Edited) -> None:

@@ -21,18 +21,23 @@ class Found:
     entries: Mapping[str, tuple[EntryKey, ...]]
     """For each name, in the spelling of its user, the entries that fit; none where nothing does."""
 
+    survey: Survey
+
     not_asked: str = ""
     """The reason for which the directory could not be asked about the names that fit nothing."""
 
-    def one(self, who: str) -> EntryKey:
+    def one(self, who: str, *, moves_to: str | None = None) -> EntryKey:
         """Return the only entry that a name fits. Raises `UsageError` for none, and for several."""
-        rule, message, hint = self.trouble(who)
+        rule, message, hint = self.trouble(who, moves_to=moves_to)
         if rule is not None:
             raise UsageError(message, rule=rule, hint=hint)
         return self.entries[who][0]
 
-    def trouble(self, who: str) -> tuple[Rule | None, str, str]:
-        """Return the rule that keeps a name from standing for one entry, a message and the remedy."""
+    def trouble(self, who: str, *, moves_to: str | None = None) -> tuple[Rule | None, str, str]:
+        """Return the rule that keeps a name from standing for one entry, a message and the remedy.
+
+        `moves_to` is the address that the guest should get: where somebody has it, the change may be done.
+        """
         found = self.entries[who]
         if len(found) == 1:
             return None, "", ""
@@ -44,6 +49,13 @@ class Found:
         if self.not_asked:
             message += f", and the directory could not be asked for live addresses: {self.not_asked}"
         hint = "bring the guest under the tree first: reconciler import; or name the guest by object id"
+        holder = None if moves_to is None else self.survey.emails.get(moves_to.lower())
+        if holder is not None:
+            declared = self.survey.entry(holder)
+            hint = (
+                f"{moves_to} is declared already, for {declared['id']} in {holder.file}: if you mean that"
+                " guest, nothing is left to do"
+            )
         return Rule.NOT_DECLARED, message, hint
 
 
@@ -62,15 +74,15 @@ def find_who(survey: Survey, names: Collection[str], *, root: Path) -> Found:
             unknown.append(who)
         entries[who] = () if declared is None else (declared,)
     if not unknown:
-        return Found(entries=entries)
+        return Found(entries=entries, survey=survey)
     try:
         live = _live_holders(frozenset(map(EmailAddress, unknown)), root)
     except (DirectoryError, UsageError) as error:
-        return Found(entries=entries, not_asked=error.message)
+        return Found(entries=entries, survey=survey, not_asked=error.message)
     for who in unknown:
         ids = sorted(live.get(EmailAddress(who), ()))
         entries[who] = tuple(survey.ids[guest] for guest in ids if guest in survey.ids)
-    return Found(entries=entries)
+    return Found(entries=entries, survey=survey)
 
 
 def _live_holders(addresses: frozenset[EmailAddress], root: Path) -> Mapping[EmailAddress, set[ObjectId]]:

@@ -66,11 +66,12 @@ def absence(entry: DesiredGuest, live: Live) -> Note:
     if entry.id in live.deleted:
         return Note(
             rule=Rule.DELETED,
-            message="the user is deleted: restore it within 30 days of its deletion, or remove the entry",
+            message="the user is deleted: restore it within 30 days of its deletion, or remove the entry:"
+            " reconciler prune",
         )
     return Note(
         rule=Rule.NOT_FOUND,
-        message="no user has this object id: correct the id, or remove the entry",
+        message="no user has this object id: correct the id, or remove the entry: reconciler prune",
     )
 
 

@@ -54,7 +54,8 @@ def _gone(
     if rule is Rule.DELETED and at is None:
         kept = "the directory does not say when the user was deleted"
     elif at is not None and now - at <= timedelta(days=days):
-        kept = f"the user can be restored: deleted for {(now - at).days} days, {days} are waited for"
+        since = (now - at).days
+        kept = f"the user can be restored: deleted for {since} days, {days} are waited for (--deleted-days)"
     elif not named and entry.id in policy.protected:
         kept = "the id is in policy.protected: name it to have the entry removed"
     elif not named and entry.hold is not None and entry.hold.in_force(now):

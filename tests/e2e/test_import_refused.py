@@ -1,6 +1,7 @@
 """An import that cannot be made whole leaves no file, and says why by its exit code."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from reconciler.emulator.control.client import ControlClient
 from reconciler.emulator.server import serve
 from reconciler.emulator.tenant.seed import Seed
-from tests.e2e.shell import Shell
+from tests.e2e.shell import Shell, clean_environment, command_line
 from tests.support.existing_tenant import existing_tenant
 from tests.support.plans import TENANT
 
@@ -122,3 +123,39 @@ def test_roles_that_cannot_be_read_are_named(shell: Shell, served: tuple[str, Co
     assert {missed["permission"] for missed in document["notChecked"]} >= {"RoleManagement.Read.Directory"}
     assert "holds-role" not in {row["rule"] for row in document["limited"]}
     assert "Not checked:" in shell.run("import").stdout
+
+
+@pytest.mark.parametrize("file", ["pulled.yaml", "tenant.yaml"])
+def test_5_a_tree_that_somebody_edits_meanwhile_is_left_as_it_is(
+    shell: Shell, served: tuple[str, ControlClient], file: str
+) -> None:
+    """What was validated is another tree by then, also where the edited file is not one that is added to."""
+    served[1].set_faults({"rules": [{"on": _USERS, "do": "pause", "where": "before", "at": 1}]})
+    with subprocess.Popen(
+        command_line("import"),
+        cwd=shell.folder,
+        env=clean_environment(shell.environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert served[1].paused(wait=60)
+        text = {"pulled.yaml": "guests: []\n", "tenant.yaml": f"tenantId: {TENANT}\ncloud: emulator \n"}[file]
+        (shell.folder / "desired" / file).write_text(text)
+        served[1].resume()
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 5, said
+    assert "file-changed" in said
+    assert file in said
+    assert not (shell.folder / "desired" / "guests").exists()
+
+
+@pytest.mark.parametrize(
+    "domain", ["partner-01.example.", " partner-01.example", "a_b.example", "-x.example"]
+)
+def test_2_what_is_no_domain_is_not_a_domain_without_guests(shell: Shell, domain: str) -> None:
+    """A blank or a dot too many would read as a partner whom nobody has invited."""
+    done = shell.run("import", "--domain", domain)
+    assert done.returncode == 2, done.stderr
+    assert "is no domain" in done.stderr

@@ -63,7 +63,10 @@ def test_those_who_are_gone_go(tree: EditedTree, tenant: ControlClient) -> None:
     assert tree.text("b") == LEFT
     assert tree.text("a") == entries(*range(24))
     assert f"{NOT_FOUND} Guest 27 (g27@old.example, guests/b.yaml:" in ended.out
-    assert "deleted, stays: the user can be restored: deleted for 5 days, 30 are waited for" in ended.out
+    assert (
+        "deleted, stays: the user can be restored: deleted for 5 days, 30 are waited for (--deleted-days)"
+        in ended.out
+    )
     assert "2 entries removed, 1 kept." in ended.out
     assert "EMULATOR" in ended.err
     assert {request.method for request in tenant.requests()} <= {"GET", "POST"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.edited_tree import TENANT_ID, EditedTree, entries
+from tests.support.edited_tree import TENANT_ID, EditedTree, entries, guest_id
 
 RENAMED = ("set-email", "--domain", "old.example", "--to", "new.example")
 LATER = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
@@ -188,3 +188,22 @@ def test_a_policy_in_braces_is_printed_whole(tree: EditedTree, more: str) -> Non
     tree.write(tenant=f"tenantId: {TENANT_ID}\n{block}")
     assert tree.run("validate").code == 0
     assert "raise:" not in tree.run(*RENAMED).out
+
+
+def test_the_same_call_again_writes_the_raise_that_it_asked_for(tree: EditedTree) -> None:
+    """The first call has changed the files, so the second one changes no address, and counts those."""
+    rows = tree.root.parent / "rows.csv"
+    rows.write_text("id,email\n" + "".join(f"{guest_id(n)},g{n}@new.example\n" for n in range(30)))
+    assert "give --raise-until DAY" in tree.run("set-email", "--from", str(rows)).out
+    again = tree.run("set-email", "--from", str(rows), "--raise-until", LATER, "--reason", "renamed")
+    assert "0 guests changed, 30 already declared." in again.out
+    assert "maxChanges: 30\n" in tree.text("tenant")
+
+
+def test_where_nothing_is_left_to_change_the_limits_are_not_judged(tree: EditedTree) -> None:
+    """After a domain was renamed, its call finds nobody: only the plan knows how many changes wait."""
+    tree.run(*RENAMED)
+    again = tree.run(*RENAMED, "--raise-until", LATER, "--reason", "renamed")
+    assert "0 guests changed, 0 already declared." in again.out
+    assert "The limits allow" not in again.out
+    assert "the plan says how many changes wait" in again.out

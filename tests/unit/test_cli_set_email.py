@@ -256,3 +256,10 @@ def test_json_names_every_change(tree: EditedTree) -> None:
         "raise": None,
         "raiseWritten": False,
     }
+
+
+def test_a_domain_that_nobody_has_is_named_with_those_like_it(tree: EditedTree) -> None:
+    """A misspelled domain changes nobody, and does not read as done."""
+    ended = tree.run("set-email", "--domain", "odl.example", "--to", "new.example")
+    assert ended.code == 0
+    assert "No entry has an address in odl.example; similar: old.example" in ended.out

@@ -109,8 +109,8 @@ def test_all_bad_rows_are_named_at_once(tree: EditedTree) -> None:
     [
         (b"", 1, "the list has no header"),
         (b"\n\n", 1, "the list has no header"),
-        (b"mail,new\na,b\n", 1, "the list has no header"),
-        (b"id,email,name\n", 1, "the list has no header"),
+        (b"mail,new\na,b\n", 1, "'mail,new' is not the header"),
+        (b"id,email,name\n", 1, "'id,email,name' is not the header"),
         (b"from,to\nx@y.example,caf\xe9@y.example\n", 2, "the list is not UTF-8"),
         (b"from,to\n" + b"a" * 8 * 1024 * 1024, 1, "the list has more than"),
         (b"from,to\n" + b"a" * 200_000, 2, "this is not CSV from here on: field larger"),
@@ -163,3 +163,12 @@ def test_a_file_is_read_twice_at_most_however_much_is_refused(
     assert ended.err.count("duplicate-address") == (199 if of_list else 200)
     assert held.encode() in parsed
     assert max(parsed.values()) == 2
+
+
+def test_a_list_that_was_taken_already_says_where_its_addresses_stand(tree: EditedTree) -> None:
+    """After the change nobody is found by the former address: that the new one is declared helps."""
+    listed = rows(tree, "from,to\ng1@old.example,x@new.example\n")
+    assert tree.run("set-email", "--from", listed).code == 0
+    ended = tree.unchanged(lambda: tree.run("set-email", "--from", listed))
+    assert ended.code == 3
+    assert f"x@new.example is declared already, for {guest_id(1)} in guests/f1.yaml" in ended.err
