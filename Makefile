@@ -27,7 +27,7 @@ demo: $(READY)  ## the whole story against the embedded emulator
 	$(BIN)/reconciler demo
 
 test: $(READY)  ## all tests that need no browser, with the branch coverage of reconciler/
-	@echo "Some 5,000 tests with real processes and sockets: a quarter of an hour on two cores."
+	@echo "Some 6,000 tests with real processes and sockets: about twenty minutes on two cores."
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --cov --cov-report term-missing:skip-covered
 
 crashlab: $(READY)  ## kill apply at both sides of every request, and judge what the next run makes of it
